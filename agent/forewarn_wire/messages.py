@@ -1,0 +1,236 @@
+"""The messages of wire version 1.
+
+Every message carries ``schema``, ``device``, ``boot``, ``seq`` and ``sampled_at``. Keys are full words with their
+unit. ``null`` means "could not be measured", an absent key "was not measured", and 0 means zero. Changes are
+additive: unknown keys are ignored, so an older collector reads a newer agent.
+"""
+
+import enum
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+SCHEMA = 1
+
+# Bounds keep one report from filling the collector; real machines stay far below them.
+Text = Annotated[str, Meta(max_length=1000)]
+Name = Annotated[str, Meta(max_length=200)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+# A value that a platform may not offer (absent) and that may fail to be read (null).
+MaybeFloat = float | None | UnsetType
+MaybeCount = Count | None | UnsetType
+MaybeBool = bool | None | UnsetType
+
+
+class Outcome(enum.StrEnum):
+    """What became of an attempt to measure. Only ``measured`` carries values; no other outcome says "healthy"."""
+
+    MEASURED = "measured"
+    STANDBY = "standby"
+    NO_ACCESS = "no-access"
+    UNSUPPORTED = "unsupported"
+    TIMEOUT = "timeout"
+    BRIDGE_HIDES_SMART = "bridge-hides-smart"
+    VIRTUAL = "virtual"
+    UNREADABLE = "unreadable"
+    NO_SMARTCTL = "no-smartctl"
+    NOT_HERE = "not-here"
+
+
+class Report(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What every message carries.
+
+    ``boot`` is a token that changes with every start of the machine and whenever the agent's outbox is new; ``seq``
+    counts up from 1 within it. Together with ``device`` they name a report for ever. ``sampled_at`` is Unix time in
+    seconds by the device's own clock.
+    """
+
+    schema: int = msgspec.field(default_factory=lambda: SCHEMA)
+    device: Name
+    boot: Annotated[str, Meta(min_length=1, max_length=64)]
+    seq: Count
+    sampled_at: float
+
+
+class Disk(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Which disk. ``slot`` is where it sits (``/dev/sda``, ``/dev/bus/0 megaraid,3``), ``kind`` one of hdd, ssd,
+    nvme, sas, emmc, or unknown."""
+
+    slot: Name
+    kind: Name = "unknown"
+    serial: Name | None = None
+    model: Name | None = None
+    firmware: Name | None = None
+    capacity_bytes: Count | None = None
+
+
+class Inventory(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What the machine is. ``chassis`` is one of server, desktop, laptop, virtual, or null when it does not say."""
+
+    hostname: Name
+    serial: Name | None = None
+    vendor: Name | None = None
+    model: Name | None = None
+    chassis: Name | None = None
+    operating_system: Name | None = None
+    agent_version: Name = ""
+    smartctl_version: Name | None = None
+    load_interval_seconds: float | UnsetType = UNSET
+    smart_interval_seconds: float | UnsetType = UNSET
+    disks: Annotated[list[Disk], Meta(max_length=512)] = []
+
+
+class StatusReport(Report, kw_only=True, omit_defaults=True):
+    """Birth (``online``) and last will or farewell (``offline``), retained.
+
+    ``session`` counts the agent's connections, so the late will of an old session cannot end a newer one. ``seq`` is
+    the number that the next report will get; a status has none of its own.
+    """
+
+    state: Annotated[str, Meta(pattern="^(online|offline)$")]
+    session: Count
+    reason: Name = ""
+    inventory: Inventory | UnsetType = UNSET
+
+
+class Unread(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Something that was asked for and not measured, and why."""
+
+    probe: Name
+    part: Name = ""
+    outcome: Outcome
+    detail: Text = ""
+
+
+class Cpu(msgspec.Struct, kw_only=True, omit_defaults=True):
+    used_percent: MaybeFloat = UNSET
+    load_average_1m: MaybeFloat = UNSET
+    load_average_5m: MaybeFloat = UNSET
+    load_average_15m: MaybeFloat = UNSET
+
+
+class Memory(msgspec.Struct, kw_only=True, omit_defaults=True):
+    total_bytes: MaybeCount = UNSET
+    available_bytes: MaybeCount = UNSET
+    used_percent: MaybeFloat = UNSET
+    swap_total_bytes: MaybeCount = UNSET
+    swap_used_percent: MaybeFloat = UNSET
+
+
+class Filesystem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    mount: Name
+    fstype: Name = ""
+    source: Name = ""
+    total_bytes: MaybeCount = UNSET
+    free_bytes: MaybeCount = UNSET
+    used_percent: MaybeFloat = UNSET
+    inodes_used_percent: MaybeFloat = UNSET
+
+
+class Temperature(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One sensor, with the limits that the device states itself."""
+
+    sensor: Name
+    celsius: MaybeFloat = UNSET
+    high_celsius: MaybeFloat = UNSET
+    critical_celsius: MaybeFloat = UNSET
+
+
+class Uptime(msgspec.Struct, kw_only=True, omit_defaults=True):
+    seconds: MaybeFloat = UNSET
+    unexpected_reboots: MaybeCount = UNSET
+
+
+class LoadReport(Report, kw_only=True, omit_defaults=True):
+    """Everything that is read once a minute. A probe that is off leaves its key out."""
+
+    cpu: Cpu | UnsetType = UNSET
+    memory: Memory | UnsetType = UNSET
+    filesystems: Annotated[list[Filesystem], Meta(max_length=256)] | UnsetType = UNSET
+    temperatures: Annotated[list[Temperature], Meta(max_length=256)] | UnsetType = UNSET
+    uptime: Uptime | UnsetType = UNSET
+    unread: Annotated[list[Unread], Meta(max_length=512)] = []
+
+
+class Attribute(msgspec.Struct, array_like=True, frozen=True):
+    """One ATA SMART attribute as a row. ``raw`` is decoded (the low word of packed vendor values), never the 48 bits.
+
+    ``value``, ``worst`` and ``threshold`` are the drive's normalised figures; null where the source has none.
+    """
+
+    id: Annotated[int, Meta(ge=1, le=255)]
+    value: Count | None
+    worst: Count | None
+    threshold: Count | None
+    raw: Count | None
+
+
+class SelfTest(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The newest entry of the drive's self-test log. ``passed`` is null while it runs or after an abort."""
+
+    passed: bool | None = None
+    type: Name = ""
+    status: Name = ""
+    power_on_hours: Count | None = None
+
+
+class NvmeHealth(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The NVMe SMART / health information log (NVM Express base specification, log page 02h)."""
+
+    critical_warning: MaybeCount = UNSET
+    available_spare: MaybeCount = UNSET
+    available_spare_threshold: MaybeCount = UNSET
+    percentage_used: MaybeCount = UNSET
+    media_errors: MaybeCount = UNSET
+    num_err_log_entries: MaybeCount = UNSET
+    unsafe_shutdowns: MaybeCount = UNSET
+    power_cycles: MaybeCount = UNSET
+    data_units_written: MaybeCount = UNSET
+    warning_temp_time: MaybeCount = UNSET
+    critical_comp_time: MaybeCount = UNSET
+
+
+class ScsiHealth(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """SCSI log pages as smartctl names them: grown defects and uncorrected errors."""
+
+    grown_defect_list: MaybeCount = UNSET
+    read_total_uncorrected_errors: MaybeCount = UNSET
+    write_total_uncorrected_errors: MaybeCount = UNSET
+    verify_total_uncorrected_errors: MaybeCount = UNSET
+
+
+class SmartReport(Report, kw_only=True, omit_defaults=True):
+    """One disk, one poll. Values are there only when ``outcome`` is ``measured``.
+
+    ``attribute_names`` names the attributes that differ from ``forewarn_wire.attributes.WELL_KNOWN``;
+    ``attributes_failed`` says ``now`` or ``past`` for those at or below their threshold.
+    """
+
+    disk: Disk
+    outcome: Outcome
+    detail: Text = ""
+    passed: MaybeBool = UNSET
+    temperature_celsius: MaybeFloat = UNSET
+    temperature_limit_celsius: MaybeFloat = UNSET
+    power_on_hours: MaybeFloat = UNSET
+    endurance_used_percent: MaybeFloat = UNSET
+    attributes: Annotated[list[Attribute], Meta(max_length=128)] | UnsetType = UNSET
+    attribute_names: dict[int, Name] | UnsetType = UNSET
+    attributes_failed: dict[int, Name] | UnsetType = UNSET
+    nvme: NvmeHealth | UnsetType = UNSET
+    scsi: ScsiHealth | UnsetType = UNSET
+    self_test: SelfTest | UnsetType | None = UNSET
+
+
+class EventReport(Report, kw_only=True, omit_defaults=True):
+    """Something that happened once: ``agent-start``, ``reboot``, ``unexpected-reboot``, ``outbox-dropped``."""
+
+    event: Name
+    part: Name = ""
+    count: Count = 1
+    text: Text = ""
+
+
+Message = StatusReport | LoadReport | SmartReport | EventReport
