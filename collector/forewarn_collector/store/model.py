@@ -1,0 +1,182 @@
+"""The values that pass in and out of the store. Plain data, no I/O.
+
+All times are Unix seconds (float) and are kept with a resolution of one millisecond: two reports of one series whose
+times differ by less are reports of the same time.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+PAYLOAD_LIMIT = 4096
+"""How much of a dead letter's payload is kept, in bytes."""
+
+DEAD_LETTERS_KEPT = 10_000
+
+LAST_TIME = 2**20 * 6 * 3600.0
+"""Seconds; times from here on (the year 2687) and before 1970 cannot be stored: see `time_problem`."""
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked; the text names the file and, where there is one, the remedy."""
+
+
+def time_problem(seconds: float) -> str | None:
+    """Say why a time cannot be stored, or None. The front door asks before it accepts a report."""
+    if 0 <= seconds < LAST_TIME:
+        return None
+    return f"time {seconds!r} is not between 1970 and 2687"
+
+
+class Point(NamedTuple):
+    """One report's numbers for one series."""
+
+    device: str
+    kind: str
+    """load, smart or event"""
+    part: str
+    """empty for load; the disk's key for smart"""
+    at: float
+    """sampled_at, by the device's clock"""
+    fields: tuple[str, ...]
+    """for example ("cpu.used_percent", "filesystem.used_percent|/data"); use one tuple object for one layout"""
+    values: tuple[float, ...]
+    """nan means: could not be measured. An infinite value is kept as nan."""
+    facts: bytes
+    """JSON: labels and outcomes, which change rarely"""
+
+
+class Accepted(NamedTuple):
+    """One message that passed the front door."""
+
+    device: str
+    boot: str
+    seq: int | None
+    """None: no duplicate check (a status)"""
+    sampled_at: float
+    received_at: float
+    points: tuple[Point, ...]
+    status: bytes | None = None
+    """JSON of a status message (birth or will)"""
+    session: int = 0
+    online: bool = True
+    """of a status; an offline of a lower session than the stored one is ignored"""
+    event: tuple[str, str, int, str] | None = None
+    """name, part, count, text"""
+
+
+class DeadLetter(NamedTuple):
+    """A message that could not be accepted."""
+
+    received_at: float
+    door: str
+    """listener or broker"""
+    client: str
+    topic: str
+    reason: str
+    """one of a small fixed set: totals are kept by reason for ever"""
+    detail: str
+    payload: bytes
+    """at most PAYLOAD_LIMIT bytes come back"""
+
+
+class Row(NamedTuple):
+    """One stored point, as the judge reads it."""
+
+    position: int
+    series: int
+    at: float
+    received_at: float
+    fields: tuple[str, ...]
+    values: Floats
+
+
+class Series(NamedTuple):
+    """What is measured of one part of one device."""
+
+    id: int
+    device: str
+    kind: str
+    part: str
+    facts: bytes
+    """of the newest report by device time"""
+    facts_at: float
+    """when the facts last changed"""
+    first_at: float
+    """time of the first report that arrived"""
+
+
+class DeviceRow(NamedTuple):
+    name: str
+    status: bytes | None
+    """the newest status message that counted: birth, will or farewell"""
+    birth: bytes | None
+    """the newest birth, which carries the inventory: a will does not erase it"""
+    online: bool | None
+    """None: no status was ever received"""
+    session: int
+    boot: str
+    """of the newest birth; without one, of the report that arrived last"""
+    first_received: float
+    last_received: float
+    """of reports (duplicates too) and births; a will is no sign of life"""
+    last_sampled: float | None
+    """greatest sampled_at of a report; None: only status messages came"""
+    reports: int
+
+
+class EventRow(NamedTuple):
+    id: int
+    device: str
+    at: float
+    received_at: float
+    name: str
+    part: str
+    count: int
+    text: str
+
+
+class Gap(NamedTuple):
+    """Sequence numbers first..last (both included) of one boot that never arrived."""
+
+    boot: str
+    first: int
+    last: int
+
+
+class Counts(NamedTuple):
+    reports: int
+    duplicates: int
+    points: int
+    dead_letters: int
+    head_rows: int
+    sealed_rows: int
+    blocks: int
+    series: int
+    devices: int
+    max_position: int
+    file_bytes: int
+    """journal.db with its write-ahead log"""
+
+
+class Latest(NamedTuple):
+    """The newest row of a series by device time. A field that this row does not carry is absent from ``values``."""
+
+    at: float
+    received_at: float | None
+    """None: the row is sealed, and sealed rows do not keep it"""
+    values: dict[str, float]
+
+
+class SealResult(NamedTuple):
+    rows: int
+    """head rows that moved into blocks"""
+    blocks: int
+    """blocks written"""
+    more: bool
+    """the limit was reached: call again"""
+    unreadable: tuple[str, ...]
+    """periods left alone because a block of theirs is damaged, in words"""
