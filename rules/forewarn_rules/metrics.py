@@ -1,0 +1,148 @@
+"""Every quantity that a rule may read: name, component, unit, whether it counts up, and where it comes from."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from forewarn_rules.model import Kind
+
+Counting = Literal["gauge", "counter"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One quantity. NaN in a column means: not sent, or could not be measured."""
+
+    name: str
+    kind: Kind
+    unit: str
+    counting: Counting
+    description: str
+    source: str
+
+
+def _rows(kind: Kind, source: str, *rows: tuple[str, str, Counting, str]) -> dict[str, Metric]:
+    return {name: Metric(name, kind, unit, counting, text, source) for name, unit, counting, text in rows}
+
+
+METRICS: dict[str, Metric] = {
+    **_rows(
+        Kind.DEVICE,
+        "load report, cpu",
+        ("cpu.used_percent", "percent", "gauge", "share of processor time that was not idle"),
+        ("cpu.load_average_1m", "processes", "gauge", "runnable processes, mean of one minute"),
+        ("cpu.load_average_5m", "processes", "gauge", "runnable processes, mean of five minutes"),
+        ("cpu.load_average_15m", "processes", "gauge", "runnable processes, mean of fifteen minutes"),
+    ),
+    **_rows(
+        Kind.DEVICE,
+        "load report, memory",
+        ("memory.used_percent", "percent", "gauge", "memory that is not available to a new program"),
+        ("memory.available_bytes", "bytes", "gauge", "memory that a new program could get without swapping"),
+        ("memory.total_bytes", "bytes", "gauge", "memory that the machine has"),
+        ("memory.swap_used_percent", "percent", "gauge", "swap space in use"),
+    ),
+    **_rows(
+        Kind.DEVICE,
+        "load report, uptime",
+        ("uptime.seconds", "seconds", "gauge", "time since the machine was started"),
+        ("uptime.unexpected_reboots", "reboots", "counter", "starts without a clean shutdown before"),
+    ),
+    **_rows(
+        Kind.FILESYSTEM,
+        "load report, filesystems",
+        ("filesystem.used_percent", "percent", "gauge", "blocks in use of those that users may have"),
+        ("filesystem.free_bytes", "bytes", "gauge", "space that is left to users"),
+        ("filesystem.total_bytes", "bytes", "gauge", "size of the file system"),
+        ("filesystem.inodes_used_percent", "percent", "gauge", "inodes in use"),
+    ),
+    **_rows(
+        Kind.SENSOR,
+        "load report, temperatures",
+        ("temperature.celsius", "celsius", "gauge", "the sensor's reading"),
+        ("temperature.high_celsius", "celsius", "gauge", "the device's own limit for high"),
+        ("temperature.critical_celsius", "celsius", "gauge", "the device's own limit for critical"),
+    ),
+    **_rows(
+        Kind.DISK,
+        "smart report",
+        ("disk.measured", "yes/no", "gauge", "1 when the disk could be read, 0 when it could not"),
+        ("disk.passed", "yes/no", "gauge", "the drive's own overall health: 1 passed, 0 FAILED"),
+        ("disk.temperature_celsius", "celsius", "gauge", "the drive's temperature"),
+        ("disk.temperature_limit_celsius", "celsius", "gauge", "the drive's own operating limit"),
+        ("disk.power_on_hours", "hours", "counter", "time under power"),
+        ("disk.endurance_used_percent", "percent", "gauge", "rated endurance used; may pass 100"),
+        ("disk.self_test_passed", "yes/no", "gauge", "the newest self-test: 1 passed, 0 failed"),
+        ("disk.attributes_failed_now", "attributes", "gauge", "ATA attributes at or below their threshold now"),
+    ),
+    **_rows(
+        Kind.DISK,
+        "smart report, NVMe SMART / health information log",
+        ("nvme.critical_warning", "bits", "gauge", "critical warning bits, current state"),
+        ("nvme.available_spare", "percent", "gauge", "spare capacity that is left"),
+        ("nvme.available_spare_threshold", "percent", "gauge", "the drive's own limit for its spare"),
+        ("nvme.percentage_used", "percent", "gauge", "rated endurance used, 0 to 255"),
+        ("nvme.media_errors", "errors", "counter", "unrecovered data integrity errors"),
+        ("nvme.num_err_log_entries", "entries", "counter", "entries in the error log over the drive's life"),
+        ("nvme.unsafe_shutdowns", "shutdowns", "counter", "power lost without notice"),
+        ("nvme.power_cycles", "cycles", "counter", "power cycles"),
+        ("nvme.data_units_written", "512,000 bytes", "counter", "data written by the host"),
+        ("nvme.warning_temp_time", "minutes", "counter", "time above the warning temperature"),
+        ("nvme.critical_comp_time", "minutes", "counter", "time above the critical temperature"),
+    ),
+    **_rows(
+        Kind.DISK,
+        "smart report, SCSI log pages",
+        ("scsi.grown_defect_list", "defects", "counter", "elements in the grown defect list"),
+        ("scsi.read_total_uncorrected_errors", "errors", "counter", "reads that could not be corrected"),
+        ("scsi.write_total_uncorrected_errors", "errors", "counter", "writes that could not be corrected"),
+        ("scsi.verify_total_uncorrected_errors", "errors", "counter", "verifies that could not be corrected"),
+    ),
+    **_rows(
+        Kind.LIVENESS,
+        "the collector's clock",
+        ("device.silent_seconds", "seconds", "gauge", "time since anything was heard from the device"),
+    ),
+}
+
+ATA_PATTERNS: tuple[Metric, ...] = (
+    Metric(
+        "ata.<id>.raw", Kind.DISK, "decoded raw value", "counter", "raw value of attribute 1-255", "smart report, ATA"
+    ),
+    Metric(
+        "ata.<id>.value", Kind.DISK, "normalised value", "counter", "normalised value of attribute 1-255",
+        "smart report, ATA",
+    ),
+)  # fmt: skip
+_ATA = re.compile(r"ata\.([1-9][0-9]{0,2})\.(raw|value)", re.ASCII)
+
+
+def find_metric(name: str) -> Metric | None:
+    """The metric of that name, ``ata.<id>.raw`` and ``ata.<id>.value`` for ids 1 to 255 included."""
+    match = _ATA.fullmatch(name)
+    if match is None:
+        return METRICS.get(name)
+    if int(match[1]) > 255:
+        return None
+    pattern = ATA_PATTERNS[0 if match[2] == "raw" else 1]
+    return Metric(name, pattern.kind, pattern.unit, pattern.counting, pattern.description, pattern.source)
+
+
+LABELS: dict[str, tuple[frozenset[Kind], str]] = {
+    "device": (frozenset(Kind), "the device's name"),
+    "customer": (frozenset(Kind), "whose it is"),
+    "site": (frozenset(Kind), "where it stands"),
+    "hostname": (frozenset(Kind), "what the machine calls itself"),
+    "mount": (frozenset({Kind.FILESYSTEM}), "mount point"),
+    "fstype": (frozenset({Kind.FILESYSTEM}), "file system type: ext4, ntfs, ..."),
+    "source": (frozenset({Kind.FILESYSTEM}), "what is mounted: /dev/sda1, ..."),
+    "sensor": (frozenset({Kind.SENSOR}), "the sensor's name"),
+    "disk": (frozenset({Kind.DISK}), "the disk's key: its serial number, or its slot where it has none"),
+    "serial": (frozenset({Kind.DISK}), "the disk's serial number"),
+    "model": (frozenset({Kind.DISK}), "the disk's model"),
+    "firmware": (frozenset({Kind.DISK}), "the disk's firmware version"),
+    "slot": (frozenset({Kind.DISK}), "where the disk sits: /dev/sda, /dev/bus/0 megaraid,3, ..."),
+    "disk_kind": (frozenset({Kind.DISK}), "hdd, ssd, nvme, sas, emmc or unknown"),
+    "capacity_bytes": (frozenset({Kind.DISK}), "the disk's size"),
+}
+"""Labels by name: the component kinds that carry it, and what it is."""

@@ -1,0 +1,101 @@
+"""What the rules are about and what they say: components, levels, changes. Values only, nothing is computed here."""
+
+import enum
+from collections.abc import Mapping
+
+import msgspec
+
+Key = tuple[str, str]
+"""One component of its kind: (device, part). The part is "" where the device itself is judged."""
+
+Labels = Mapping[str, str | float]
+"""What is known about a component beside its measurements: customer, serial, mount, disk_kind, ..."""
+
+
+class Kind(enum.StrEnum):
+    """What a rule can judge. ``liveness`` is the device as seen from the collector, at receipt time."""
+
+    DEVICE = "device"
+    FILESYSTEM = "filesystem"
+    SENSOR = "sensor"
+    DISK = "disk"
+    LIVENESS = "liveness"
+
+
+PART_LABEL: dict[Kind, str | None] = {
+    Kind.DEVICE: None,
+    Kind.FILESYSTEM: "mount",
+    Kind.SENSOR: "sensor",
+    Kind.DISK: "disk",
+    Kind.LIVENESS: None,
+}
+"""The label that the second half of a key goes by, which is also what a rule's ``scope.per`` names."""
+
+LEVELS: tuple[str, ...] = ("none", "watch", "warning", "critical")
+"""From calm to worst. A higher level implies the lower ones."""
+
+FAULTS: dict[str, str] = {
+    "disk-failure": "the disk is about to fail or has failed",
+    "disk-wear": "the disk's rated endurance runs out",
+    "cable": "the link between disk and machine is bad: cable, connector, backplane, port",
+    "cooling": "heat is not carried away",
+    "filesystem-full": "a file system runs out of blocks or inodes",
+    "device-silent": "nothing is heard from the device",
+    "other": "anything else that a provider's own rules find",
+}
+"""Fault classes. One ticket per customer, device, part and fault class, however many rules find it."""
+
+
+class Forecast(msgspec.Struct, frozen=True):
+    """How likely the fault is and by when. ``probability`` is None where only the time is known (a trend).
+
+    ``within_seconds`` counts from the change; ``source`` says where the numbers come from.
+    """
+
+    probability: float | None
+    within_seconds: float
+    source: str
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule's level on one component changed, seen in the observation at ``at`` (Unix seconds, device time).
+
+    ``before`` and ``after`` are of ``LEVELS``. ``values`` holds every signal of the rule: None is unknown, infinity is
+    "not approaching" (signals of ``take: hours_until`` only).
+    """
+
+    rule: str
+    kind: Kind
+    key: Key
+    labels: dict[str, str | float]
+    at: float
+    before: str
+    after: str
+    text: str
+    why: str
+    do: tuple[str, ...]
+    calm_when: tuple[str, ...]
+    values: dict[str, float | None]
+    forecast: Forecast | None
+    fault: str
+    queue: str
+    status: str
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one rule stands on one component after its last observation.
+
+    ``since`` is when the level was reached (None at level none, or when it is not known). ``unknown`` names the signals
+    that keep the rule from deciding; empty means that it did decide.
+    """
+
+    rule: str
+    title: str
+    level: str
+    since: float | None
+    text: str
+    values: dict[str, float | None]
+    unknown: tuple[str, ...]
+    fault: str
+    queue: str
+    status: str
