@@ -135,7 +135,7 @@ class EventRow(NamedTuple):
     received_at: float
     name: str
     part: str
-    count: int
+    occurrences: int
     text: str
 
 
