@@ -1,0 +1,3 @@
+from forewarn_collector.cli.main import main
+
+main()

@@ -1,0 +1,112 @@
+"""The HTTP API. Every answer is a type of ``views``; every error is one line of JSON: {"detail": ...}."""
+
+import secrets
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from litestar import Litestar, Request, Response, Router, get, post
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers.base import BaseRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.params import Parameter
+
+from forewarn_collector.api.fleet import Fleet, NotHere
+from forewarn_collector.api.views import Act, DeadLetters, DeviceLine, DeviceView, Health, SeriesData
+from forewarn_collector.tickets.desk import Desk
+from forewarn_collector.tickets.life import ACTIONS, LIVE, STATES, NoTicket, TicketError
+from forewarn_collector.tickets.model import Ticket
+from forewarn_collector.tickets.push import Push
+from forewarn_collector.version import version
+
+Limit = Annotated[int, Parameter(ge=1, le=100_000)]
+
+
+def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable[[], Health]) -> Litestar:
+    """``token``: what a caller must send as ``Authorization: Bearer``. ``/healthz`` answers anybody."""
+    expected = f"Bearer {token}".encode()
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+        given = connection.headers.get("authorization", "").encode()
+        if not secrets.compare_digest(given, expected):
+            raise NotAuthorizedException("send the token of this collector: it is in api.json of its data directory")
+
+    @get("/healthz", sync_to_thread=True)
+    def healthz() -> Response[dict[str, str]]:
+        """Whether the collector works: 200, or 503 with the first trouble."""
+        troubles = health().troubles
+        return Response({"status": troubles[0] if troubles else "ok"}, status_code=503 if troubles else 200)
+
+    @get("/status", sync_to_thread=True)
+    def status() -> Health:
+        """Counters, addresses and troubles."""
+        return health()
+
+    @get("/devices", sync_to_thread=True)
+    def devices() -> list[DeviceLine]:
+        """Every device that has ever reported."""
+        return fleet.lines()
+
+    @get("/devices/{name:str}", sync_to_thread=True)
+    def device(name: str) -> DeviceView:
+        """One device: parts, last values, verdicts and what is unknown."""
+        return fleet.device(name)
+
+    @get("/devices/{name:str}/series", sync_to_thread=True)
+    def series(name: str, metric: str, start: float, end: float, part: str | None = None) -> list[SeriesData]:
+        """Stored values of one metric, one list per part."""
+        return fleet.read(name, metric, part, start, end)
+
+    @get("/tickets", sync_to_thread=True)
+    def tickets(
+        device: str | None = None,
+        customer: str | None = None,
+        fault: str | None = None,
+        ticket_state: Annotated[str | None, Parameter(query="state")] = None,
+        limit: Limit = 1000,
+    ) -> list[Ticket]:
+        """Tickets, the worst first; those that are not ended unless ``state`` says otherwise (or ``all``)."""
+        states = LIVE if ticket_state is None else STATES if ticket_state == "all" else (ticket_state,)
+        return desk.tickets(states=states, device=device, customer=customer, fault=fault, limit=limit)
+
+    @get("/tickets/{number:int}", sync_to_thread=True)
+    def ticket(number: int) -> Ticket:
+        """One ticket with its evidence and timeline."""
+        return desk.ticket(number)
+
+    @post("/tickets/{number:int}/note", sync_to_thread=True, status_code=200)
+    def note(number: int, data: Act) -> Ticket:
+        """Add a note to the timeline."""
+        return desk.note(number, data.actor, data.text, data.visibility)
+
+    @post("/tickets/{number:int}/{action:str}", sync_to_thread=True, status_code=200)
+    def act(number: int, action: str, data: Act) -> Ticket:
+        """acknowledge, start, wait, resolve or close (which needs an outcome)."""
+        if action not in ACTIONS:
+            raise NotHere(f"{action!r} is not an action: {', '.join(ACTIONS)}, note")
+        return desk.act(number, action, data.actor, outcome=data.outcome, text=data.text, waiting_for=data.waiting_for)
+
+    @get("/dead-letters", sync_to_thread=True)
+    def dead_letters(limit: Limit = 100, reason: str | None = None) -> DeadLetters:
+        """What could not be accepted, and why."""
+        return fleet.dead_letters(limit, reason)
+
+    @get("/deliveries", sync_to_thread=True)
+    def deliveries(limit: Limit = 100) -> list[dict[str, Any]]:
+        """What was sent, waits, or is parked."""
+        return push.listing(limit)
+
+    guarded = [status, devices, device, series, tickets, ticket, note, act, dead_letters, deliveries]
+    return Litestar(
+        route_handlers=[healthz, Router("/api/v1", route_handlers=guarded, guards=[guard])],
+        exception_handlers={NotHere: _not_here, NoTicket: _not_here, TicketError: _ticket_error},
+        openapi_config=OpenAPIConfig(title="forewarn", version=version()),
+    )
+
+
+def _not_here(_request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
+    return Response({"detail": str(error)}, status_code=404)
+
+
+def _ticket_error(_request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
+    return Response({"detail": str(error)}, status_code=409)

@@ -1,0 +1,184 @@
+"""What is known of the fleet, put together from the journal, the judge and the ticket desk for those who ask."""
+
+import math
+from collections import Counter
+from typing import Any
+
+from forewarn_collector.api.views import (
+    DeadLetters,
+    DeadLetterView,
+    DeviceLine,
+    DeviceView,
+    EventView,
+    GapView,
+    SeriesData,
+    SeriesView,
+    StandingView,
+)
+from forewarn_collector.directory import Directory
+from forewarn_collector.judge.facts import decode_facts, inventory_of
+from forewarn_collector.judge.judge import Judge
+from forewarn_collector.judge.rounds import KIND_OF_PREFIX
+from forewarn_collector.store.history import History
+from forewarn_collector.store.model import DeviceRow, Series
+from forewarn_collector.store.reader import Reader
+from forewarn_collector.tickets import life
+from forewarn_collector.tickets.desk import Desk
+from forewarn_rules import Kind, Standing
+from forewarn_rules.metrics import find_metric
+from forewarn_rules.model import LEVELS
+
+
+class NotHere(LookupError):
+    """What was asked for is not known; the text says what is."""
+
+
+class Fleet:
+    """Read-only. ``Reader`` and ``History`` may be used from any thread, one call at a time."""
+
+    def __init__(self, reader: Reader, history: History, judge: Judge, desk: Desk, directory: Directory) -> None:
+        self._reader = reader
+        self._history = history
+        self._judge = judge
+        self._desk = desk
+        self._directory = directory
+
+    def lines(self) -> list[DeviceLine]:
+        tickets = Counter(ticket.device for ticket in self._desk.tickets(states=life.LIVE, limit=100_000))
+        return [self._line(row, self._reader.series_of(row.name), tickets[row.name]) for row in self._reader.devices()]
+
+    def device(self, name: str) -> DeviceView:
+        row = self._reader.device(name)
+        if row is None:
+            raise NotHere(f"no device {name!r} has reported; `forewarn devices` lists those that have")
+        series = self._reader.series_of(name)
+        tickets = len(self._desk.tickets(states=life.LIVE, device=name))
+        return DeviceView(
+            line=self._line(row, series, tickets),
+            engineer=self._directory.whose(name).engineer,
+            last_sampled=row.last_sampled,
+            clock_offset_seconds=None,
+            inventory=inventory_of(row.birth),
+            series=[view for item in series if item.kind != "event" and (view := self._series_view(item))],
+            standing=self._standing(name, series),
+            gaps=[GapView(boot=gap.boot, first=gap.first, last=gap.last) for gap in self._reader.gaps(name)[:100]],
+            events=[
+                EventView(at=event.at, name=event.name, part=event.part, count=event.count, text=event.text)
+                for event in self._reader.events(name, 20)
+            ],
+        )
+
+    def read(self, device: str, metric: str, part: str | None, start: float, end: float) -> list[SeriesData]:
+        """Every series of a metric: one per file system, sensor or disk, or of the one ``part``."""
+        known = find_metric(metric)
+        prefix = metric.split(".", 1)[0]
+        if known is None and prefix != "event":
+            raise NotHere(f"{metric!r} is not a metric; `forewarn metrics` lists them")
+        if self._reader.device(device) is None:
+            raise NotHere(f"no device {device!r} has reported; `forewarn devices` lists those that have")
+        found: list[SeriesData] = []
+        wanted_kind = "smart" if KIND_OF_PREFIX.get(prefix) is Kind.DISK else "event" if prefix == "event" else "load"
+        for series in self._reader.series_of(device):
+            if series.kind == wanted_kind:
+                found += self._read_one(series, metric, known.unit if known else "", part, start, end)
+        return found
+
+    def _read_one(
+        self, series: Series, metric: str, unit: str, part: str | None, start: float, end: float
+    ) -> list[SeriesData]:
+        latest = self._history.latest(series.device, series.kind, series.part)
+        fields = [f for f in latest.values if f.partition("|")[0] == metric] if latest else []
+        if not fields and series.kind == "smart":
+            fields = [metric]
+        found = []
+        for field in fields:
+            name = field.partition("|")[2] or series.part
+            if part is not None and part != name:
+                continue
+            times, columns = self._history.read(series.device, series.kind, series.part, [field], start, end)
+            if len(times):
+                found.append(
+                    SeriesData(
+                        device=series.device, kind=series.kind, part=name, metric=metric, unit=unit,
+                        at=times.tolist(), values=[plain(value) for value in columns[field].tolist()],
+                    )
+                )  # fmt: skip
+        return found
+
+    def dead_letters(self, limit: int, reason: str | None) -> DeadLetters:
+        letters = [
+            DeadLetterView(
+                received_at=letter.received_at, door=letter.door, client=letter.client, topic=letter.topic,
+                reason=letter.reason, detail=letter.detail, payload=letter.payload.decode("utf-8", "backslashreplace"),
+            )
+            for letter in self._reader.dead_letters(limit, reason)
+        ]  # fmt: skip
+        return DeadLetters(totals=self._reader.dead_letter_totals(), letters=letters)
+
+    def _line(self, row: DeviceRow, series: list[Series], tickets: int) -> DeviceLine:
+        whose = self._directory.whose(row.name)
+        inventory = inventory_of(row.birth)
+        load = self._history.latest(row.name, "load", "")
+        values = load.values if load else {}
+        disks = [item for item in series if item.kind == "smart"]
+        full, mount = _greatest(values, "filesystem.used_percent")
+        hot, _ = _greatest(values, "temperature.celsius")
+        return DeviceLine(
+            name=row.name, customer=whose.customer, site=whose.site, online=row.online,
+            last_received=row.last_received, reports=row.reports,
+            hostname=inventory.get("hostname"), chassis=inventory.get("chassis"),
+            cpu_used_percent=plain(values.get("cpu.used_percent")),
+            memory_used_percent=plain(values.get("memory.used_percent")),
+            fullest_percent=full, fullest_mount=mount, hottest_celsius=hot, disks=len(disks),
+            disks_unknown=sum(1 for disk in disks if decode_facts(disk.facts).get("outcome") != "measured"),
+            level=life.worst(item.level for item in self._all_standing(row.name, series)), tickets=tickets,
+        )  # fmt: skip
+
+    def _series_view(self, series: Series) -> SeriesView | None:
+        latest = self._history.latest(series.device, series.kind, series.part)
+        if latest is None:
+            return None
+        values = {field: plain(value) for field, value in latest.values.items()}
+        return SeriesView(
+            kind=series.kind, part=series.part, at=latest.at, values=values, facts=decode_facts(series.facts)
+        )
+
+    def _all_standing(self, device: str, series: list[Series]) -> list[Standing]:
+        return [standing for _, _, standing in self._components(device, series)]
+
+    def _components(self, device: str, series: list[Series]) -> list[tuple[Kind, str, Standing]]:
+        keys: list[tuple[Kind, str]] = [(Kind.LIVENESS, "")]
+        for item in series:
+            if item.kind == "smart":
+                keys.append((Kind.DISK, item.part))
+            elif item.kind == "load":
+                keys.append((Kind.DEVICE, ""))
+                keys += [(Kind.FILESYSTEM, mount) for mount in decode_facts(item.facts).get("filesystems", {})]
+        return [
+            (kind, part, standing) for kind, part in keys for standing in self._judge.standing(kind, (device, part))
+        ]
+
+    def _standing(self, device: str, series: list[Series]) -> list[StandingView]:
+        """What speaks, the worst first, then what cannot be decided and why."""
+        views = [
+            StandingView(
+                kind=str(kind), part=part, rule=standing.rule, title=standing.title, level=standing.level,
+                since=standing.since, text=standing.text, unknown=list(standing.unknown),
+            )
+            for kind, part, standing in self._components(device, series)
+        ]  # fmt: skip
+        return sorted(views, key=lambda view: (-LEVELS.index(view.level), not view.unknown, view.part, view.rule))
+
+
+def plain(value: float | None) -> float | None:
+    """JSON has no nan: what could not be measured is null."""
+    return None if value is None or not math.isfinite(value) else value
+
+
+def _greatest(values: dict[str, Any], metric: str) -> tuple[float | None, str | None]:
+    found = [
+        (value, field.partition("|")[2])
+        for field, value in values.items()
+        if field.partition("|")[0] == metric and math.isfinite(value)
+    ]
+    return max(found, default=(None, None))

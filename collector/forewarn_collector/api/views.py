@@ -1,0 +1,135 @@
+"""What the API answers, as types: the OpenAPI description and the command line both follow from these."""
+
+from typing import Any
+
+import msgspec
+
+
+class Health(msgspec.Struct, kw_only=True):
+    """How the collector is. ``troubles`` is empty when all is well."""
+
+    version: str
+    now: float
+    started_at: float
+    mqtt: str | None
+    broker: str | None
+    connections: int
+    queue: int
+    stored: int
+    duplicates: int
+    dead_letters: int
+    position: int
+    judged_position: int
+    devices: int
+    file_bytes: int
+    tickets: dict[str, int]
+    deliveries: dict[str, int]
+    troubles: list[str]
+
+
+class DeviceLine(msgspec.Struct, kw_only=True):
+    """One device in the list. ``online`` is null when it never said; ages count from receipt."""
+
+    name: str
+    customer: str
+    site: str
+    online: bool | None
+    last_received: float
+    reports: int
+    hostname: str | None
+    chassis: str | None
+    cpu_used_percent: float | None
+    memory_used_percent: float | None
+    fullest_percent: float | None
+    fullest_mount: str | None
+    hottest_celsius: float | None
+    disks: int
+    disks_unknown: int
+    level: str
+    tickets: int
+
+
+class SeriesView(msgspec.Struct, kw_only=True):
+    """The newest values of one series. ``null`` means that it could not be measured."""
+
+    kind: str
+    part: str
+    at: float
+    values: dict[str, float | None]
+    facts: dict[str, Any]
+
+
+class StandingView(msgspec.Struct, kw_only=True):
+    """Where one rule stands. ``unknown`` names the signals that keep it from deciding."""
+
+    kind: str
+    part: str
+    rule: str
+    title: str
+    level: str
+    since: float | None
+    text: str
+    unknown: list[str]
+
+
+class GapView(msgspec.Struct, kw_only=True):
+    boot: str
+    first: int
+    last: int
+
+
+class EventView(msgspec.Struct, kw_only=True):
+    at: float
+    name: str
+    part: str
+    count: int
+    text: str
+
+
+class DeviceView(msgspec.Struct, kw_only=True):
+    line: DeviceLine
+    engineer: str
+    last_sampled: float | None
+    clock_offset_seconds: float | None
+    inventory: dict[str, Any]
+    series: list[SeriesView]
+    standing: list[StandingView]
+    gaps: list[GapView]
+    events: list[EventView]
+
+
+class SeriesData(msgspec.Struct, kw_only=True):
+    """``values[i]`` was measured at ``at[i]``; null: could not be measured."""
+
+    device: str
+    kind: str
+    part: str
+    metric: str
+    unit: str
+    at: list[float]
+    values: list[float | None]
+
+
+class DeadLetterView(msgspec.Struct, kw_only=True):
+    received_at: float
+    door: str
+    client: str
+    topic: str
+    reason: str
+    detail: str
+    payload: str
+
+
+class DeadLetters(msgspec.Struct, kw_only=True):
+    totals: dict[str, int]
+    letters: list[DeadLetterView]
+
+
+class Act(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What an engineer does to a ticket. ``actor`` is who did it."""
+
+    actor: str
+    text: str = ""
+    outcome: str | None = None
+    waiting_for: str = ""
+    visibility: str = "internal"

@@ -1,0 +1,216 @@
+"""Wires the collector together; the only module that knows every room."""
+
+import logging
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from forewarn_collector.api.app import build_api
+from forewarn_collector.api.fleet import Fleet
+from forewarn_collector.api.server import ApiServer, bind, leave_address, new_token, url_of
+from forewarn_collector.api.views import Health
+from forewarn_collector.clock import Clock
+from forewarn_collector.config import Broker, Config, DestinationEntry, DirectoryEntry, Tls
+from forewarn_collector.directory import Directory, Entry, Whose
+from forewarn_collector.ingest.intake import Intake
+from forewarn_collector.ingest.listener import Listener
+from forewarn_collector.ingest.subscriber import BrokerSettings, Subscriber
+from forewarn_collector.judge.judge import Judge
+from forewarn_collector.store.history import History
+from forewarn_collector.store.journal import Journal
+from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.state import open_state
+from forewarn_collector.tickets.desk import Desk
+from forewarn_collector.tickets.push import Push
+from forewarn_collector.tickets.webhook import Webhook
+from forewarn_collector.version import version
+from forewarn_rules import Engine, load_rules
+
+log = logging.getLogger(__name__)
+
+SEAL_SECONDS = 10.0
+
+
+class StartError(Exception):
+    """The collector cannot start; the text says why and what to do."""
+
+
+class Collector:
+    """Everything that runs in ``forewarn up``. ``start`` and ``stop`` run in the event loop."""
+
+    def __init__(self, config: Config, data: Path, clock: Clock | None = None) -> None:
+        self.config = config
+        self.data = data
+        self.clock = clock or Clock()
+        self.mqtt_url: str | None = None
+        self.api_url = ""
+        self._started_at = self.clock.now()
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Everything that can be wrong with the configuration is found before the first file is written.
+        rules = load_rules(directories=[Path(name) for name in config.rules.directories])
+        tls = _server_context(config.listen.tls) if config.listen.tls else None
+        destinations = [_destination(entry) for entry in config.destinations]
+        now = self.clock.now
+        directory = _directory(config.directory)
+        self.journal = Journal(data)
+        self._state = open_state(data / "state.db")
+        self._reader = self.journal.reader()
+        self.desk = Desk(self._state, [destination.name for destination in destinations], now)
+        self.push = Push(self._state, destinations, now)
+        self.desk.wake_push = self.push.wake
+        tick = max(0.2, 15.0 / self.clock.rate)
+        self.judge = Judge(Engine(rules), self.journal.reader, self.desk, directory, now, tick)
+        self.intake = Intake(self.journal, self.judge.wake)
+        self.listener = Listener(self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, tls=tls)
+        self.subscriber = Subscriber(self.intake, _broker(config.broker), now) if config.broker else None
+        self.fleet = Fleet(self._reader, History(self.journal.reader()), self.judge, self.desk, directory)
+        self._sealer = _Repeat("seal", SEAL_SECONDS, self._seal)
+        self._api: ApiServer | None = None
+
+    async def start(self) -> None:
+        """Open the doors. Raise StartError when an address cannot be had."""
+        listen, api = self.config.listen, self.config.api
+        try:
+            listening = bind(api.address, api.port)
+        except OSError as error:
+            raise StartError(_taken("api", api.address, api.port, error)) from None
+        token = new_token()
+        self._api = ApiServer(build_api(token, self.fleet, self.desk, self.push, self.health), listening)
+        self.api_url = url_of(listening)
+        if listen.enabled:
+            try:
+                host, port = await self.listener.start(listen.address, listen.port)
+            except OSError as error:
+                listening.close()
+                raise StartError(_taken("listen", listen.address, listen.port, error)) from None
+            self.mqtt_url = f"{'mqtts' if listen.tls else 'mqtt'}://{host}:{port}"
+        self.judge.start()
+        self.intake.start()
+        self.push.start()
+        self._sealer.start()
+        if self.subscriber:
+            self.subscriber.start()
+        await self._api.start()
+        leave_address(self.data, self.api_url, token)
+
+    async def stop(self) -> None:
+        """Close the doors first, write what is queued, then end the rest."""
+        if self.subscriber:
+            self.subscriber.stop()
+        await self.listener.stop()
+        self.intake.stop()
+        self.judge.stop()
+        self.push.stop()
+        self._sealer.stop()
+        if self._api:
+            await self._api.stop()
+        self._reader.close()
+        self.journal.close()
+        self._state.dispose()
+
+    def _seal(self) -> None:
+        while self.journal.seal(self.clock.now(), self.judge.position).more and not self._sealer.stopping.is_set():
+            pass
+
+    def health(self) -> Health:
+        counts = self._reader.counts()
+        subscriber_trouble = self.subscriber.trouble if self.subscriber else None
+        troubles = [self.intake.trouble, self.judge.trouble, subscriber_trouble, self._sealer.trouble]
+        return Health(
+            version=version(),
+            now=self.clock.now(),
+            started_at=self._started_at,
+            mqtt=self.mqtt_url,
+            broker=self.config.broker.url if self.config.broker else None,
+            connections=len(self.listener.clients),
+            queue=self.intake.depth,
+            stored=counts.reports,
+            duplicates=counts.duplicates,
+            dead_letters=counts.dead_letters,
+            position=counts.max_position,
+            judged_position=self.judge.position,
+            devices=counts.devices,
+            file_bytes=counts.file_bytes,
+            tickets=self.desk.ticket_counts(),
+            deliveries=self.push.summary(),
+            troubles=[trouble for trouble in troubles if trouble],
+        )
+
+
+class _Repeat:
+    """Calls ``work`` every few seconds in a thread of its own; a failure is kept and the next turn comes."""
+
+    def __init__(self, name: str, seconds: float, work: Callable[[], None]) -> None:
+        self.trouble: str | None = None
+        self.stopping = threading.Event()
+        self._seconds = seconds
+        self._work = work
+        self._thread = threading.Thread(target=self._run, name=name)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self.stopping.wait(self._seconds):
+            try:
+                self._work()
+                self.trouble = None
+            except StoreError as error:
+                if str(error) != self.trouble:
+                    log.error("%s", error)
+                self.trouble = str(error)
+
+
+def _taken(section: str, address: str, port: int, error: OSError) -> str:
+    return (
+        f"cannot listen on {address}:{port}: {error.strerror}; "
+        f"stop what uses it, or set {section}.port to another one (0 takes any)"
+    )
+
+
+def _server_context(tls: Tls) -> ssl.SSLContext:
+    """TLS 1.2 or newer; a client without a certificate of our CA does not get in."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+        context.load_verify_locations(tls.client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"listen.tls: {error}; give PEM files that belong together") from None
+    return context
+
+
+def _directory(entries: Sequence[DirectoryEntry]) -> Directory:
+    return Directory([Entry(Whose(e.customer, e.site, e.engineer), tuple(e.devices)) for e in entries])
+
+
+def _destination(entry: DestinationEntry) -> Webhook:
+    headers = {"Authorization": f"Bearer {_secret(entry.token_file)}"} if entry.token_file else None
+    return Webhook(entry.name, entry.url, headers)
+
+
+def _broker(broker: Broker) -> BrokerSettings:
+    return BrokerSettings(
+        broker.url,
+        broker.client_id,
+        broker.username,
+        _secret(broker.password_file) if broker.password_file else None,
+        broker.group,
+        broker.ca,
+        broker.certificate,
+        broker.key,
+    )
+
+
+def _secret(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"{path}: cannot be read: {error}") from None

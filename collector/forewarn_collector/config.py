@@ -1,0 +1,148 @@
+"""The collector's configuration: every key with its meaning, its default and an example. Read by ``config_file``."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 takes a free one", examples=[1883])]
+Address = Annotated[str, Meta(description="IP address to listen on", examples=["127.0.0.1"])]
+PathText = Annotated[str, Meta(min_length=1, description="path of a file or directory", examples=["forewarn.pem"])]
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True):
+    """TLS of the MQTT listener. With it every client must show a certificate; its common name is the device."""
+
+    certificate: Annotated[str, Meta(description="the collector's certificate chain, PEM", examples=["server.pem"])]
+    key: Annotated[str, Meta(description="its private key, PEM", examples=["server.key"])]
+    client_ca: Annotated[str, Meta(description="CA that signed the devices' certificates", examples=["ca.pem"])]
+
+
+class Listen(msgspec.Struct, frozen=True, kw_only=True):
+    """The collector's own MQTT 5 front door."""
+
+    enabled: Annotated[bool, Meta(description="off when a broker is the only front door", examples=[True])] = True
+    address: Address = "127.0.0.1"
+    port: Port = 1883
+    tls: Tls | None = None
+    max_packet_bytes: Annotated[
+        int, Meta(ge=1024, le=2**28, description="larger packets end the connection", examples=[262144])
+    ] = 262_144
+
+
+class Api(msgspec.Struct, frozen=True, kw_only=True):
+    """The HTTP API that the command line speaks to. Loopback only."""
+
+    address: Address = "127.0.0.1"
+    port: Port = 8383
+
+
+class Broker(msgspec.Struct, frozen=True, kw_only=True):
+    """A broker as the other front door."""
+
+    url: Annotated[str, Meta(description="mqtt:// or mqtts:// address", examples=["mqtts://broker.example:8883"])]
+    client_id: Annotated[str, Meta(min_length=1, description="MQTT client id", examples=["collector"])] = "collector"
+    username: Annotated[str | None, Meta(description="user at the broker", examples=["collector"])] = None
+    password_file: Annotated[str | None, Meta(description="file that holds the password", examples=["mqtt.pw"])] = None
+    group: Annotated[str | None, Meta(description="share the load with collectors of this group")] = None
+    ca: Annotated[str | None, Meta(description="CA of the broker's certificate", examples=["ca.pem"])] = None
+    certificate: Annotated[str | None, Meta(description="the collector's own certificate, PEM")] = None
+    key: Annotated[str | None, Meta(description="its private key, PEM")] = None
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """Rules beside the built-in ones."""
+
+    directories: Annotated[
+        list[str], Meta(description="directories with rule files of your own", examples=[["my-rules"]])
+    ] = []
+
+
+class DestinationEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who is told about tickets."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100, description="how it is shown", examples=["desk"])]
+    kind: Annotated[str, Meta(pattern="^webhook$", description="webhook: CloudEvents", examples=["webhook"])]
+    url: Annotated[str, Meta(description="where to post", examples=["https://desk.example/hook"])]
+    token_file: Annotated[
+        str | None, Meta(description="file with a token, sent as Authorization: Bearer", examples=["desk.token"])
+    ] = None
+
+
+class DirectoryEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose devices they are. The first entry that matches a device wins."""
+
+    customer: Annotated[str, Meta(min_length=1, max_length=200, description="the customer", examples=["Acme"])]
+    site: Annotated[str, Meta(max_length=200, description="the site", examples=["Store 12"])] = ""
+    engineer: Annotated[str, Meta(max_length=200, description="who is responsible", examples=["Li Wei"])] = ""
+    devices: Annotated[list[str], Meta(min_length=1, description="names or patterns", examples=[["acme-12-*"]])]
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole file. Every key may be left out; a file is needed only to leave the defaults."""
+
+    data: Annotated[str | None, Meta(description="where everything is kept", examples=["/var/lib/forewarn"])] = None
+    listen: Listen = Listen()
+    api: Api = Api()
+    broker: Broker | None = None
+    rules: Rules = Rules()
+    destinations: list[DestinationEntry] = []
+    directory: list[DirectoryEntry] = []
+
+
+def is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
+    """What the types cannot tell: (path, what is wrong, remedy) for each. Reads no network, only looks for files."""
+    found: list[tuple[tuple[str | int, ...], str, str]] = []
+    if not config.listen.enabled and config.broker is None:
+        found.append((("listen", "enabled"), "no front door is left", "set it to true, or name a broker"))
+    if config.listen.enabled and config.listen.tls is None and not is_loopback(config.listen.address):
+        found.append((("listen", "address"), "plain text is for loopback only", "use 127.0.0.1, or add listen.tls"))
+    if not is_loopback(config.api.address):
+        found.append((("api", "address"), "the API is for loopback only", "use 127.0.0.1"))
+    found += _broker_mistakes(config.broker)
+    found += _file_mistakes(config)
+    names: set[str] = set()
+    for index, entry in enumerate(config.destinations):
+        if entry.name in names:
+            found.append((("destinations", index, "name"), "two destinations of this name", "name them apart"))
+        names.add(entry.name)
+        if urlsplit(entry.url).scheme not in ("http", "https") or not urlsplit(entry.url).hostname:
+            found.append((("destinations", index, "url"), "not an http or https address", "write https://HOST/PATH"))
+    return found
+
+
+def _broker_mistakes(broker: Broker | None) -> list[tuple[tuple[str | int, ...], str, str]]:
+    if broker is None:
+        return []
+    url = urlsplit(broker.url)
+    if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
+        return [(("broker", "url"), "not an MQTT address", "write mqtts://HOST:8883 or mqtt://127.0.0.1:1883")]
+    if url.scheme == "mqtt" and not is_loopback(url.hostname):
+        return [(("broker", "url"), "plain text is for loopback only", "write mqtts://HOST:8883")]
+    return []
+
+
+def _file_mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
+    named: list[tuple[tuple[str | int, ...], str | None]] = []
+    if config.listen.tls:
+        named += [(("listen", "tls", key), getattr(config.listen.tls, key)) for key in Tls.__struct_fields__]
+    if config.broker:
+        files = ("password_file", "ca", "certificate", "key")
+        named += [(("broker", key), getattr(config.broker, key)) for key in files]
+    named += [(("destinations", n, "token_file"), entry.token_file) for n, entry in enumerate(config.destinations)]
+    missing = [(path, name) for path, name in named if name is not None and not Path(name).is_file()]
+    found = [(path, "there is no such file", "give the path of a readable file") for path, _ in missing]
+    for index, directory in enumerate(config.rules.directories):
+        if not Path(directory).is_dir():
+            found.append((("rules", "directories", index), "there is no such directory", "make it, or remove the line"))
+    return found

@@ -1,0 +1,85 @@
+"""Reads a configuration file and names everything that is wrong with it at once: line, path, value and remedy."""
+
+import difflib
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import msgspec
+from msgspec.inspect import type_info
+
+from forewarn_collector.config import Config, mistakes
+from forewarn_rules.document import Document, Where, read_document
+
+
+class ConfigError(ValueError):
+    """Every mistake of one file, a line each."""
+
+
+def load_config(path: Path | None) -> Config:
+    """Read ``path``, or take the defaults when there is none. Raise ConfigError."""
+    if path is None:
+        return Config()
+    document = read_document(path, str(path))
+    config = None
+    if document.tree is not None:
+        config = _build(document, (), document.tree, Config)
+    if config is not None and not document.problems:
+        for where, text, remedy in mistakes(config):
+            document.problem(where, text, remedy)
+    if document.problems or config is None:
+        raise ConfigError("\n".join(str(problem) for problem in document.problems))
+    return config
+
+
+def _build(document: Document, where: Where, tree: Any, type_: type[msgspec.Struct]) -> Any:
+    """One section as its struct, or None when something in it is wrong (then it is noted)."""
+    if not isinstance(tree, dict):
+        document.problem(where, "this is not a section", "write its keys below it, indented")
+        return None
+    fields = {field.name: field for field in msgspec.structs.fields(type_)}
+    for name in tree:
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(fields)}"
+            document.problem((*where, name), "unknown key", hint, show=False)
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in tree:
+            values[name] = _value(document, (*where, name), tree[name], field.type)
+        elif field.required:
+            document.problem((*where, name), "this key is missing", f"add {name}: {_example(field.type)}", show=False)
+    try:
+        return type_(**values)
+    except TypeError:
+        return None
+
+
+def _value(document: Document, where: Where, value: Any, type_: Any) -> Any:
+    if get_origin(type_) is list and (inner := _section(get_args(type_)[0])):
+        if not isinstance(value, list):
+            document.problem(where, "this is not a list", "begin each entry with a dash")
+            return None
+        return [_build(document, (*where, n), item, inner) for n, item in enumerate(value)]
+    section = _section(type_)
+    if section is not None and value is not None:
+        return _build(document, where, value, section)
+    try:
+        return msgspec.convert(value, type_)
+    except msgspec.ValidationError as error:
+        text = str(error).split(" - at")[0]
+        document.problem(where, text[:1].lower() + text[1:], f"for example: {_example(type_)}")
+        return None
+
+
+def _section(type_: Any) -> type[msgspec.Struct] | None:
+    for candidate in (type_, *get_args(type_)):
+        if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct):
+            return candidate
+    return None
+
+
+def _example(type_: Any) -> str:
+    info = type_info(type_)
+    extra = getattr(info, "extra_json_schema", None) or {}
+    examples = extra.get("examples") or [extra.get("description", "...")]
+    return str(examples[0])

@@ -1,0 +1,89 @@
+"""The front door's judgement of one publish: a report that may be stored, or a dead letter with its reason. Pure."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from forewarn_collector.ingest.shape import event_point, load_point, smart_point
+from forewarn_collector.store.model import Accepted, DeadLetter
+from forewarn_wire import (
+    EventReport,
+    LoadReport,
+    Message,
+    SmartReport,
+    StatusReport,
+    TopicError,
+    WireError,
+    decode,
+    parse_topic,
+)
+
+# A device clock may be wrong by hours; a day ahead would freeze every later judgement of the device.
+FUTURE_LIMIT_SECONDS = 86_400.0
+EARLIEST = 946_684_800.0  # 2000-01-01: older than any agent, so the clock was never set
+REASONS = (
+    "foreign-topic", "unknown-topic", "malformed-json", "wrong-type", "unknown-schema", "unknown-kind",
+    "device-mismatch", "sampled-in-future", "sampled-before-2000", "malformed-packet", "packet-too-large",
+    "internal-error",
+)  # fmt: skip
+
+
+class Publish(NamedTuple):
+    """One PUBLISH as it came in. ``client`` is the authenticated name, or "" behind a broker that checks it itself."""
+
+    door: str
+    client: str
+    topic: str
+    payload: bytes
+    received_at: float
+
+
+def accept(publish: Publish) -> Accepted | DeadLetter:
+    try:
+        topic = parse_topic(publish.topic)
+    except TopicError as error:
+        return dead_letter(publish, "unknown-topic", str(error))
+    if publish.client and topic.device != publish.client:
+        return dead_letter(publish, "foreign-topic", f"{publish.client!r} may not write as {topic.device!r}")
+    if topic.direction != "up":
+        return dead_letter(publish, "foreign-topic", "devices write below up/ only")
+    try:
+        message = decode(topic.kind, publish.payload)
+    except WireError as error:
+        return dead_letter(publish, error.reason, str(error))
+    if message.device != topic.device:
+        return dead_letter(
+            publish, "device-mismatch", f"message of {message.device!r} on the topic of {topic.device!r}"
+        )
+    if message.sampled_at > publish.received_at + FUTURE_LIMIT_SECONDS:
+        ahead = (message.sampled_at - publish.received_at) / 3600
+        return dead_letter(
+            publish, "sampled-in-future", f"sampled_at is {ahead:.0f} hours ahead: set the device's clock"
+        )
+    if message.sampled_at < EARLIEST:
+        return dead_letter(publish, "sampled-before-2000", "sampled_at is before 2000: set the device's clock")
+    return _shape(message, publish.received_at)
+
+
+def dead_letter(publish: Publish, reason: str, detail: str) -> DeadLetter:
+    return DeadLetter(
+        publish.received_at, publish.door, publish.client, publish.topic[:200], reason, detail, publish.payload
+    )
+
+
+def _shape(message: Message, received_at: float) -> Accepted:
+    at = (message.device, message.boot, message.seq, message.sampled_at, received_at)
+    match message:
+        case StatusReport():
+            return Accepted(
+                message.device, message.boot, None, message.sampled_at, received_at, (),
+                status=msgspec.json.encode(message), session=message.session, online=message.state == "online",
+            )  # fmt: skip
+        case LoadReport():
+            return Accepted(*at, (load_point(message),))
+        case SmartReport():
+            return Accepted(*at, (smart_point(message),))
+        case EventReport():
+            return Accepted(
+                *at, (event_point(message),), event=(message.event, message.part, message.count, message.text)
+            )

@@ -1,0 +1,123 @@
+"""The collector's own MQTT 5 front door. PUBACK is sent after the commit, never before.
+
+It is an endpoint, not a broker: devices publish under their own ``up/`` and may subscribe to their own ``down/``.
+Source: MQTT 5.0, OASIS standard.
+"""
+
+import asyncio
+import logging
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from mqtt5 import DisconnectReasonCode as Bye
+from mqtt5 import PubAckPacket, PubAckReasonCode
+
+from forewarn_collector.ingest.connection import Connection
+from forewarn_collector.ingest.intake import Intake, Verdict
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 2.0
+REFUSALS = {
+    "foreign-topic": PubAckReasonCode.NOT_AUTHORIZED,
+    "unknown-topic": PubAckReasonCode.TOPIC_NAME_INVALID,
+}
+_PUBACK_OK_HEAD = b"\x40\x02"
+
+
+class Listener:
+    """Accepts connections, knows who is connected, and acknowledges what the intake has stored."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        now: Callable[[], float],
+        *,
+        max_packet_bytes: int = 262_144,
+        receive_maximum: int = 200,
+        max_connections: int = 50_000,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.intake = intake
+        self.now = now
+        self.max_packet_bytes = max_packet_bytes
+        self.receive_maximum = receive_maximum
+        self.max_connections = max_connections
+        self.tls = tls
+        self.clients: dict[str, Connection] = {}
+        self.open: set[Connection] = set()
+        self.ended: Counter[str] = Counter()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self, address: str, port: int) -> tuple[str, int]:
+        """Listen; return the address and port in use (port 0 takes a free one). Raise OSError when it can't."""
+        self._loop = asyncio.get_running_loop()
+        self._server = await self._loop.create_server(
+            lambda: Connection(self), address, port, ssl=self.tls, backlog=4096
+        )
+        self._sweeper = self._loop.create_task(self._sweep())
+        host, bound = self._server.sockets[0].getsockname()[:2]
+        return str(host), int(bound)
+
+    async def stop(self) -> None:
+        if self._server is None:
+            return
+        self._server.close()
+        if self._sweeper:
+            self._sweeper.cancel()
+        for connection in list(self.open):
+            connection.end(Bye.SERVER_SHUTTING_DOWN, "server-stopped")
+        await asyncio.sleep(0)
+
+    def entered(self, connection: Connection) -> None:
+        """A client has authenticated: a session of the same name ends (MQTT-3.1.4-3)."""
+        older = self.clients.get(connection.client)
+        if older is not None and older is not connection:
+            older.end(Bye.SESSION_TAKEN_OVER, "taken-over")
+        self.clients[connection.client] = connection
+
+    def left(self, connection: Connection, reason: str) -> None:
+        self.open.discard(connection)
+        self.ended[reason] += 1
+        if self.clients.get(connection.client) is connection:
+            del self.clients[connection.client]
+
+    def finish(self, verdicts: Sequence[Verdict]) -> None:
+        """Called by the intake's writer thread after the commit."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._acknowledge, verdicts)
+
+    def _acknowledge(self, verdicts: Sequence[Verdict]) -> None:
+        answers: dict[Connection, list[bytes]] = {}
+        for verdict in verdicts:
+            if verdict.token is None:
+                continue
+            connection, packet_id = verdict.token  # type: ignore[misc]
+            if verdict.stored:
+                answer = _PUBACK_OK_HEAD + packet_id.to_bytes(2, "big")
+            else:
+                code = REFUSALS.get(verdict.reason, PubAckReasonCode.PAYLOAD_FORMAT_INVALID)
+                answer = PubAckPacket(packet_id, reason_code=code, reason_str=verdict.reason).write()
+            answers.setdefault(connection, []).append(answer)
+        for connection, packets in answers.items():
+            connection.acknowledged(packets)
+        if self.intake.depth < self.intake.limit // 2:
+            for connection in self.open:
+                connection.resume()
+
+    async def _sweep(self) -> None:
+        """End connections whose keepalive ran out, and those that never said who they are."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = time.monotonic()
+            for connection in list(self.open):
+                if now > connection.deadline and not connection.paused:
+                    connection.end(Bye.KEEP_ALIVE_TIMEOUT, "keepalive-timeout")
+            if self.intake.depth < self.intake.limit // 2:
+                for connection in self.open:
+                    connection.resume()

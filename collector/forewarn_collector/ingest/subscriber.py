@@ -1,0 +1,118 @@
+"""The other front door: a subscriber on any MQTT 5 broker, which acknowledges after the commit.
+
+The only module of the collector that imports paho. Facts behind the settings: after a resume a broker may ignore
+Receive Maximum, so the intake's queue bounds the memory; an acknowledgement of an earlier connection must not be sent
+on a later one, because packet ids are used again.
+"""
+
+import logging
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from forewarn_collector.ingest.accept import Publish
+from forewarn_collector.ingest.intake import Intake, Item, Verdict
+
+log = logging.getLogger(__name__)
+
+SESSION_EXPIRY_SECONDS = 7 * 86_400
+RECEIVE_MAXIMUM = 200
+KEEPALIVE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class BrokerSettings:
+    """``url``: mqtt://HOST[:PORT] or mqtts://HOST[:PORT]. ``group``: share the load with other collectors."""
+
+    url: str
+    client_id: str = "collector"
+    username: str | None = None
+    password: str | None = None
+    group: str | None = None
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+class Subscriber:
+    def __init__(self, intake: Intake, settings: BrokerSettings, now: Callable[[], float]) -> None:
+        self.connected = False
+        self.trouble: str | None = None
+        self._intake = intake
+        self._now = now
+        self._settings = settings
+        self._epoch = 0
+        self._client = self._build()
+
+    def _build(self) -> mqtt.Client:
+        settings = self._settings
+        client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, settings.client_id, protocol=mqtt.MQTTv5, manual_ack=True
+        )
+        if settings.username is not None:
+            client.username_pw_set(settings.username, settings.password)
+        if urlsplit(settings.url).scheme == "mqtts":
+            context = ssl.create_default_context(cafile=settings.ca)
+            if settings.certificate:
+                context.load_cert_chain(settings.certificate, settings.key)
+            client.tls_set_context(context)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.reconnect_delay_set(1, 30)
+        return client
+
+    def start(self) -> None:
+        url = urlsplit(self._settings.url)
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = SESSION_EXPIRY_SECONDS
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        self._client.connect_async(
+            url.hostname or "127.0.0.1",
+            url.port or (8883 if url.scheme == "mqtts" else 1883),
+            keepalive=KEEPALIVE_SECONDS,
+            clean_start=False,
+            properties=properties,
+        )
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(self, client: mqtt.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+        self._epoch += 1
+        if reason.is_failure:
+            self.trouble = f"the broker refuses: {reason}"
+            log.error("%s", self.trouble)
+            return
+        group = self._settings.group
+        prefix = f"$share/{group}/" if group else ""
+        client.subscribe(f"{prefix}forewarn/v1/+/up/#", qos=1)
+        self.connected, self.trouble = True, None
+        log.info("subscribed at %s", self._settings.url)
+
+    def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+        if self.connected:
+            log.warning("disconnected from the broker: %s", reason)
+        self.connected = False
+        self.trouble = f"not connected: {reason}"
+
+    def _on_message(self, _client: Any, _userdata: Any, message: mqtt.MQTTMessage) -> None:
+        token = (self._epoch, message.mid, message.qos) if message.qos else None
+        self._intake.put(Item(self, token, Publish("broker", "", message.topic, bytes(message.payload), self._now())))
+
+    def finish(self, verdicts: Sequence[Verdict]) -> None:
+        """A dead letter is acknowledged too: it is stored as such, and the broker must not send it for ever."""
+        for verdict in verdicts:
+            if verdict.token is None:
+                continue
+            epoch, packet_id, qos = verdict.token  # type: ignore[misc]
+            if epoch == self._epoch:
+                self._client.ack(packet_id, qos)

@@ -1,0 +1,77 @@
+"""What is known about a component beside its numbers: from the series' facts, the inventory and the directory."""
+
+from typing import Any
+
+import msgspec
+
+from forewarn_collector.directory import Directory
+from forewarn_collector.store.journal import Reader
+from forewarn_collector.store.model import Series
+from forewarn_collector.tickets.parts import Part
+from forewarn_rules import Key, Kind
+
+Facts = dict[str, Any]
+
+# Which series of the store a component's facts stand in.
+SERIES_KIND = {Kind.DISK: "smart"}
+
+
+def decode_facts(facts: bytes | None) -> Facts:
+    decoded = msgspec.json.decode(facts) if facts else {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def inventory_of(birth: bytes | None) -> Facts:
+    inventory = decode_facts(birth).get("inventory")
+    return inventory if isinstance(inventory, dict) else {}
+
+
+def labels_of(kind: Kind, key: Key, facts: Facts, inventory: Facts, directory: Directory) -> dict[str, str | float]:
+    """The labels that rules select by and texts name. A label that is not known is left out. Pure."""
+    device, part = key
+    whose = directory.whose(device)
+    found: dict[str, Any] = {"device": device, "customer": whose.customer, "site": whose.site}
+    found["chassis"] = inventory.get("chassis")
+    if kind is Kind.FILESYSTEM:
+        found |= {"mount": part, **facts.get("filesystems", {}).get(part, {})}
+    elif kind is Kind.SENSOR:
+        found["sensor"] = part
+    elif kind is Kind.DISK:
+        disk = facts.get("disk", {})
+        found |= {"disk": part, "disk_kind": disk.get("kind", "unknown")}
+        found |= {name: disk.get(name) for name in ("serial", "model", "firmware", "slot", "capacity_bytes")}
+    return {name: value for name, value in found.items() if isinstance(value, str | float | int)}
+
+
+class FactBook:
+    """Looks facts up in the journal. Series are remembered; facts are read again each time they are asked for,
+    because they change and are asked for rarely: at a component's first sight and at a change."""
+
+    def __init__(self, reader: Reader, directory: Directory) -> None:
+        self._reader = reader
+        self._directory = directory
+        self._series: dict[int, Series] = {}
+
+    def series(self, number: int) -> Series:
+        found = self._series.get(number)
+        if found is None:
+            found = self._series[number] = self._reader.series(number)
+        return found
+
+    def labels(self, kind: Kind, key: Key) -> dict[str, str | float]:
+        return labels_of(kind, key, self._facts(kind, key), self._inventory(key[0]), self._directory)
+
+    def part(self, kind: Kind, key: Key) -> Part:
+        """What a ticket about this component is keyed by. A machine without a serial number goes by its name."""
+        device, name = key
+        serial = str(self._inventory(device).get("serial") or device)
+        return Part(device, serial, name, self._directory.whose(device))
+
+    def _facts(self, kind: Kind, key: Key) -> Facts:
+        part = key[1] if kind is Kind.DISK else ""
+        found = self._reader.find_series(key[0], SERIES_KIND.get(kind, "load"), part)
+        return decode_facts(found.facts) if found else {}
+
+    def _inventory(self, device: str) -> Facts:
+        row = self._reader.device(device)
+        return inventory_of(row.birth) if row else {}

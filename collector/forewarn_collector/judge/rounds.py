@@ -1,0 +1,125 @@
+"""Stored rows to the columns that the engine observes. Pure.
+
+A round holds each component at most once; rows of one component keep their order over several rounds.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from forewarn_collector.store.model import Floats, Row, Series
+from forewarn_rules import Key, Kind
+
+# Which kinds of component a series of the store carries; the metric's first word tells them apart.
+KIND_OF_PREFIX = {
+    "cpu": Kind.DEVICE,
+    "memory": Kind.DEVICE,
+    "uptime": Kind.DEVICE,
+    "filesystem": Kind.FILESYSTEM,
+    "temperature": Kind.SENSOR,
+    "disk": Kind.DISK,
+    "ata": Kind.DISK,
+    "nvme": Kind.DISK,
+    "scsi": Kind.DISK,
+}
+
+
+Wanted = tuple[tuple[Kind, frozenset[str]], ...]
+"""The metrics that some rule looks at, by kind. Everything else is stored and not judged."""
+
+
+class Batch(NamedTuple):
+    """One round of one kind: ``metrics[name][i]`` belongs to ``keys[i]`` at ``at[i]``."""
+
+    kind: Kind
+    keys: list[Key]
+    at: Floats
+    metrics: dict[str, Floats]
+
+
+class Slice(NamedTuple):
+    """Where one component's values stand in a row: ``columns[j]`` of the row is metric ``metrics[j]``."""
+
+    kind: Kind
+    instance: str
+    metrics: tuple[str, ...]
+    columns: tuple[int, ...]
+
+
+@lru_cache(maxsize=8192)
+def slices(fields: tuple[str, ...], wanted: Wanted) -> tuple[Slice, ...]:
+    """Take a layout apart: one slice per component in it, with the metrics that some rule wants."""
+    of_kind = dict(wanted)
+    found: dict[tuple[Kind, str], list[tuple[str, int]]] = {}
+    for column, field in enumerate(fields):
+        metric, _, instance = field.partition("|")
+        kind = KIND_OF_PREFIX.get(metric.split(".", 1)[0])
+        if kind is not None and metric in of_kind.get(kind, ()):
+            found.setdefault((kind, instance), []).append((metric, column))
+    return tuple(
+        Slice(kind, instance, tuple(m for m, _ in pairs), tuple(c for _, c in pairs))
+        for (kind, instance), pairs in found.items()
+    )
+
+
+def key_of(piece: Slice, series: Series) -> Key:
+    return (series.device, piece.instance or series.part)
+
+
+def rounds(rows: Sequence[Row], series: Mapping[int, Series], wanted: Wanted) -> Iterator[list[Batch]]:
+    """Group rows by their turn (first row of each series, second row, ...) and each turn by kind."""
+    for turn in _turns(rows):
+        collected: dict[Kind, list[tuple[Key, float, Slice, Row]]] = {}
+        for row in turn:
+            for piece in slices(row.fields, wanted):
+                entry = (key_of(piece, series[row.series]), row.at, piece, row)
+                collected.setdefault(piece.kind, []).append(entry)
+        yield [_batch(kind, entries, dict(wanted)[kind]) for kind, entries in collected.items()]
+
+
+def _turns(rows: Iterable[Row]) -> list[list[Row]]:
+    turns: list[list[Row]] = []
+    seen: dict[int, int] = {}
+    for row in rows:
+        turn = seen.get(row.series, 0)
+        seen[row.series] = turn + 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(row)
+    return turns
+
+
+def _batch(kind: Kind, entries: list[tuple[Key, float, Slice, Row]], metrics: frozenset[str]) -> Batch:
+    names = sorted(metrics)
+    place = {name: column for column, name in enumerate(names)}
+    table = np.full((len(entries), len(names)), np.nan)
+    for index, (_, _, piece, row) in enumerate(entries):
+        table[index, [place[name] for name in piece.metrics]] = row.values[list(piece.columns)]
+    return Batch(
+        kind,
+        [key for key, _, _, _ in entries],
+        np.array([at for _, at, _, _ in entries]),
+        {name: table[:, place[name]] for name in names},
+    )
+
+
+class HistoryReader(Protocol):
+    def read(
+        self, device: str, kind: str, part: str, fields: Sequence[str], start: float, end: float
+    ) -> tuple[Floats, dict[str, Floats]]: ...
+
+
+def warm_batches(
+    reader: HistoryReader, series: Series, start: float, end: float, fields: tuple[str, ...], wanted: Wanted
+) -> Iterator[Batch]:
+    """One component's stored history as a sequence of observations, oldest first; ``end`` itself is left out."""
+    for piece in slices(fields, wanted):
+        names = [fields[column] for column in piece.columns]
+        times, values = reader.read(series.device, series.kind, series.part, names, start, end)
+        for index in np.flatnonzero(times < end):
+            columns = {
+                metric: values[name][index : index + 1] for metric, name in zip(piece.metrics, names, strict=True)
+            }
+            yield Batch(piece.kind, [key_of(piece, series)], times[index : index + 1], columns)

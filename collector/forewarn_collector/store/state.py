@@ -1,0 +1,153 @@
+"""State that is not a time series: verdicts, tickets, their timeline and deliveries, and how far the judge has come.
+
+SQLAlchemy Core; the tables serve SQLite and PostgreSQL alike. All times are Unix seconds.
+"""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Float, Index, Integer, LargeBinary, String, Table, Text
+
+from forewarn_collector.store.model import StoreError
+
+SCHEMA_VERSION = 1
+metadata = sa.MetaData()
+
+meta = Table("meta", metadata, Column("key", String(50), primary_key=True), Column("value", Text, nullable=False))
+
+# What the engine must know again after a restart: timers, levels and baselines of one component.
+component = Table(
+    "component",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("device", String(63), primary_key=True),
+    Column("part", String(250), primary_key=True),
+    Column("snapshot", LargeBinary, nullable=False),
+)
+
+# A change of level is a row, and stays one.
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("device", String(63), nullable=False),
+    Column("part", String(250), nullable=False),
+    Column("rule", String(100), nullable=False),
+    Column("before", String(10), nullable=False),
+    Column("after", String(10), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("verdict_device", "device", "at"),
+)
+
+ticket = Table(
+    "ticket",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("customer", String(200), nullable=False),
+    Column("device_serial", String(200), nullable=False),
+    Column("part_serial", String(250), nullable=False),
+    Column("fault", String(50), nullable=False),
+    # Equal to the key while the ticket is open and null afterwards, so the database itself refuses a second one.
+    Column("open_key", String(700), unique=True),
+    Column("device", String(63), nullable=False),
+    Column("site", String(200), nullable=False),
+    Column("engineer", String(200), nullable=False),
+    Column("queue", String(50), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("explanation", Text, nullable=False),
+    Column("probability", Float),
+    Column("within_seconds", Float),
+    Column("opened_at", Float, nullable=False),
+    Column("recorded_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("acknowledged_at", Float),
+    Column("resolved_at", Float),
+    Column("closed_at", Float),
+    Column("owner", String(200), nullable=False, default=""),
+    Column("waiting_for", String(200), nullable=False, default=""),
+    Column("outcome", String(40)),
+    Index("ticket_device", "device"),
+    Index("ticket_state", "state"),
+    sqlite_autoincrement=True,
+)
+
+# Which rules stand behind a ticket now, and what each last said.
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("ticket", Integer, primary_key=True),
+    Column("rule", String(100), primary_key=True),
+    Column("component", String(350), primary_key=True),
+    Column("level", String(10), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ticket", Integer, nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("visibility", String(10), nullable=False),
+    Column("text", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ticket", Integer, nullable=False, index=True),
+    Column("destination", String(100), nullable=False),
+    Column("event", String(60), nullable=False),
+    Column("event_id", String(100), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("state", String(10), nullable=False, default="pending"),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("next_try_at", Float, nullable=False),
+    Column("sent_at", Float),
+    Column("last_error", Text, nullable=False, default=""),
+    Index("delivery_due", "state", "next_try_at"),
+    sqlite_autoincrement=True,
+)
+
+
+def open_state(path: Path) -> sa.Engine:
+    """Open or create ``state.db``. Raise StoreError when the file is of a newer version or is not a database."""
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    sa.event.listen(engine, "connect", _on_connect)
+    sa.event.listen(engine, "begin", _on_begin)
+    try:
+        with engine.begin() as connection:
+            version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+            if version > SCHEMA_VERSION:
+                raise StoreError(f"{path}: written by a newer forewarn (schema {version}); update forewarn")
+            metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    except sa.exc.DatabaseError as error:
+        raise StoreError(f"{path}: {error.orig}; restore it from a backup or move it away") from None
+    return engine
+
+
+def _on_connect(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
+    # The driver's own transaction handling would begin too late; see _on_begin.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _on_begin(connection: sa.Connection) -> None:
+    # Judge and API both read before they write; a deferred transaction could then not be upgraded.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

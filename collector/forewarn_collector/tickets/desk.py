@@ -1,0 +1,225 @@
+"""The ticket desk: turns changes of level into tickets, and engineers' words into states.
+
+Every method is one transaction that writes the ticket, its timeline and the deliveries to come; sending them is
+another loop (``push``).
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from forewarn_collector.store.state import component, meta, verdict
+from forewarn_collector.tickets import life, rows
+from forewarn_collector.tickets.model import Entry, Evidence, Key, Ticket
+from forewarn_collector.tickets.parts import Part
+from forewarn_rules import Change
+
+JUDGED = "judged_position"
+
+
+class Desk:
+    """``destinations``: names of everyone who is told. ``now``: receipt clock."""
+
+    def __init__(self, engine: sa.Engine, destinations: Sequence[str], now: Callable[[], float]) -> None:
+        self._engine = engine
+        self._destinations = tuple(destinations)
+        self._now = now
+        self.wake_push: Callable[[], None] = lambda: None
+
+    # The judge's side
+
+    def judged_position(self) -> int:
+        with self._engine.connect() as db:
+            value = db.execute(sa.select(meta.c.value).where(meta.c.key == JUDGED)).scalar()
+        return int(value or 0)
+
+    def snapshots(self) -> list[tuple[str, tuple[str, str], bytes]]:
+        with self._engine.connect() as db:
+            return [(kind, (device, part), data) for kind, device, part, data in db.execute(sa.select(component))]
+
+    def record(
+        self,
+        position: int | None,
+        changes: Iterable[tuple[Change, Part]],
+        snapshots: Iterable[tuple[str, tuple[str, str], bytes | None]],
+    ) -> int:
+        """Write what a step of the judge found; return how many tickets were opened or changed."""
+        touched = 0
+        with self._engine.begin() as db:
+            for change, part in changes:
+                self._write_verdict(db, change)
+                touched += self._apply(db, change, part)
+            for kind, (device, name), data in snapshots:
+                _put_snapshot(db, kind, device, name, data)
+            if position is not None:
+                _put_meta(db, JUDGED, str(position))
+        if touched:
+            self.wake_push()
+        return touched
+
+    def _write_verdict(self, db: sa.Connection, change: Change) -> None:
+        db.execute(
+            verdict.insert().values(
+                at=change.at,
+                kind=change.kind,
+                device=change.key[0],
+                part=change.key[1],
+                rule=change.rule,
+                before=change.before,
+                after=change.after,
+                text=change.text,
+                detail=json.dumps({"values": change.values}),
+            )
+        )
+
+    def _apply(self, db: sa.Connection, change: Change, part: Part) -> int:
+        key = Key(part.whose.customer, part.device_serial, part.part_serial, change.fault)
+        name = f"{change.kind}:{change.key[1]}"
+        number = rows.live_number(db, key)
+        ticket = rows.get(db, number) if number is not None else None
+        others = [
+            item.level
+            for item in (ticket.evidence if ticket else ())
+            if (item.rule, item.component) != (change.rule, name)
+        ]
+        severity = ticket.severity if ticket else "none"
+        step = life.on_change(ticket is not None, severity, others, change.before, change.after, change.status)
+        if step.action == "nothing":
+            return 0
+        now = self._now()
+        if number is None:
+            number = rows.create(db, key, **_new_ticket(change, part, now))
+        detail = {"values": change.values, "title": change.title, **_explanation(change)}
+        rows.put_evidence(db, number, Evidence(change.rule, name, change.after, change.at, change.text, detail))
+        said = f"{change.rule} {change.before} -> {change.after}: {change.text}"
+        entry = rows.add_entry(db, number, Entry(change.at, "forewarn", "evidence", "customer", said))
+        event = {"create": "opened", "resolve": "resolved"}.get(step.action, "updated")
+        if step.action == "rise":
+            rows.update(db, number, severity=change.after, updated_at=now, **_forecast(change), **_words(change))
+        elif step.action == "resolve":
+            rows.end(
+                db, number, state=life.RESOLVED, resolved_at=change.at, updated_at=now, outcome=life.CONDITION_CLEARED
+            )
+            self._note_state(db, number, change.at, "forewarn", f"resolved: {step.reason}")
+        else:
+            rows.update(db, number, updated_at=now)
+        self._announce(db, number, event, entry, now)
+        return 1
+
+    # The engineer's side
+
+    def act(
+        self, number: int, action: str, actor: str, *, outcome: str | None = None, text: str = "", waiting_for: str = ""
+    ) -> Ticket:
+        """Acknowledge, start, wait, resolve or close. Raise TicketError when that does not fit."""
+        now = self._now()
+        with self._engine.begin() as db:
+            ticket = self._get(db, number)
+            state = life.next_state(ticket.state, action, outcome)
+            columns: dict[str, Any] = {"state": state, "updated_at": now, "waiting_for": waiting_for}
+            if action in ("acknowledge", "start") and not ticket.owner:
+                columns["owner"] = actor
+            if ticket.acknowledged_at is None:
+                columns["acknowledged_at"] = now
+            if state in life.ENDED:
+                columns["resolved_at" if action == "resolve" else "closed_at"] = now
+                if outcome:
+                    columns["outcome"] = outcome
+                rows.end(db, number, **columns)
+            else:
+                rows.update(db, number, **columns)
+            said = state + (f" for {waiting_for}" if waiting_for else "") + (f", {outcome}" if outcome else "")
+            entry = self._note_state(db, number, now, actor, said)
+            if text:
+                rows.add_entry(db, number, Entry(now, actor, "note", "internal", text))
+            self._announce(db, number, "closed" if action == "close" else "updated", entry, now)
+            ticket = self._get(db, number)
+        self.wake_push()
+        return ticket
+
+    def note(self, number: int, actor: str, text: str, visibility: str = "internal") -> Ticket:
+        now = self._now()
+        with self._engine.begin() as db:
+            self._get(db, number)
+            entry = rows.add_entry(db, number, Entry(now, actor, "note", visibility, text))
+            rows.update(db, number, updated_at=now)
+            self._announce(db, number, "updated", entry, now)
+            ticket = self._get(db, number)
+        self.wake_push()
+        return ticket
+
+    def ticket(self, number: int) -> Ticket:
+        with self._engine.connect() as db:
+            return self._get(db, number)
+
+    def tickets(self, **wanted: Any) -> list[Ticket]:
+        with self._engine.connect() as db:
+            return rows.find(db, **wanted)
+
+    def ticket_counts(self) -> dict[str, int]:
+        with self._engine.connect() as db:
+            return rows.counts(db)
+
+    def _get(self, db: sa.Connection, number: int) -> Ticket:
+        ticket = rows.get(db, number)
+        if ticket is None:
+            raise life.NoTicket(f"there is no ticket {number}")
+        return ticket
+
+    def _note_state(self, db: sa.Connection, number: int, at: float, actor: str, said: str) -> int:
+        return rows.add_entry(db, number, Entry(at, actor, "state", "customer", said))
+
+    def _announce(self, db: sa.Connection, number: int, event: str, entry: int, now: float) -> None:
+        if self._destinations:
+            body = msgspec.json.encode(self._get(db, number)).decode()
+            rows.add_deliveries(db, self._destinations, number, event, f"{number}-{entry}", body, now)
+
+
+def _explanation(change: Change) -> dict[str, Any]:
+    return {"why": change.why, "do": list(change.do), "calm_when": list(change.calm_when)}
+
+
+def _words(change: Change) -> dict[str, Any]:
+    return {"title": change.title, "explanation": {"what": change.text, **_explanation(change)}}
+
+
+def _forecast(change: Change) -> dict[str, float | None]:
+    forecast = change.forecast
+    return {
+        "probability": forecast.probability if forecast else None,
+        "within_seconds": forecast.within_seconds if forecast else None,
+    }
+
+
+def _new_ticket(change: Change, part: Part, now: float) -> dict[str, Any]:
+    return {
+        "device": part.device,
+        "site": part.whose.site,
+        "engineer": part.whose.engineer,
+        "queue": change.queue,
+        "state": life.OPEN,
+        "severity": change.after,
+        "opened_at": change.at,
+        "recorded_at": now,
+        "updated_at": now,
+        "owner": "",
+        "waiting_for": "",
+        **_words(change),
+        **_forecast(change),
+    }
+
+
+def _put_meta(db: sa.Connection, key: str, value: str) -> None:
+    if db.execute(meta.update().where(meta.c.key == key).values(value=value)).rowcount == 0:
+        db.execute(meta.insert().values(key=key, value=value))
+
+
+def _put_snapshot(db: sa.Connection, kind: str, device: str, part: str, data: bytes | None) -> None:
+    same = sa.and_(component.c.kind == kind, component.c.device == device, component.c.part == part)
+    if data is None:
+        db.execute(component.delete().where(same))
+    elif db.execute(component.update().where(same).values(snapshot=data)).rowcount == 0:
+        db.execute(component.insert().values(kind=kind, device=device, part=part, snapshot=data))

@@ -1,0 +1,89 @@
+"""The life of a ticket, as pure decisions: which action leads where, and what a change of level means for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+OPEN, ACKNOWLEDGED, IN_PROGRESS, WAITING = "open", "acknowledged", "in progress", "waiting"
+RESOLVED, CLOSED, FALSE_ALARM = "resolved", "closed", "false alarm"
+STATES = (OPEN, ACKNOWLEDGED, IN_PROGRESS, WAITING, RESOLVED, CLOSED, FALSE_ALARM)
+LIVE = (OPEN, ACKNOWLEDGED, IN_PROGRESS, WAITING)
+ENDED = (RESOLVED, CLOSED, FALSE_ALARM)
+
+# What an engineer may say was found. The first two say that the prediction was right.
+OUTCOMES = {
+    "failed": "the part failed before anything was done",
+    "replaced-in-time": "the part was replaced before it failed",
+    "cleaned": "the cause was removed: cleaned, freed, reconnected",
+    "configuration": "a setting was changed",
+    "could-not-reproduce": "looked at, nothing found",
+    "false-alarm": "there was no fault",
+}
+CONDITION_CLEARED = "condition-cleared"
+
+LEVELS = ("none", "watch", "warning", "critical")
+TICKET_LEVELS = ("warning", "critical")
+
+_ACTIONS: dict[str, tuple[tuple[str, ...], str]] = {
+    "acknowledge": ((OPEN,), ACKNOWLEDGED),
+    "start": ((OPEN, ACKNOWLEDGED, WAITING), IN_PROGRESS),
+    "wait": ((OPEN, ACKNOWLEDGED, IN_PROGRESS), WAITING),
+    "resolve": (LIVE, RESOLVED),
+    "close": ((*LIVE, RESOLVED), CLOSED),
+}
+ACTIONS = tuple(_ACTIONS)
+
+
+class TicketError(ValueError):
+    """An action that this ticket does not allow now; the text says why and what is possible."""
+
+
+class NoTicket(TicketError):
+    """There is no ticket of this number."""
+
+
+def next_state(state: str, action: str, outcome: str | None = None) -> str:
+    """Given a state and an action, return the new state. Raise TicketError when the action does not fit."""
+    allowed, target = _ACTIONS[action]
+    if state not in allowed:
+        possible = [name for name, (states, _) in _ACTIONS.items() if state in states]
+        hint = f"possible now: {', '.join(possible)}" if possible else "nothing more can be done with it"
+        raise TicketError(f"cannot {action} a ticket that is {state}; {hint}")
+    if action == "close":
+        if outcome not in OUTCOMES:
+            raise TicketError(f"outcome {outcome!r} is unknown; choose one of {', '.join(OUTCOMES)}")
+        if outcome == "false-alarm":
+            return FALSE_ALARM
+    return target
+
+
+def worst(levels: Iterable[str]) -> str:
+    return max(levels, key=LEVELS.index, default="none")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a change of level does to the ticket of its key, and why."""
+
+    action: str  # create | add | rise | ease | resolve | nothing
+    reason: str
+
+
+def on_change(live: bool, severity: str, others: Iterable[str], before: str, after: str, status: str) -> Step:
+    """Decide. ``live`` and ``severity`` describe the ticket of the key, ``others`` the levels of its other evidence.
+
+    A ticket never lowers its severity by itself and is resolved only when every rule behind it is calm. A calm rule
+    of an ended ticket changes nothing: an engineer's word stands.
+    """
+    if status != "stable":
+        return Step("nothing", f"the rule is {status}: it judges but opens no ticket")
+    if after in TICKET_LEVELS:
+        if not live:
+            return Step("create", f"{after} and no ticket is open for this fault")
+        if LEVELS.index(after) > LEVELS.index(severity):
+            return Step("rise", f"{after} is above {severity}")
+        return Step("add", "new evidence for the open ticket")
+    if not live or before not in TICKET_LEVELS:
+        return Step("nothing", "no open ticket rests on this rule")
+    if worst(others) in TICKET_LEVELS:
+        return Step("ease", "calm, but other evidence stands")
+    return Step("resolve", "every rule behind the ticket is calm")
