@@ -1,6 +1,7 @@
 """The block codec gives back the very same numbers, whatever they are."""
 
 import math
+import zlib
 
 import numpy as np
 import pytest
@@ -73,12 +74,12 @@ def test_an_unwanted_column_is_not_decoded() -> None:
     trend = np.arange(300.0) ** 2
     block = bytearray(blocks.encode(np.arange(300), [trend, noise])[:-4])
     block[-200:] = b"\xff" * 200
-    damaged = bytes(block) + blocks.zlib.crc32(block).to_bytes(4, "little")
+    damaged = bytes(block) + zlib.crc32(block).to_bytes(4, "little")
     _, (decoded,) = blocks.decode(damaged, [0])
     assert np.array_equal(decoded, trend)
     try:
         _, (other,) = blocks.decode(damaged, [1])
-    except blocks.zlib.error:
+    except zlib.error:
         return
     assert not np.array_equal(other, noise)
 

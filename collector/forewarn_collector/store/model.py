@@ -16,8 +16,8 @@ PAYLOAD_LIMIT = 4096
 
 DEAD_LETTERS_KEPT = 10_000
 
-LAST_TIME = 2**20 * 6 * 3600.0
-"""Seconds; times from here on (the year 2687) and before 1970 cannot be stored: see `time_problem`."""
+LAST_TIME = 2**20 * 6 * 3600 - 1.0
+"""Seconds; later times (the year 2687) and those before 1970 cannot be stored: see `time_problem`."""
 
 
 class StoreError(Exception):
@@ -26,7 +26,7 @@ class StoreError(Exception):
 
 def time_problem(seconds: float) -> str | None:
     """Say why a time cannot be stored, or None. The front door asks before it accepts a report."""
-    if 0 <= seconds < LAST_TIME:
+    if 0 <= seconds <= LAST_TIME:
         return None
     return f"time {seconds!r} is not between 1970 and 2687"
 
@@ -180,3 +180,14 @@ class SealResult(NamedTuple):
     """the limit was reached: call again"""
     unreadable: tuple[str, ...]
     """periods left alone because a block of theirs is damaged, in words"""
+
+
+class HistoryStats(NamedTuple):
+    head_rows: int
+    sealed_rows: int
+    blocks: int
+    block_bytes: int
+    """the packed bodies alone"""
+    file_bytes: int
+    free_bytes: int
+    """inside the file, to be filled again"""

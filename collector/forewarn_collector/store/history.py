@@ -1,0 +1,182 @@
+"""The time series as one: unsealed rows and sealed blocks read together, whatever was sealed meanwhile."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forewarn_collector.store import blocks
+from forewarn_collector.store.merging import HeadRow, table_of
+from forewarn_collector.store.model import LAST_TIME, Floats, HistoryStats, Latest, SealResult, StoreError
+from forewarn_collector.store.periods import SERIES_SHIFT, key_range, layout_in, period_in, period_of, series_in
+from forewarn_collector.store.reader import Reader
+from forewarn_collector.store.sampling import Aggregate, thin_out
+from forewarn_collector.store.sealing import Sealer
+
+_Table = tuple[NDArray[np.int64], list[Floats]]
+
+_HEAD_ROWS = "SELECT at, layout, vals FROM head WHERE series = ? AND at BETWEEN ? AND ? ORDER BY at"
+_BLOCKS = "SELECT key, body FROM block WHERE key BETWEEN ? AND ? AND last >= ? AND first <= ?"
+_LAST_BLOCK = "SELECT last, key, body FROM block WHERE key BETWEEN ? AND ? ORDER BY last DESC LIMIT 1"
+_NEWEST = f"""
+    SELECT series.id, device, kind, part, head.at, head.received, head.layout, head.vals,
+        (SELECT MAX(key) FROM block WHERE key BETWEEN series.id << {SERIES_SHIFT}
+            AND ((series.id + 1) << {SERIES_SHIFT}) - 1)
+    FROM series LEFT JOIN head
+        ON head.position = (SELECT position FROM head WHERE series = series.id ORDER BY at DESC LIMIT 1)"""  # noqa: S608
+
+
+class History:
+    """Reads by device, kind and part. Threads: as its Reader. Only the history of an open Journal can seal and drop."""
+
+    def __init__(self, reader: Reader, sealer: Sealer | None = None) -> None:
+        self._reader = reader
+        self._sealer = sealer
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """Read the history of a collector's data directory, from any process."""
+        return cls(Reader(directory))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def read(
+        self,
+        device: str,
+        kind: str,
+        part: str,
+        fields: Sequence[str],
+        start: float,
+        end: float,
+        max_points: int | None = None,
+        aggregate: Aggregate = "last",
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """Rows with start <= time <= end (Unix seconds), in time order: their times, and a column for each field.
+
+        nan: could not be measured, or the row has no such field. More rows than max_points are put together as
+        `sampling.thin_out` says. An unknown series has no rows. Raise StoreError if a block is damaged.
+        """
+        first, last = _milliseconds(start), _milliseconds(end)
+        with self._reader.snapshot() as connection:
+            series = self._reader.find_series(device, kind, part)
+            if series is None or first > last or last < 0:
+                return np.empty(0), {field: np.empty(0) for field in fields}
+            head = [HeadRow(*row) for row in connection.execute(_HEAD_ROWS, (series.id, first, last))]
+            length = period_of(kind)
+            keys = key_range(series.id, max(first, 0) // length, last // length)
+            sealed = connection.execute(_BLOCKS, (*keys, first, last)).fetchall()
+            tables = [self._sealed_table(key, body, fields, first, last) for key, body in sealed]
+            tables.extend(self._head_tables(head, fields))
+        times, columns = _in_order(tables, len(fields))
+        if max_points is not None:
+            times, columns = thin_out(times, columns, first, last, max_points, aggregate)
+        return times / 1000, dict(zip(fields, columns, strict=True))
+
+    def latest(self, device: str, kind: str, part: str = "") -> Latest | None:
+        """The newest row of a series by device time; None if it has no rows."""
+        with self._reader.snapshot():
+            series = self._reader.find_series(device, kind, part)
+            found = {} if series is None else self._newest("series.id = ?", series.id, None)
+        return found.get((device, part))
+
+    def latest_all(self, kind: str, fields: Sequence[str] | None = None) -> dict[tuple[str, str], Latest]:
+        """The newest row of every series of a kind by (device, part), cut down to the wanted fields (None: all)."""
+        return self._newest("kind = ?", kind, fields)
+
+    def stats(self) -> HistoryStats:
+        """Sizes; adding up the bytes of the blocks takes a while on a large file."""
+        with self._reader.snapshot() as connection:
+            counts = self._reader.counts()
+            (block_bytes,) = connection.execute("SELECT IFNULL(SUM(LENGTH(body)), 0) FROM block").fetchone()
+            (free_pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+            (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        return HistoryStats(
+            counts.head_rows, counts.sealed_rows, counts.blocks, block_bytes, counts.file_bytes, free_pages * page_bytes
+        )
+
+    def seal(self, now: float, judged_position: int, batch_limit: int = 200) -> SealResult:
+        """See `sealing.Sealer.seal`."""
+        return self._writing_sealer().seal(now, judged_position, batch_limit)
+
+    def drop_before(self, kind: str, time: float) -> int:
+        """See `sealing.Sealer.drop_before`."""
+        return self._writing_sealer().drop_before(kind, time)
+
+    def _writing_sealer(self) -> Sealer:
+        if self._sealer is None:
+            raise StoreError(f"{self._reader.path}: opened for reading only; the collector seals and drops")
+        return self._sealer
+
+    def _sealed_table(self, key: int, body: bytes, fields: Sequence[str], first: int, last: int) -> _Table:
+        layout = self._reader.fields(layout_in(key))
+        present = [field for field in fields if field in layout]
+        times, decoded = self._decode(key, body, [layout.index(field) for field in present])
+        chosen = slice(*np.searchsorted(times, [first, last + 1]))
+        columns = dict(zip(present, decoded, strict=True))
+        absent = np.full(len(times), np.nan)
+        return times[chosen], [columns.get(field, absent)[chosen] for field in fields]
+
+    def _head_tables(self, head: list[HeadRow], fields: Sequence[str]) -> list[_Table]:
+        tables = []
+        for layout in dict.fromkeys(row.layout for row in head):
+            names = self._reader.fields(layout)
+            times, columns = table_of([row for row in head if row.layout == layout])
+            absent = np.full(len(times), np.nan)
+            tables.append((times, [columns[names.index(field)] if field in names else absent for field in fields]))
+        return tables
+
+    def _newest(self, condition: str, value: int | str, fields: Sequence[str] | None) -> dict[tuple[str, str], Latest]:
+        newest: dict[tuple[str, str], Latest] = {}
+        with self._reader.snapshot() as connection:
+            # The condition is one of the two above.
+            rows = connection.execute(f"{_NEWEST} WHERE {condition}", (value,)).fetchall()
+            for id_, device, kind, part, at, received, layout, values, key in rows:
+                sealed = None
+                if key is not None and (at is None or period_in(key) >= at // period_of(kind)):
+                    sealed = connection.execute(_LAST_BLOCK, key_range(id_, period_in(key), period_in(key))).fetchone()
+                if sealed is not None and (at is None or sealed[0] > at):
+                    newest[device, part] = self._newest_sealed(sealed[0], sealed[1], sealed[2], fields)
+                elif at is not None:
+                    measured = np.frombuffer(values, "<f8").tolist()
+                    newest[device, part] = Latest(at / 1000, received / 1000, self._chosen(layout, measured, fields))
+        return newest
+
+    def _newest_sealed(self, last: int, key: int, body: bytes, fields: Sequence[str] | None) -> Latest:
+        _, columns = self._decode(key, body, None)
+        return Latest(last / 1000, None, self._chosen(layout_in(key), [float(c[-1]) for c in columns], fields))
+
+    def _chosen(self, layout: int, values: list[float], fields: Sequence[str] | None) -> dict[str, float]:
+        named = dict(zip(self._reader.fields(layout), values, strict=True))
+        return named if fields is None else {field: named[field] for field in fields if field in named}
+
+    def _decode(self, key: int, body: bytes, wanted: Sequence[int] | None) -> _Table:
+        try:
+            return blocks.decode(body, wanted)
+        except blocks.BlockError as error:
+            where = f"{self._reader.path}: block {key} of series {series_in(key)}"
+            raise StoreError(f"{where} is damaged: {error}; restore the file from a backup") from error
+
+
+def _in_order(tables: list[_Table], columns: int) -> _Table:
+    """One table in order of time; of rows of one time, the one from the last table."""
+    if not tables:
+        return np.empty(0, np.int64), [np.empty(0) for _ in range(columns)]
+    times = np.concatenate([table[0] for table in tables])
+    order = np.argsort(times, kind="stable")
+    times = times[order]
+    newest = np.append(times[1:] != times[:-1], True)
+    order = order[newest]
+    return times[newest], [np.concatenate([table[1][column] for table in tables])[order] for column in range(columns)]
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(min(max(seconds, -1.0), LAST_TIME) * 1000)

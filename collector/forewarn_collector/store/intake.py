@@ -1,0 +1,242 @@
+"""One batch of accepted messages into the tables of journal.db, within a transaction that the caller holds.
+
+Series, layouts and received sequence numbers are remembered between batches, so that a batch is a handful of
+statements. Whatever is remembered can be read from the file again: after a failed transaction, `Intake.forget`.
+"""
+
+import json
+import sqlite3
+import struct
+from collections import Counter
+from collections.abc import Sequence
+from math import inf, nan
+
+from forewarn_collector.store.model import (
+    DEAD_LETTERS_KEPT,
+    PAYLOAD_LIMIT,
+    Accepted,
+    DeadLetter,
+    Point,
+    StoreError,
+    time_problem,
+)
+from forewarn_collector.store.ranges import Ranges
+
+_ADD_ROW = "INSERT OR REPLACE INTO head (series, at, received, layout, vals) VALUES (?, ?, ?, ?, ?)"
+_ADD_SERIES = (
+    "INSERT INTO series (device, kind, part, facts, facts_at, first_at) VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
+)
+# The newest report of a series outlives a restart in the head, so older facts cannot replace newer ones.
+_FIND_SERIES = """
+    SELECT id, facts, MAX(facts_at, IFNULL(
+        (SELECT MIN(at, received) FROM head WHERE series = series.id ORDER BY at DESC LIMIT 1), 0))
+    FROM series WHERE device = ? AND kind = ? AND part = ?"""
+_FIND_INTAKE = """
+    SELECT ranges, first_received, last_received, last_sampled, reports FROM intake WHERE device = ? AND boot = ?"""
+_PUT_INTAKE = """
+    INSERT INTO intake (device, boot, ranges, first_received, last_received, last_sampled, reports)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, boot) DO UPDATE SET ranges = excluded.ranges,
+    last_received = excluded.last_received, last_sampled = excluded.last_sampled, reports = excluded.reports"""
+_PUT_DEVICE = "INSERT OR IGNORE INTO device (name, first_received) VALUES (?, ?)"
+_PUT_BIRTH = """
+    UPDATE device SET status = :status, birth = :status, online = 1, session = :session, boot = :boot,
+    birth_received = :received WHERE name = :name"""
+_PUT_WILL = """
+    UPDATE device SET status = :status, online = 0, session = :session
+    WHERE name = :name AND session <= :session"""
+_ADD_EVENT = """
+    INSERT INTO event (device, at, received, name, part, occurrences, text) VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_ADD_DEAD_LETTER = """
+    INSERT INTO dead_letter (received, door, client, topic, reason, detail, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_TRIM_DEAD_LETTERS = "DELETE FROM dead_letter WHERE id <= (SELECT MAX(id) FROM dead_letter) - ?"
+_COUNT_DEAD_LETTER = """
+    INSERT INTO dead_letter_total VALUES (?, ?)
+    ON CONFLICT (reason) DO UPDATE SET letters = letters + excluded.letters"""
+_COUNT = "UPDATE counter SET value = value + ? WHERE name = ?"
+
+
+class _Boot:
+    """What is known of one (device, boot)."""
+
+    __slots__ = ("first_received", "last_received", "last_sampled", "ranges", "reports")
+
+    def __init__(self, ranges: str, first_received: int, last_received: int, last_sampled: int, reports: int) -> None:
+        self.ranges = Ranges.parse(ranges)
+        self.first_received = first_received
+        self.last_received = last_received
+        self.last_sampled = last_sampled
+        self.reports = reports
+
+
+class _Series:
+    __slots__ = ("facts", "facts_time", "id")
+
+    def __init__(self, id_: int, facts: bytes, facts_time: int) -> None:
+        self.id = id_
+        self.facts = facts
+        self.facts_time = facts_time
+
+
+class _Layout:
+    __slots__ = ("id", "pack")
+
+    def __init__(self, id_: int, fields: int) -> None:
+        self.id = id_
+        self.pack = struct.Struct(f"<{fields}d").pack
+
+
+class _Batch:
+    """What one transaction will write besides new series and layouts."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, int, int, int, bytes]] = []
+        self.facts: list[tuple[bytes, int, int]] = []
+        self.events: list[tuple[str, int, int, str, str, int, str]] = []
+        self.boots: dict[tuple[str, str], _Boot] = {}
+        self.reports = 0
+        self.duplicates = 0
+
+
+class Intake:
+    """Not thread-safe: the journal's writer calls it under its lock."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._boots: dict[tuple[str, str], _Boot] = {}
+        self._series: dict[tuple[str, str, str], _Series] = {}
+        self._layouts: dict[tuple[str, ...], _Layout] = {}
+
+    def forget(self) -> None:
+        """Drop everything remembered, because the transaction that it came from was undone."""
+        self._boots.clear()
+        self._series.clear()
+        self._layouts.clear()
+
+    def write(self, accepted: Sequence[Accepted], dead: Sequence[DeadLetter]) -> list[bool]:
+        """Write a batch; say of each message whether it was stored."""
+        batch = _Batch()
+        stored = [
+            self._take_report(batch, message) if message.status is None else self._write_status(message)
+            for message in accepted
+        ]
+        self._write_batch(batch)
+        if dead:
+            self._write_dead_letters(dead)
+        return stored
+
+    def _take_report(self, batch: _Batch, message: Accepted) -> bool:
+        received = _milliseconds(message.received_at)
+        sampled = _milliseconds(message.sampled_at)
+        boot = self._boot(message, received, sampled)
+        batch.boots[message.device, message.boot] = boot
+        boot.last_received = max(boot.last_received, received)
+        if message.seq is not None and not boot.ranges.add(message.seq):
+            batch.duplicates += 1
+            return False
+        batch.reports += 1
+        boot.reports += 1
+        boot.last_sampled = max(boot.last_sampled, sampled)
+        if message.event is not None:
+            name, part, occurrences, text = message.event
+            batch.events.append((message.device, sampled, received, name, part, occurrences, text))
+        for point in message.points:
+            self._take_point(batch, point, received)
+        return True
+
+    def _take_point(self, batch: _Batch, point: Point, received: int) -> None:
+        at = _milliseconds(point.at)
+        facts_time = min(at, received)  # a clock that runs ahead must not freeze the facts
+        series = self._series.get(point[:3]) or self._find_series(point, at, facts_time)
+        if facts_time >= series.facts_time:
+            series.facts_time = facts_time
+            if point.facts != series.facts:
+                series.facts = point.facts
+                batch.facts.append((point.facts, facts_time, series.id))
+        layout = self._layouts.get(point.fields) or self._find_layout(point.fields)
+        values = point.values
+        if inf in values or -inf in values:
+            values = tuple(nan if value in (inf, -inf) else value for value in values)
+        batch.rows.append((series.id, at, received, layout.id, layout.pack(*values)))
+
+    def _boot(self, message: Accepted, received: int, sampled: int) -> _Boot:
+        key = (message.device, message.boot)
+        boot = self._boots.get(key)
+        if boot is None:
+            found = self._connection.execute(_FIND_INTAKE, key).fetchone()
+            if found is None:
+                self._connection.execute(_PUT_DEVICE, (message.device, received))
+                found = ("", received, received, sampled, 0)
+            boot = self._boots[key] = _Boot(*found)
+        return boot
+
+    def _find_series(self, point: Point, at: int, facts_time: int) -> _Series:
+        key = point[:3]
+        found = self._connection.execute(_FIND_SERIES, key).fetchone()
+        if found is None:
+            (id_,) = self._connection.execute(_ADD_SERIES, (*key, point.facts, facts_time, at)).fetchone()
+            found = (id_, point.facts, facts_time)
+        series = self._series[key] = _Series(*found)
+        return series
+
+    def _find_layout(self, fields: tuple[str, ...]) -> _Layout:
+        text = json.dumps(fields)
+        self._connection.execute("INSERT OR IGNORE INTO layout (fields) VALUES (?)", (text,))
+        (id_,) = self._connection.execute("SELECT id FROM layout WHERE fields = ?", (text,)).fetchone()
+        layout = self._layouts[fields] = _Layout(id_, len(fields))
+        return layout
+
+    def _write_status(self, message: Accepted) -> bool:
+        """False: it is the will of an older session than the one we know, which must not end the newer one."""
+        received = _milliseconds(message.received_at)
+        self._connection.execute(_PUT_DEVICE, (message.device, received))
+        values = {
+            "name": message.device,
+            "status": message.status,
+            "session": message.session,
+            "boot": message.boot,
+            "received": received,
+        }
+        return self._connection.execute(_PUT_BIRTH if message.online else _PUT_WILL, values).rowcount > 0
+
+    def _write_batch(self, batch: _Batch) -> None:
+        execute_many = self._connection.executemany
+        execute_many(_ADD_ROW, batch.rows)
+        execute_many("UPDATE series SET facts = ?, facts_at = ? WHERE id = ?", batch.facts)
+        execute_many(_ADD_EVENT, batch.events)
+        execute_many(
+            _PUT_INTAKE,
+            [
+                (*key, str(boot.ranges), boot.first_received, boot.last_received, boot.last_sampled, boot.reports)
+                for key, boot in batch.boots.items()
+            ],
+        )
+        counts = {"reports": batch.reports, "duplicates": batch.duplicates, "points": len(batch.rows)}
+        execute_many(_COUNT, [(number, name) for name, number in counts.items() if number])
+
+    def _write_dead_letters(self, dead: Sequence[DeadLetter]) -> None:
+        self._connection.executemany(
+            _ADD_DEAD_LETTER,
+            [
+                (
+                    _milliseconds(letter.received_at),
+                    *(_utf8(text) for text in letter[1:6]),
+                    letter.payload[:PAYLOAD_LIMIT],
+                )
+                for letter in dead
+            ],
+        )
+        totals = Counter(_utf8(letter.reason) for letter in dead)
+        self._connection.executemany(_COUNT_DEAD_LETTER, list(totals.items()))
+        self._connection.execute(_TRIM_DEAD_LETTERS, (DEAD_LETTERS_KEPT,))
+
+
+def _milliseconds(seconds: float) -> int:
+    problem = time_problem(seconds)
+    if problem:
+        raise StoreError(f"{problem}: such a report must not reach the store")
+    return round(seconds * 1000)
+
+
+def _utf8(text: object) -> str:
+    """What a foreign client sent may hold half characters, which SQLite does not take."""
+    return str(text).encode("utf-8", "replace").decode()

@@ -1,0 +1,173 @@
+"""Reads over journal.db: rows for the judge, devices, series, events, dead letters, counts."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from forewarn_collector.store.database import FILE_NAME, explained, open_reader, transaction
+from forewarn_collector.store.model import Counts, DeadLetter, DeviceRow, EventRow, Gap, Row, Series
+from forewarn_collector.store.ranges import Ranges
+
+_SERIES = "SELECT id, device, kind, part, facts, facts_at / 1000.0, first_at / 1000.0 FROM series"
+_DEVICES = """
+    SELECT name, status, birth, online, session,
+        COALESCE(boot, (SELECT boot FROM intake WHERE device = name ORDER BY last_received DESC, id DESC LIMIT 1), ''),
+        first_received / 1000.0,
+        MAX(IFNULL(MAX(intake.last_received), 0), IFNULL(birth_received, 0), first_received) / 1000.0,
+        MAX(intake.last_sampled) / 1000.0, IFNULL(SUM(intake.reports), 0)
+    FROM device LEFT JOIN intake ON intake.device = device.name"""
+_ROWS_AFTER = """
+    SELECT position, series, at / 1000.0, received / 1000.0, layout, vals FROM head
+    WHERE position > ? ORDER BY position LIMIT ?"""
+_EVENTS = """
+    SELECT id, device, at / 1000.0, received / 1000.0, name, part, occurrences, text FROM event"""
+_DEAD_LETTERS = """
+    SELECT received / 1000.0, door, client, topic, reason, detail, payload FROM dead_letter"""
+
+
+class Reader:
+    """Reads one journal, also from another process while the collector writes.
+
+    Any thread may use it, one at a time: a call waits for the one before it. Threads that read much have one each.
+    Every call sees one committed state. Raise StoreError when there is no journal or it cannot be read.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.path = Path(directory) / FILE_NAME
+        self._connection = open_reader(Path(directory))
+        self._lock = threading.RLock()
+        self._layouts: dict[int, tuple[str, ...]] = {}
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Several statements over one committed state. For the modules of the store."""
+        with self._lock, explained(self.path):
+            if self._connection.in_transaction:
+                yield self._connection
+            else:
+                with transaction(self._connection, "BEGIN"):
+                    yield self._connection
+
+    def fields(self, layout: int) -> tuple[str, ...]:
+        """The field names of a layout; always the same tuple object."""
+        known = self._layouts.get(layout)
+        if known is None:
+            with self.snapshot() as connection:
+                (text,) = connection.execute("SELECT fields FROM layout WHERE id = ?", (layout,)).fetchone()
+            known = self._layouts[layout] = tuple(json.loads(text))
+        return known
+
+    def rows_after(self, position: int, limit: int) -> list[Row]:
+        """Unsealed rows beyond a position, by position. Values are read-only."""
+        with self.snapshot() as connection:
+            return [
+                Row(found, series, at, received, self.fields(layout), np.frombuffer(values, "<f8"))
+                for found, series, at, received, layout, values in connection.execute(_ROWS_AFTER, (position, limit))
+            ]
+
+    def devices(self) -> list[DeviceRow]:
+        """All devices by name."""
+        with self.snapshot() as connection:
+            return [_device(row) for row in connection.execute(f"{_DEVICES} GROUP BY device.id ORDER BY name")]
+
+    def device(self, name: str) -> DeviceRow | None:
+        with self.snapshot() as connection:
+            row = connection.execute(f"{_DEVICES} WHERE name = ? GROUP BY device.id", (name,)).fetchone()
+        return None if row is None else _device(row)
+
+    def series_of(self, device: str) -> list[Series]:
+        with self.snapshot() as connection:
+            rows = connection.execute(f"{_SERIES} WHERE device = ? ORDER BY kind, part", (device,))
+            return [Series(*row) for row in rows]
+
+    def series(self, id_: int) -> Series | None:
+        with self.snapshot() as connection:
+            row = connection.execute(f"{_SERIES} WHERE id = ?", (id_,)).fetchone()
+        return None if row is None else Series(*row)
+
+    def find_series(self, device: str, kind: str, part: str = "") -> Series | None:
+        with self.snapshot() as connection:
+            key = (device, kind, part)
+            row = connection.execute(f"{_SERIES} WHERE device = ? AND kind = ? AND part = ?", key).fetchone()
+        return None if row is None else Series(*row)
+
+    def series_of_kind(self, kind: str) -> list[Series]:
+        with self.snapshot() as connection:
+            return [Series(*row) for row in connection.execute(f"{_SERIES} WHERE kind = ? ORDER BY id", (kind,))]
+
+    def gaps(self, device: str) -> list[Gap]:
+        """Sequence numbers that never arrived, the boot that was heard of last first."""
+        query = "SELECT boot, ranges FROM intake WHERE device = ? ORDER BY last_received DESC, id DESC"
+        with self.snapshot() as connection:
+            boots = connection.execute(query, (device,)).fetchall()
+        return [Gap(boot, *hole) for boot, ranges in boots for hole in Ranges.parse(ranges).gaps()]
+
+    def events(self, device: str | None = None, limit: int = 100) -> list[EventRow]:
+        """The newest events by device time, of one device or of all."""
+        chosen, values = ("", (limit,)) if device is None else ("WHERE device = ?", (device, limit))
+        with self.snapshot() as connection:
+            rows = connection.execute(f"{_EVENTS} {chosen} ORDER BY at DESC, id DESC LIMIT ?", values)
+            return [EventRow(*row) for row in rows]
+
+    def dead_letters(self, limit: int = 100, reason: str | None = None) -> list[DeadLetter]:
+        """The newest messages that could not be accepted, of one reason or of all."""
+        chosen, values = ("", (limit,)) if reason is None else ("WHERE reason = ?", (reason, limit))
+        with self.snapshot() as connection:
+            rows = connection.execute(f"{_DEAD_LETTERS} {chosen} ORDER BY id DESC LIMIT ?", values)
+            return [DeadLetter(*row) for row in rows]
+
+    def dead_letter_totals(self) -> dict[str, int]:
+        """How many there ever were, by reason."""
+        with self.snapshot() as connection:
+            return dict(connection.execute("SELECT reason, letters FROM dead_letter_total ORDER BY reason"))
+
+    def max_position(self) -> int:
+        """The greatest position ever given; 0 before the first row."""
+        with self.snapshot() as connection:
+            row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'head'").fetchone()
+        return int(row[0]) if row else 0
+
+    def counts(self) -> Counts:
+        with self.snapshot() as connection:
+            counted = dict(connection.execute("SELECT name, value FROM counter"))
+            return Counts(
+                **counted,
+                dead_letters=sum(self.dead_letter_totals().values()),
+                head_rows=_rows_in(connection, "head"),
+                series=_rows_in(connection, "series"),
+                devices=_rows_in(connection, "device"),
+                max_position=self.max_position(),
+                file_bytes=_size(self.path) + _size(self.path.with_name(f"{FILE_NAME}-wal")),
+            )
+
+
+def _device(row: tuple[object, ...]) -> DeviceRow:
+    device = DeviceRow(*row)  # type: ignore[arg-type]
+    return device._replace(online=None if device.online is None else bool(device.online))
+
+
+def _rows_in(connection: sqlite3.Connection, table: str) -> int:
+    (rows,) = connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()  # noqa: S608 - the name is ours
+    return int(rows)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,191 @@
+"""Sealing: rows that are no longer live move from the head into column blocks; old blocks are dropped.
+
+It works on a connection of its own, so that reading and packing (nearly all of the time) go on beside the intake; only
+the short transaction that swaps rows for blocks takes its turn with the commits.
+
+Nobody else writes blocks, and a commit only adds rows at positions beyond those that are sealed (a row that replaces
+another gets a new position), so what was read for packing cannot change before the swap.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from forewarn_collector.store.blocks import BlockError
+from forewarn_collector.store.database import FILE_NAME, explained, open_second_writer, transaction
+from forewarn_collector.store.merging import HeadRow, Packed, merge
+from forewarn_collector.store.model import SealResult
+from forewarn_collector.store.periods import SERIES_SHIFT, block_key, key_range, layout_in, period_in, period_of
+
+_SERIES_AT_ONCE = 500
+_PERIODS_PER_TRANSACTION = 8
+_BLOCKS_PER_DROP = 200
+
+# Per series: oldest and newest time in the head, when its newest row arrived, the newest block.
+_HEADS = f"""
+    SELECT id, kind, device, part,
+        (SELECT MIN(at) FROM head WHERE series = series.id),
+        (SELECT MAX(at) FROM head WHERE series = series.id),
+        (SELECT received FROM head WHERE position = (SELECT MAX(position) FROM head WHERE series = series.id)),
+        (SELECT MAX(key) FROM block WHERE key BETWEEN series.id << {SERIES_SHIFT}
+            AND ((series.id + 1) << {SERIES_SHIFT}) - 1)
+    FROM series WHERE id > ? ORDER BY id LIMIT {_SERIES_AT_ONCE}"""  # noqa: S608 - constants of ours
+_PERIODS = "SELECT DISTINCT at / ? FROM head WHERE series = ? AND at < ? AND position <= ? ORDER BY 1"
+_IN_PERIOD = "FROM head WHERE series = ? AND at >= ? AND at < ? AND position <= ?"
+
+
+class _Period(NamedTuple):
+    """Head rows of one series within one period, up to a position, due to be sealed."""
+
+    series: int
+    number: int
+    length: int
+    judged: int
+    name: str
+
+    @property
+    def bounds(self) -> tuple[int, int, int, int]:
+        """The values for _IN_PERIOD."""
+        return self.series, self.number * self.length, (self.number + 1) * self.length, self.judged
+
+
+class _Swap(NamedTuple):
+    """Rows out of the head, blocks in."""
+
+    period: _Period
+    rows: int
+    more_sealed: int
+    more_blocks: int
+    put: list[tuple[int, int, int, int, bytes]]
+    delete: list[tuple[int]]
+
+
+class Sealer:
+    """Thread-safe; one call works at a time."""
+
+    def __init__(self, directory: Path, writing: Callable[[], AbstractContextManager[None]]) -> None:
+        self._path = directory / FILE_NAME
+        self._connection = open_second_writer(directory)
+        self._writing = writing
+        self._lock = threading.Lock()
+        self._after_series = 0
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def seal(self, now: float, judged_position: int, batch_limit: int) -> SealResult:
+        """Seal what is due at ``now`` (Unix seconds), at most ``batch_limit`` periods; call again while more.
+
+        Due are rows up to judged_position outside the newest period of their series; and all such rows of a series
+        from which nothing arrived for two periods. Rows of a period that has blocks already are merged into them.
+        """
+        unreadable: list[str] = []
+        rows = written = packed = 0
+        with self._lock, explained(self._path):
+            swaps = self._packed(self._due(round(now * 1000), judged_position), unreadable)
+            while packed < batch_limit:
+                turn = list(islice(swaps, min(_PERIODS_PER_TRANSACTION, batch_limit - packed)))
+                if not turn:
+                    self._after_series = 0
+                    break
+                self._swap(turn)
+                packed += len(turn)
+                self._after_series = turn[-1].period.series - 1
+                rows += sum(swap.rows for swap in turn)
+                written += sum(len(swap.put) for swap in turn)
+        return SealResult(rows, written, packed >= batch_limit, tuple(unreadable))
+
+    def drop_before(self, kind: str, time: float) -> int:
+        """Delete what is older than a time (Unix seconds): whole blocks, so the oldest block may reach back beyond it.
+
+        Rows in the head stay until they are sealed. Kind "event" also deletes events. Return how many rows went.
+        """
+        dropped = 0
+        before = max(0, round(time * 1000))
+        with self._lock, explained(self._path):
+            if kind == "event":
+                with self._writing(), transaction(self._connection):
+                    dropped += self._connection.execute("DELETE FROM event WHERE at < ?", (before,)).rowcount
+            series = self._connection.execute("SELECT id FROM series WHERE kind = ? ORDER BY id", (kind,)).fetchall()
+            for (id_,) in series:
+                dropped += self._drop_series(key_range(id_, 0, before // period_of(kind)), before)
+        return dropped
+
+    def _drop_series(self, keys: tuple[int, int], before: int) -> int:
+        query = "SELECT key, rows FROM block WHERE key BETWEEN ? AND ? AND last < ?"
+        old = self._connection.execute(query, (*keys, before)).fetchall()
+        for start in range(0, len(old), _BLOCKS_PER_DROP):
+            turn = old[start : start + _BLOCKS_PER_DROP]
+            with self._writing(), transaction(self._connection):
+                self._connection.executemany("DELETE FROM block WHERE key = ?", [(key,) for key, _ in turn])
+                self._count(-sum(rows for _, rows in turn), -len(turn))
+        return sum(rows for _, rows in old)
+
+    def _due(self, now: int, judged_position: int) -> Iterator[_Period]:
+        (newest_position,) = self._connection.execute("SELECT IFNULL(MAX(position), 0) FROM head").fetchone()
+        judged = min(judged_position, newest_position)
+        after = self._after_series
+        while heads := self._connection.execute(_HEADS, (after,)).fetchall():
+            after = heads[-1][0]
+            for series, kind, device, part, oldest, newest, received, newest_block in heads:
+                if oldest is None:
+                    continue
+                length = period_of(kind)
+                if received + 2 * length <= now:
+                    until = newest + 1
+                else:
+                    # A clock that ran ahead once must not make the present look old.
+                    live = max(newest // length, period_in(newest_block or 0))
+                    until = min(live, now // length) * length
+                if oldest < until:
+                    name = f"{kind} {part} of {device}"
+                    for (number,) in self._connection.execute(_PERIODS, (length, series, until, judged)).fetchall():
+                        yield _Period(series, number, length, judged, name)
+
+    def _packed(self, due: Iterator[_Period], unreadable: list[str]) -> Iterator[_Swap]:
+        for period in due:
+            try:
+                yield self._pack(period)
+            except BlockError as error:
+                unreadable.append(f"{period.name}, period {period.number}: {error}")
+
+    def _pack(self, period: _Period) -> _Swap:
+        with transaction(self._connection, "BEGIN"):
+            found = self._connection.execute(f"SELECT at, layout, vals {_IN_PERIOD} ORDER BY at", period.bounds)
+            head = [HeadRow(*row) for row in found]
+            keys = key_range(period.series, period.number, period.number)
+            existing = {
+                layout_in(key): Packed(rows, first, last, body)
+                for key, rows, first, last, body in self._connection.execute(
+                    "SELECT key, rows, first, last, body FROM block WHERE key BETWEEN ? AND ?", keys
+                )
+            }
+        changed = merge(head, existing)
+        put = []
+        delete = []
+        for layout, packed in changed.items():
+            key = block_key(period.series, period.number, layout)
+            if packed is None:
+                delete.append((key,))
+            else:
+                put.append((key, *packed))
+        before = sum(existing[layout].rows for layout in changed if layout in existing)
+        after = sum(packed.rows for packed in changed.values() if packed is not None)
+        new_blocks = len(changed.keys() - existing.keys()) - len(delete)
+        return _Swap(period, len(head), after - before, new_blocks, put, delete)
+
+    def _swap(self, swaps: list[_Swap]) -> None:
+        with self._writing(), transaction(self._connection):
+            for swap in swaps:
+                self._connection.execute(f"DELETE {_IN_PERIOD}", swap.period.bounds)
+                self._connection.executemany("INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?)", swap.put)
+                self._connection.executemany("DELETE FROM block WHERE key = ?", swap.delete)
+            self._count(sum(swap.more_sealed for swap in swaps), sum(swap.more_blocks for swap in swaps))
+
+    def _count(self, sealed_rows: int, blocks: int) -> None:
+        changes = ((sealed_rows, "sealed_rows"), (blocks, "blocks"))
+        self._connection.executemany("UPDATE counter SET value = value + ? WHERE name = ?", changes)
