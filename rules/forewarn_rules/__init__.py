@@ -1,1 +1,33 @@
 """What the numbers mean: rules as data, and the engine that evaluates them. Pure: values and times are passed in."""
+
+from forewarn_rules.cases import CaseResult, run_rule_tests
+from forewarn_rules.document import Problem, RuleFileErrors
+from forewarn_rules.engine import Engine
+from forewarn_rules.load import RuleSet, load_rules
+from forewarn_rules.metrics import LABELS, METRICS, Metric, find_metric
+from forewarn_rules.model import FAULTS, LEVELS, PART_LABEL, Change, Forecast, Key, Kind, Labels, Standing
+from forewarn_rules.rule import Rule
+
+__all__ = [
+    "FAULTS",
+    "LABELS",
+    "LEVELS",
+    "METRICS",
+    "PART_LABEL",
+    "CaseResult",
+    "Change",
+    "Engine",
+    "Forecast",
+    "Key",
+    "Kind",
+    "Labels",
+    "Metric",
+    "Problem",
+    "Rule",
+    "RuleFileErrors",
+    "RuleSet",
+    "Standing",
+    "find_metric",
+    "load_rules",
+    "run_rule_tests",
+]

@@ -110,7 +110,7 @@ ATA_PATTERNS: tuple[Metric, ...] = (
         "ata.<id>.raw", Kind.DISK, "decoded raw value", "counter", "raw value of attribute 1-255", "smart report, ATA"
     ),
     Metric(
-        "ata.<id>.value", Kind.DISK, "normalised value", "counter", "normalised value of attribute 1-255",
+        "ata.<id>.value", Kind.DISK, "normalised value", "gauge", "normalised value of attribute 1-255",
         "smart report, ATA",
     ),
 )  # fmt: skip

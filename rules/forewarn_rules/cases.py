@@ -1,0 +1,86 @@
+"""Runs the tests that lie beside the rules: series in, levels compared with what the case expects."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from forewarn_rules import schema
+from forewarn_rules.durations import write_duration
+from forewarn_rules.engine import Engine
+from forewarn_rules.load import RuleSet
+from forewarn_rules.model import PART_LABEL, Change, Key
+from forewarn_rules.rule import Rule
+from forewarn_rules.series import parse_series
+
+START = 1_700_006_400.0
+"""Midnight of a day, so that a daily series has one value per daily bin. Which day does not matter."""
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """How one case went. ``problems`` says what was different from what the case expects; empty when it passed."""
+
+    rule: str
+    case: str
+    file: Path
+    problems: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems
+
+
+def run_rule_tests(rules: RuleSet) -> list[CaseResult]:
+    """Every case of every rule that is not retired, each on an engine of its own."""
+    return [
+        CaseResult(rule.id, case.name, rule.test_file, tuple(_differences(rule, rules.tests[rule.id], case)))
+        for rule in rules
+        if rule.status != "retired"
+        for case in rules.tests[rule.id].cases
+    ]
+
+
+def _differences(rule: Rule, test: schema.TestFile, case: schema.Case) -> list[str]:
+    labels = {"device": "device", **test.labels, **case.labels}
+    part = PART_LABEL[rule.kind]
+    key: Key = (str(labels["device"]), "" if part is None else str(labels.get(part, part)))
+    series = {metric: parse_series(text) for metric, text in case.series.items()}
+    engine = Engine([rule])
+    pending = sorted(case.expect, key=lambda expect: expect.at)
+    changes: list[Change] = []
+    problems: list[str] = []
+    last = max(max(map(len, series.values())) - 1, *(int(expect.at // test.step) for expect in pending))
+    for n in range(last + 1):
+        row = {metric: values[n] for metric, values in series.items() if n < len(values) and values[n] is not None}
+        if row:
+            columns = {metric: np.array([value], dtype=np.float64) for metric, value in row.items()}
+            changes += engine.observe(rule.kind, [key], lambda _: labels, [START + n * test.step], columns)
+        while pending and pending[0].at < (n + 1) * test.step:
+            problems += _compare(pending.pop(0), engine, rule, key, changes)
+    if case.transitions is not None and len(changes) != case.transitions:
+        turns = ", ".join(f"{c.after} at {write_duration(c.at - START)}" for c in changes) or "none"
+        problems.append(f"{len(changes)} changes of level instead of {case.transitions}: {turns}")
+    return problems
+
+
+def _compare(expect: schema.Expectation, engine: Engine, rule: Rule, key: Key, changes: list[Change]) -> list[str]:
+    standing = next(iter(engine.levels(rule.kind, key)), None)
+    level = "none" if standing is None else standing.level
+    problems = []
+    if level != expect.level:
+        seen = "" if standing is None else f" with {_spell(standing.values)}"
+        problems.append(f"at {write_duration(expect.at)}: {level} instead of {expect.level}{seen}")
+    said = standing.text if standing is not None and standing.text else (changes[-1].text if changes else "")
+    if expect.says not in said:
+        problems.append(f"at {write_duration(expect.at)}: says {said!r}, not {expect.says!r}")
+    return problems
+
+
+def _spell(values: dict[str, float | None]) -> str:
+    return ", ".join(f"{name} = {'unknown' if value is None else _number(value)}" for name, value in values.items())
+
+
+def _number(value: float) -> str:
+    return "not approaching" if math.isinf(value) else f"{value:.6g}"

@@ -1,0 +1,86 @@
+"""The engine: the same code judges tonight's report and replays years of history.
+
+It holds no clock: every observation brings its time. One call of ``observe`` is a round: any number of components of
+one kind, each at most once, evaluated together in columns.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from forewarn_rules.judge import Judge
+from forewarn_rules.model import Change, Key, Kind, Labels, Standing
+from forewarn_rules.rule import Rule
+from forewarn_rules.snapshot import decode_snapshot, encode_snapshot
+
+
+class Engine:
+    """Levels of all rules on all components. Not safe for several threads at once."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        kept = list(rules)
+        self._judges = {kind: Judge(kind, kept) for kind in Kind}
+
+    def metrics(self, kind: Kind) -> tuple[str, ...]:
+        """The metrics that any rule reads of this kind; others may be left out of a round."""
+        return tuple(self._judges[kind].signals.metrics)
+
+    def observe(
+        self,
+        kind: Kind,
+        keys: Sequence[Key],
+        labels: Callable[[Key], Labels],
+        at: npt.ArrayLike,
+        metrics: Mapping[str, npt.ArrayLike],
+    ) -> list[Change]:
+        """Judge one observation per component and return the changes of level, in the order of ``keys``.
+
+        ``at`` is each component's own time (Unix seconds), ``metrics`` one column per metric with a value per key; NaN
+        and columns that are not there are unknown. An observation not newer than the component's last one is noted in
+        the windows where they still reach back to it, and judges nothing. Raise ValueError for a key that comes twice,
+        a time that is no number, or a column of another length.
+        """
+        return self._judges[kind].observe(keys, labels, _checked(keys, at, metrics), metrics)
+
+    def warm(self, kind: Kind, keys: Sequence[Key], at: npt.ArrayLike, metrics: Mapping[str, npt.ArrayLike]) -> None:
+        """Feed history after a restart, oldest round first: fills the windows and changes no level.
+
+        Feed only what was judged before; what was not belongs in ``observe``. The history that is needed is that of
+        the longest window (``reach_back``) and the newest observation before it.
+        """
+        self._judges[kind].warm(keys, _checked(keys, at, metrics), metrics)
+
+    def reach_back(self, kind: Kind) -> float:
+        """Seconds of history that the rules of this kind look back on."""
+        signals = self._judges[kind].signals.signals
+        return max((max(signal.window + signal.bin, signal.within) for signal in signals), default=0.0)
+
+    def snapshot(self, kind: Kind, key: Key) -> bytes | None:
+        """What windows cannot give back: levels, timers and baselines as JSON. None for a component at rest."""
+        kept = self._judges[kind].snapshot(key)
+        return None if kept is None else encode_snapshot(kept)
+
+    def restore(self, kind: Kind, key: Key, snapshot: bytes) -> None:
+        """Take up a snapshot. Rules, levels and signals that are no more are left out. Raise ValueError otherwise."""
+        self._judges[kind].restore(key, decode_snapshot(snapshot))
+
+    def levels(self, kind: Kind, key: Key) -> list[Standing]:
+        """Where every rule that applies stands on the component; empty for a component never seen."""
+        return self._judges[kind].levels(key)
+
+    def forget(self, kind: Kind, key: Key) -> None:
+        """Drop everything about a component: it was taken out, or its clock had been wrong."""
+        self._judges[kind].forget(key)
+
+
+def _checked(keys: Sequence[Key], at: npt.ArrayLike, metrics: Mapping[str, npt.ArrayLike]) -> npt.NDArray[np.float64]:
+    times = np.asarray(at, dtype=np.float64)
+    if times.shape != (len(keys),) or not np.isfinite(times).all():
+        raise ValueError("a round needs one finite time per component")
+    if len(set(keys)) != len(keys):
+        raise ValueError("a component may come only once in a round")
+    for name, column in metrics.items():
+        if np.shape(column) != (len(keys),):
+            raise ValueError(f"the column {name} does not have one value per component")
+    return times

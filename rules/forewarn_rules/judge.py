@@ -1,0 +1,199 @@
+"""The rules of one component kind over all components of that kind: one round in, changes out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forewarn_rules.model import LEVELS, PART_LABEL, Change, Key, Kind, Labels, Standing
+from forewarn_rules.rule import Rule
+from forewarn_rules.say import change, standing
+from forewarn_rules.signals import Signals
+from forewarn_rules.snapshot import KeptRule, Snapshot
+from forewarn_rules.timers import Timers
+from forewarn_rules.verdicts import UNKNOWN, Floats, Verdict, Verdicts
+from forewarn_rules.windows import Rows, grown
+
+
+class Judge:
+    """State of all components of one kind. Rows are handed out to keys as they appear and reused when forgotten."""
+
+    def __init__(self, kind: Kind, rules: Sequence[Rule]) -> None:
+        self.kind = kind
+        self.rules = [rule for rule in rules if rule.kind == kind and rule.status != "retired"]
+        self.signals = Signals(self.rules)
+        self.timers = Timers(self.rules)
+        columns = self.signals.columns
+        self._raises = Verdict([(level.raises, columns[rule.id]) for rule, level in self.timers.pairs])
+        self._clears = Verdict([(level.clears, columns[rule.id]) for rule, level in self.timers.pairs])
+        self._scoped = sorted({where.label for rule in self.rules for where in rule.where})
+        self._scopes: dict[tuple[Any, ...], npt.NDArray[np.bool_]] = {}
+        self._rows: dict[Key, int] = {}
+        self._free: list[int] = []
+        self._labels: list[dict[str, str | float]] = []
+        self._last_at = np.full(0, -np.inf)
+        self._seen = np.full((len(self.signals.signals), 0), np.nan)
+        self._applies = np.zeros((len(self.timers.pairs), 0), dtype=np.bool_)
+
+    def observe(
+        self, keys: Sequence[Key], labels: Callable[[Key], Labels], at: Floats, metrics: Mapping[str, npt.ArrayLike]
+    ) -> list[Change]:
+        if not self.rules or not keys:
+            return []
+        rows = self._rows_of(keys)
+        values = self.signals.matrix(metrics, len(keys))
+        self.signals.insert(rows, at, values)
+        fresh = np.flatnonzero(at > self._last_at[rows])
+        if len(fresh) < len(keys):
+            keys = [keys[n] for n in fresh.tolist()]
+            rows, at, values = rows[fresh], at[fresh], values[:, fresh]
+        if not keys:
+            return []
+        self._scope(keys, rows, labels)
+        seen = self.signals.compute(rows, at, values)
+        self._seen[:, rows] = seen
+        raises, clears = self._verdicts(rows, seen)
+        since_last = at - self._last_at[rows]
+        self._last_at[rows] = at
+        before = self.timers.levels(rows)
+        if not self.timers.step(rows, at, since_last, raises, clears):
+            return []
+        after = self.timers.levels(rows)
+        return [
+            self._change(int(rule), int(n), keys, rows, labels, at, before, after)
+            for n, rule in np.argwhere((before != after).T)
+        ]
+
+    def warm(self, keys: Sequence[Key], at: Floats, metrics: Mapping[str, npt.ArrayLike]) -> None:
+        if not self.rules or not keys:
+            return
+        rows = self._rows_of(keys)
+        self.signals.insert(rows, at, self.signals.matrix(metrics, len(keys)))
+        self._last_at[rows] = np.maximum(self._last_at[rows], at)
+
+    def forget(self, key: Key) -> None:
+        row = self._rows.pop(key, None)
+        if row is None:
+            return
+        self.signals.forget(row)
+        self.timers.forget(row)
+        self._last_at[row] = -np.inf
+        self._seen[:, row] = np.nan
+        self._applies[:, row] = False
+        self._labels[row] = {}
+        self._free.append(row)
+
+    def levels(self, key: Key) -> list[Standing]:
+        row = self._rows.get(key)
+        if row is None:
+            return []
+        rows = np.array([row], dtype=np.intp)
+        raises, clears = self._verdicts(rows, self._seen[:, rows])
+        levels = self.timers.levels(rows)[:, 0]
+        found = []
+        first = 0
+        for rule, level in zip(self.rules, levels, strict=True):
+            pairs = slice(first, first + len(rule.levels))
+            first = pairs.stop
+            if not self._applies[pairs, row].any() and not level:
+                continue
+            timed = np.where(self.timers.raised[pairs, row], clears[pairs, 0], raises[pairs, 0])
+            since = float(np.nanmax(self.timers.since[pairs, row])) if level else None
+            values = self._values(rule, self._seen[:, row])
+            found.append(
+                standing(rule, LEVELS[level], since, values, self._labels[row], bool((timed == UNKNOWN).any()))
+            )
+        return found
+
+    def snapshot(self, key: Key) -> Snapshot | None:
+        row = self._rows.get(key)
+        if row is None:
+            return None
+        kept = Snapshot(last_at=float(self._last_at[row]), baselines=self.signals.baselines(row))
+        for n, (rule, level) in enumerate(self.timers.pairs):
+            state = self.timers.state(n, row)
+            if state is not None:
+                values = self._values(rule, self._seen[:, row])
+                kept.rules.setdefault(rule.id, KeptRule(values)).levels[level.name] = state
+        return kept if kept.rules or kept.baselines else None
+
+    def restore(self, key: Key, kept: Snapshot) -> None:
+        row = int(self._rows_of([key])[0])
+        self._last_at[row] = max(self._last_at[row], kept.last_at)
+        self.signals.restore_baselines(row, kept.baselines)
+        for n, (rule, level) in enumerate(self.timers.pairs):
+            mine = kept.rules.get(rule.id)
+            if mine is None:
+                continue
+            for name, column in self.signals.columns[rule.id].items():
+                self._seen[column, row] = mine.values.get(name, np.nan)
+            if level.name in mine.levels:
+                self.timers.restore(n, row, mine.levels[level.name])
+
+    def _rows_of(self, keys: Sequence[Key]) -> Rows:
+        for key in keys:
+            if key not in self._rows:
+                row = self._free.pop() if self._free else len(self._labels)
+                self._rows[key] = row
+                if row == len(self._labels):
+                    self._labels.append({})
+        if len(self._labels) > len(self._last_at):
+            self._reserve(max(16, 2 * len(self._labels)))
+        return np.fromiter(map(self._rows.__getitem__, keys), dtype=np.intp, count=len(keys))
+
+    def _reserve(self, capacity: int) -> None:
+        self.signals.reserve(capacity)
+        self.timers.reserve(capacity)
+        self._last_at = grown(self._last_at, capacity, -np.inf)
+        self._seen = grown(self._seen, capacity, np.nan)
+        self._applies = grown(self._applies, capacity, False)
+
+    def _scope(self, keys: Sequence[Key], rows: Rows, labels: Callable[[Key], Labels]) -> None:
+        """Which rules judge which component; asked anew each time, because labels are learned and change."""
+        if not self._scoped:
+            self._applies[:, rows] = True
+            return
+        found = [labels(key) for key in keys]
+        columns = [self._applies_to(tuple([known.get(label) for label in self._scoped])) for known in found]
+        self._applies[:, rows] = np.stack(columns, axis=1)
+
+    def _applies_to(self, scoped: tuple[Any, ...]) -> npt.NDArray[np.bool_]:
+        column = self._scopes.get(scoped)
+        if column is None:
+            known = {label: value for label, value in zip(self._scoped, scoped, strict=True) if value is not None}
+            column = np.array([rule.applies_to(known) for rule, _ in self.timers.pairs], dtype=np.bool_)
+            self._scopes[scoped] = column
+        return column
+
+    def _verdicts(self, rows: Rows, seen: Floats) -> tuple[Verdicts, Verdicts]:
+        raises, clears = self._raises(seen), self._clears(seen)
+        elsewhere = ~self._applies[:, rows]
+        raises[elsewhere] = clears[elsewhere] = UNKNOWN
+        return raises, clears
+
+    def _change(
+        self,
+        rule: int,
+        n: int,
+        keys: Sequence[Key],
+        rows: Rows,
+        labels: Callable[[Key], Labels],
+        at: Floats,
+        before: npt.NDArray[np.int8],
+        after: npt.NDArray[np.int8],
+    ) -> Change:
+        key, row = keys[n], rows[n]
+        names = self._names(key, labels(key))
+        self._labels[row] = names
+        values = self._values(self.rules[rule], self._seen[:, row])
+        levels = LEVELS[before[rule, n]], LEVELS[after[rule, n]]
+        return change(self.rules[rule], key, names, float(at[n]), levels, values)
+
+    def _names(self, key: Key, labels: Labels) -> dict[str, str | float]:
+        """The labels, with those that the key itself holds."""
+        part = PART_LABEL[self.kind]
+        return {"device": key[0], **({} if part is None else {part: key[1]}), **labels}
+
+    def _values(self, rule: Rule, seen: Floats) -> dict[str, float]:
+        return {name: float(seen[column]) for name, column in self.signals.columns[rule.id].items()}

@@ -1,0 +1,129 @@
+"""Rule files from the built-in packs and from a provider's own directories, all checked before any is used."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from forewarn_rules import schema
+from forewarn_rules.build import build_rule
+from forewarn_rules.document import Document, Problem, RuleFileErrors, read_document
+from forewarn_rules.metrics import find_metric
+from forewarn_rules.rule import Rule
+from forewarn_rules.series import parse_series
+from forewarn_rules.shape import shape, suggest
+
+RULE, TEST = ".yaml", ".test.yaml"
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Checked rules in order of their ids, with the tests beside them."""
+
+    rules: tuple[Rule, ...]
+    tests: dict[str, schema.TestFile]
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules)
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def __getitem__(self, rule_id: str) -> Rule:
+        for rule in self.rules:
+            if rule.id == rule_id:
+                return rule
+        raise KeyError(rule_id)
+
+
+def load_rules(builtin: bool = True, directories: Sequence[Path] = (), without: Iterable[str] = ()) -> RuleSet:
+    """Read the built-in packs and every ``*.yaml`` below ``directories``; leave out the ids in ``without``.
+
+    Raise RuleFileErrors with all problems of all files: a file that is wrong, an id that is used twice, a rule without
+    a test beside it, a test without both a raising and a calm case.
+    """
+    packs = Path(str(resources.files("forewarn_rules"))) / "packs"
+    found: dict[str, tuple[Rule, schema.TestFile]] = {}
+    problems: list[Problem] = []
+    for directory in ([packs] if builtin else []) + [Path(given) for given in directories]:
+        if not directory.is_dir():
+            problems.append(Problem(str(directory), 1, "", "", "this is not a directory", "name one that holds rules"))
+            continue
+        for path in sorted((*directory.rglob("*.yaml"), *directory.rglob("*.yml"))):
+            if path.name.endswith(TEST):
+                problems += _orphan(path, directory)
+                continue
+            name = str(path.relative_to(directory.parent))
+            document = read_document(path, name)
+            loaded = _load(document, path)
+            problems += document.problems
+            if loaded is not None and loaded[0].id in found:
+                other = found[loaded[0].id][0].file.name
+                text, line = f"the id {loaded[0].id!r} is taken by another rule ({other})", document.lines[("id",)]
+                problems.append(Problem(name, line, "id", "", text, "give the rule an id of its own"))
+            elif loaded is not None:
+                found[loaded[0].id] = loaded
+    dropped = set(without)
+    for rule_id in sorted(dropped - set(found)):
+        problems.append(
+            Problem("without", 1, "", rule_id, "there is no such rule to leave out", suggest(rule_id, found))
+        )
+    if problems:
+        raise RuleFileErrors(problems)
+    kept = sorted(rule_id for rule_id in found if rule_id not in dropped)
+    return RuleSet(tuple(found[rule_id][0] for rule_id in kept), {rule_id: found[rule_id][1] for rule_id in kept})
+
+
+def _orphan(path: Path, directory: Path) -> list[Problem]:
+    rule = path.with_name(path.name.removesuffix(TEST) + RULE)
+    if rule.exists():
+        return []
+    name = str(path.relative_to(directory.parent))
+    return [Problem(name, 1, "", "", f"there is no rule {rule.name} beside this test", "add it, or remove the test")]
+
+
+def _load(document: Document, path: Path) -> tuple[Rule, schema.TestFile] | None:
+    if path.suffix != RULE:
+        document.problem((), f"rule files end in {RULE}", f"call it {path.stem}{RULE}", show=False)
+        return None
+    file = shape(document, schema.RuleFile)
+    if file is None:
+        return None
+    if file.id != path.stem:
+        document.problem(("id",), f"the file is not called {file.id}{RULE}", "make id and file name the same")
+    test_path = path.with_name(path.stem + TEST)
+    rule = build_rule(document, file, path, test_path)
+    if not test_path.exists():
+        document.problem(
+            (), f"there is no test {test_path.name} beside it", "write one raising and one calm case", show=False
+        )
+        return None
+    test_document = read_document(test_path, str(Path(document.file).with_name(test_path.name)))
+    test = shape(test_document, schema.TestFile)
+    if test is not None:
+        _check_test(test_document, test, file)
+    document.problems += test_document.problems
+    return None if rule is None or test is None else (rule, test)
+
+
+def _check_test(document: Document, test: schema.TestFile, file: schema.RuleFile) -> None:
+    if test.rule != file.id:
+        document.problem(("rule",), f"the rule beside it is {file.id!r}", f"write rule: {file.id}")
+    if test.step <= 0:
+        document.problem(("step",), "a step takes time", "write step: 1d")
+    used = {signal.metric for signal in file.signals.values()}
+    for n, case in enumerate(test.cases):
+        for metric, text in case.series.items():
+            place = ("cases", n, "series", metric)
+            if find_metric(metric) is None or metric not in used:
+                document.problem(place, f"the rule reads no metric {metric!r}", suggest(metric, used), show=False)
+            try:
+                parse_series(text)
+            except ValueError as error:
+                remedy = "write values as start+stepxcount, start, _ or ?"
+                document.problem(place, str(error), remedy, show=False)
+    raising = [case for case in test.cases if any(expect.level != "none" for expect in case.expect)]
+    calm = [case for case in test.cases if case not in raising and not case.transitions]
+    if not raising or not calm:
+        text = "no case raises a level" if not raising else "no case stays calm"
+        document.problem(("cases",), text, "a test needs one that raises and one that stays at none", show=False)

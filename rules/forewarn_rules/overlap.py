@@ -1,0 +1,49 @@
+"""Levels that contradict themselves: found by trying the values around every limit."""
+
+import itertools
+from collections.abc import Iterable
+
+import numpy as np
+
+from forewarn_rules.conditions import Compare, Condition, leaves
+from forewarn_rules.verdicts import TRUE, Verdict
+
+_MOST = 100_000
+
+
+def contradiction(raises: Condition, clears: Condition) -> str | None:
+    """Say for which values a level is raised and cleared at once, or that nothing can raise it; None if it is sound."""
+    compares = [*leaves(raises), *leaves(clears)]
+    names = sorted({name for compare in compares for name in (compare.signal, compare.other) if name is not None})
+    tried = [_around(name, compares) for name in names]
+    if np.prod([float(len(values)) for values in tried]) <= _MOST:
+        grid = np.array(list(itertools.product(*tried))).T
+    else:
+        random = np.random.default_rng(0)
+        grid = np.array([random.choice(values, _MOST) for values in tried])
+    columns = {name: n for n, name in enumerate(names)}
+    raised, cleared = Verdict([(raises, columns), (clears, columns)])(grid)
+    both = np.flatnonzero((raised == TRUE) & (cleared == TRUE))
+    if both.size:
+        example = ", ".join(f"{name} = {grid[n, both[0]]:.10g}" for n, name in enumerate(names))
+        return f"raise and clear are both true at {example}"
+    return None if (raised == TRUE).any() else "nothing can make the raise condition true"
+
+
+def _around(name: str, compares: Iterable[Compare]) -> list[float]:
+    """Values worth trying for a signal: each limit it meets, and a little below and above it."""
+    compares = list(compares)
+    limits = {0.0}
+    for compare in compares:
+        if compare.comparison == "any_bit" and compare.signal == name:
+            bits = [1 << bit for bit in range(48) if compare.bits >> bit & 1]
+            limits.update(float(sum(chosen)) for chosen in itertools.product(*((0, bit) for bit in bits[:10])))
+        elif compare.other is not None and name in (compare.signal, compare.other):
+            constants = [other.limit for other in compares if other.other is None] or [0.0]
+            limits.update(constant + sign * compare.limit for constant in constants for sign in (-1, 0, 1))
+        elif compare.signal == name:
+            limits.add(compare.limit)
+    steps = [max(1.0, abs(limit)) * 1e-6 for limit in limits]
+    return sorted(
+        {value for limit, step in zip(limits, steps, strict=True) for value in (limit - step, limit, limit + step)}
+    )

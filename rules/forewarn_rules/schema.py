@@ -1,0 +1,281 @@
+"""The keys of a rule file and of a test file: type, meaning, example. The reference page is made from this."""
+
+import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+SCHEMA = 1
+
+DURATION = {"parse": "duration"}
+"""Marks a key whose text is a duration; it arrives as seconds."""
+
+Take = Literal["last", "growth", "growth_since_baseline", "min", "max", "mean", "hours_until"]
+Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+Word = Annotated[str, Meta(min_length=1)]
+
+
+class Scope(msgspec.Struct, forbid_unknown_fields=True):
+    per: Annotated[
+        list[Word],
+        Meta(
+            description="What one verdict is about: [device], [device, mount], [device, sensor] or [device, disk]. "
+            "It must be what the metrics belong to.",
+            examples=["[device, disk]"],
+            min_length=1,
+        ),
+    ]
+    where: Annotated[
+        dict[str, list[str | float]],
+        Meta(
+            description="Only components whose label is one of these values; with _not behind the label's name, only "
+            "those whose label is none of them.",
+            examples=["{disk_kind: [hdd], fstype_not: [tmpfs]}"],
+        ),
+    ] = {}
+
+
+class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
+    metric: Annotated[
+        Word, Meta(description="The quantity to read, from the table of metrics.", examples=["ata.5.raw"])
+    ]
+    take: Annotated[
+        Take,
+        Meta(
+            description="How: last (the newest value), growth (how far it is above its lowest within the window), "
+            "growth_since_baseline (above the first value ever seen), min, max, mean (over the window), hours_until "
+            "(at the window's pace, hours until the value reaches `reach`; infinite when it is not approaching).",
+            examples=["growth"],
+        ),
+    ]
+    within: Annotated[
+        float,
+        Meta(
+            description="How old the newest value may be. Without it the value must be in the report that is judged, "
+            "otherwise the signal is unknown.",
+            examples=["20m"],
+            extra=DURATION,
+        ),
+    ] = 0.0
+    window: Annotated[
+        float | None,
+        Meta(
+            description="How far to look back; for growth, min, max, mean and hours_until. It reaches back to the "
+            "beginning of the bin in which it starts.",
+            examples=["7d"],
+            extra=DURATION,
+        ),
+    ] = None
+    bin: Annotated[
+        float | None,
+        Meta(
+            description="Width of the bins that hold the window. Default: a day for windows of three days and more, "
+            "otherwise a 24th of the window.",
+            examples=["6h"],
+            extra=DURATION,
+        ),
+    ] = None
+    reach: Annotated[
+        float | dict[str, str] | None,
+        Meta(
+            description="For hours_until: the value that is waited for, or another signal's value.",
+            examples=["100", "{signal: spare_threshold}"],
+        ),
+    ] = None
+    direction: Annotated[
+        Literal["up", "down"], Meta(description="For hours_until: from which side it comes.", examples=["down"])
+    ] = "up"
+    min_span: Annotated[
+        float | None,
+        Meta(
+            description="For hours_until: with less history than this the signal is unknown. Default: a quarter of the "
+            "window.",
+            examples=["6h"],
+            extra=DURATION,
+        ),
+    ] = None
+    min_points: Annotated[
+        int,
+        Meta(
+            description="For hours_until: with fewer bins that hold a value than this the signal is unknown.",
+            examples=["6"],
+            ge=2,
+        ),
+    ] = 3
+
+
+class ForecastFile(msgspec.Struct, forbid_unknown_fields=True):
+    source: Annotated[
+        Word, Meta(description="Where the numbers come from: measured on what.", examples=["2,073 drives, 5 months"])
+    ]
+    probability: Annotated[
+        Annotated[float, Meta(gt=0, le=1)] | None,
+        Meta(description="Share of the raised that did fail within the time.", examples=["0.08"]),
+    ] = None
+    within: Annotated[float | None, Meta(description="That time.", examples=["30d"], extra=DURATION)] = None
+    within_signal: Annotated[
+        str | None,
+        Meta(description="Instead of within: a signal of take hours_until that says by when.", examples=["hours_left"]),
+    ] = None
+
+
+class LevelFile(msgspec.Struct, forbid_unknown_fields=True):
+    raise_: Annotated[
+        dict[str, Any],
+        Meta(description="The condition that raises the level.", examples=["{used: {at_least: 97}}"], min_length=1),
+    ] = msgspec.field(name="raise")
+    for_: Annotated[
+        float,
+        Meta(description="How long it must hold before it counts. Default: at once.", examples=["30m"], extra=DURATION),
+    ] = msgspec.field(name="for", default=0.0)
+    clear: Annotated[
+        Annotated[dict[str, Any], Meta(min_length=1)] | None,
+        Meta(
+            description="The condition that ends the level. Default: that the raising condition is false.",
+            examples=["{used: {below: 95}}"],
+        ),
+    ] = None
+    hold: Annotated[
+        float,
+        Meta(
+            description="How long that must hold before the level ends. Default: at once.",
+            examples=["2h"],
+            extra=DURATION,
+        ),
+    ] = 0.0
+    forecast: Annotated[
+        ForecastFile | None,
+        Meta(description="How likely the fault is and by when; measured, never guessed. Left out where not measured."),
+    ] = None
+
+
+class Explain(msgspec.Struct, forbid_unknown_fields=True):
+    what: Annotated[
+        Word,
+        Meta(
+            description="What is seen, in one sentence, with labels and signals in braces. Text in [brackets] is "
+            "left out when a signal in it is unknown or infinite.",
+            examples=["'{mount} is {used:.0f} % full[, in {hours_left:duration} it is full]'"],
+        ),
+    ]
+    why: Annotated[Word, Meta(description="Why it matters.", examples=["At 100 % logs stop."])]
+    do: Annotated[
+        list[Word], Meta(description="What to do, in order.", examples=["[Replace the cable.]"], min_length=1)
+    ]
+    calm_when: Annotated[
+        list[Word], Meta(description="What would make us calm about it.", examples=["[The count stands still.]"])
+    ] = []
+    cleared: Annotated[
+        str,
+        Meta(
+            description="What to say when it is over. Default: the title with 'no longer'.",
+            examples=["'It is heard again.'"],
+        ),
+    ] = ""
+
+
+class Ticket(msgspec.Struct, forbid_unknown_fields=True):
+    fault: Annotated[
+        Word,
+        Meta(
+            description="Fault class: one ticket per customer, device, part and fault class.", examples=["disk-failure"]
+        ),
+    ]
+    queue: Annotated[Word, Meta(description="Which queue the ticket goes to.", examples=["storage"])]
+
+
+class RuleFile(msgspec.Struct, forbid_unknown_fields=True):
+    schema: Annotated[int, Meta(description="The number of this file format: 1.", examples=["1"])]
+    id: Annotated[
+        str,
+        Meta(
+            description="The rule's name for ever, also the file's name: tickets hang on it, it is never reused.",
+            examples=["ata-pending-sectors"],
+            pattern="^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+            max_length=64,
+        ),
+    ]
+    title: Annotated[Word, Meta(description="A few words for lists.", examples=["Sectors wait for reallocation"])]
+    status: Annotated[
+        Literal["experimental", "stable", "retired"],
+        Meta(
+            description="experimental is judged and shown but opens no ticket; retired is not judged.",
+            examples=["stable"],
+        ),
+    ]
+    since: Annotated[datetime.date, Meta(description="The day the rule was written.", examples=["2026-11-23"])]
+    scope: Annotated[Scope, Meta(description="What the rule judges.")]
+    signals: Annotated[
+        dict[Name, SignalFile],
+        Meta(description="Named values that conditions and texts use; they never alarm by themselves.", min_length=1),
+    ]
+    levels: Annotated[
+        dict[Literal["watch", "warning", "critical"], LevelFile],
+        Meta(
+            description="One to three levels: watch, warning, critical. A higher one implies the lower.", min_length=1
+        ),
+    ]
+    explain: Annotated[Explain, Meta(description="What a ticket says.")]
+    ticket: Annotated[Ticket, Meta(description="Which ticket it becomes.")]
+    owner: Annotated[str, Meta(description="Who looks after the rule.", examples=["storage"])] = ""
+    references: Annotated[
+        list[Word],
+        Meta(description="Where its numbers come from.", examples=["['NVM Express base specification, log page 02h']"]),
+    ] = []
+    max_gap: Annotated[
+        float | None,
+        Meta(
+            description="Between two observations farther apart than this, no time is counted for `for` and `hold`. "
+            "Default: 3 days for disks, an hour for everything else.",
+            examples=["3d"],
+            extra=DURATION,
+        ),
+    ] = None
+
+
+class Expectation(msgspec.Struct, forbid_unknown_fields=True):
+    at: Annotated[
+        float, Meta(description="When, counted from the first observation.", examples=["7h10m"], extra=DURATION)
+    ]
+    level: Annotated[
+        Literal["none", "watch", "warning", "critical"], Meta(description="The level then.", examples=["warning"])
+    ]
+    says: Annotated[str, Meta(description="A piece of the text then.", examples=["'81 % full'"])] = ""
+
+
+class Case(msgspec.Struct, forbid_unknown_fields=True):
+    name: Annotated[Word, Meta(description="What is shown, in words.", examples=["a burst of one hour is not a trend"])]
+    series: Annotated[
+        dict[str, str | float],
+        Meta(
+            description="Values by metric, one per step: start+stepxcount (count more values after the first), start, "
+            "_ for a report that did not come, ? for could not be measured; _xN and ?xN for N of them.",
+            examples=["{ata.5.raw: '0+0x7 8+2x3 _x2 ?'}"],
+            min_length=1,
+        ),
+    ]
+    expect: Annotated[list[Expectation], Meta(description="Levels at times.", min_length=1)]
+    labels: Annotated[
+        dict[str, str | float],
+        Meta(description="Labels of this case, over those of the file.", examples=["{fstype: tmpfs}"]),
+    ] = {}
+    transitions: Annotated[
+        Annotated[int, Meta(ge=0)] | None, Meta(description="How often the level changes in all.", examples=["2"])
+    ] = None
+
+
+class TestFile(msgspec.Struct, forbid_unknown_fields=True):
+    __test__ = False
+
+    rule: Annotated[Word, Meta(description="The id of the rule beside it.", examples=["ata-pending-sectors"])]
+    step: Annotated[float, Meta(description="Time between two values of a series.", examples=["1d"], extra=DURATION)]
+    cases: Annotated[
+        list[Case],
+        Meta(
+            description="Cases; at least one that raises a level and one that stays at none throughout.", min_length=1
+        ),
+    ]
+    labels: Annotated[
+        dict[str, str | float], Meta(description="Labels of the component.", examples=["{device: pi-7}"])
+    ] = {}

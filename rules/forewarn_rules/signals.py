@@ -1,0 +1,169 @@
+"""The signals of all rules of one component kind, computed together: metrics in, one row per signal out."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from forewarn_rules.rule import Rule, Signal
+from forewarn_rules.trend import hours_until
+from forewarn_rules.windows import Window, grown
+
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+
+_OVER_WINDOW = ("growth", "min", "max", "mean", "hours_until")
+
+
+class Signals:
+    """State and computation of every distinct signal of some rules.
+
+    Two rules that take the same signal share its row: ``columns[rule id][signal name]`` says which. A signal is
+    unknown (NaN) where its metric is neither in the observation nor, with ``within``, recent enough.
+    """
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.columns: dict[str, dict[str, int]] = {}
+        distinct: dict[Signal, int] = {}
+        for rule in rules:
+            mine: dict[str, int] = {}
+            for name, signal in sorted(rule.signals.items(), key=lambda item: isinstance(item[1].reach, str)):
+                if isinstance(signal.reach, str):  # the row of the limit, so that equal signals of two rules are equal
+                    signal = replace(signal, reach=f"#{mine[signal.reach]}")
+                mine[name] = distinct.setdefault(signal, len(distinct))
+            self.columns[rule.id] = mine
+        self.signals = list(distinct)
+        self.metrics = list(dict.fromkeys(signal.metric for signal in self.signals))
+        place = {metric: n for n, metric in enumerate(self.metrics)}
+        self._metric_of = np.array([place[signal.metric] for signal in self.signals], dtype=np.intp)
+        self._windows = _windows(self.signals, place)
+        self._served = list(self._serve())
+        self._recent = [n for n, signal in enumerate(self.signals) if signal.within > 0]
+        self._based = np.array(
+            [n for n, s in enumerate(self.signals) if s.take == "growth_since_baseline"], dtype=np.intp
+        )
+        self._is_based = np.isin(np.arange(len(self.metrics)), self._metric_of[self._based])[:, np.newaxis]
+        self.last = np.full((len(self.metrics) if self._recent else 0, 0), np.nan)
+        self.last_time = np.full(self.last.shape, -np.inf)
+        self.baseline = np.full((len(self.metrics) if self._based.size else 0, 0), np.nan)
+
+    def reserve(self, capacity: int) -> None:
+        self.last = grown(self.last, capacity, np.nan)
+        self.last_time = grown(self.last_time, capacity, -np.inf)
+        self.baseline = grown(self.baseline, capacity, np.nan)
+        for window, _ in self._windows:
+            window.reserve(capacity)
+
+    def forget(self, row: int) -> None:
+        self.last[:, row] = self.baseline[:, row] = np.nan
+        self.last_time[:, row] = -np.inf
+        for window, _ in self._windows:
+            window.forget(row)
+
+    def matrix(self, metrics: Mapping[str, npt.ArrayLike], count: int) -> Floats:
+        """The given columns as [metric, component]; what is not given, not a number or infinite is NaN."""
+        values = np.full((len(self.metrics), count), np.nan)
+        for n, metric in enumerate(self.metrics):
+            if metric in metrics:
+                values[n] = metrics[metric]
+        values[np.isinf(values)] = np.nan
+        return values
+
+    def insert(self, rows: Rows, at: Floats, values: Floats) -> None:
+        """Note an observation in every window; it may be older than others already noted."""
+        for window, metrics in self._windows:
+            window.insert(rows, at, values[metrics])
+        if self._recent:
+            newer = ~np.isnan(values) & (at >= self.last_time[:, rows])
+            self.last[:, rows] = np.where(newer, values, self.last[:, rows])
+            self.last_time[:, rows] = np.where(newer, at, self.last_time[:, rows])
+        if self._based.size:
+            base = self.baseline[:, rows]
+            self.baseline[:, rows] = np.where(np.isnan(base) & self._is_based, values, base)
+
+    def compute(self, rows: Rows, at: Floats, values: Floats) -> Floats:
+        """Every signal [signal, component] after ``insert`` of the same observation."""
+        now = values[self._metric_of]
+        for n in self._recent:
+            metric = self._metric_of[n]
+            fresh = at - self.last_time[metric, rows] <= self.signals[n].within
+            now[n] = np.where(np.isnan(now[n]) & fresh, self.last[metric, rows], now[n])
+        out = now.copy()
+        if self._based.size:
+            out[self._based] -= self.baseline[self._metric_of[self._based]][:, rows]
+        for take, window, columns, places in self._served:
+            if take == "hours_until":
+                for n, place in zip(columns, places, strict=True):
+                    out[n] = self._hours(self.signals[n], window, place, rows, now[n], out)
+            elif take == "growth":
+                out[columns] = now[columns] - window.floor(rows)[places]
+            else:
+                summary = {"min": window.lowest, "max": window.highest, "mean": window.mean}[take]
+                out[columns] = np.where(np.isnan(now[columns]), np.nan, summary(rows)[places])
+        return out
+
+    def baselines(self, row: int) -> dict[str, float]:
+        """First values by metric."""
+        kept = zip(self.metrics, self.baseline[:, row], strict=False)  # no rows where no rule has a baseline
+        return {metric: float(base) for metric, base in kept if not np.isnan(base)}
+
+    def restore_baselines(self, row: int, baselines: Mapping[str, float]) -> None:
+        for n, metric in enumerate(self.metrics[: len(self.baseline)]):
+            self.baseline[n, row] = baselines.get(metric, self.baseline[n, row])
+
+    def _serve(self) -> Iterator["_Served"]:
+        """What each window has to do; forecasts last, because they may reach for another signal."""
+        for take in _OVER_WINDOW:
+            for window, metrics in self._windows:
+                size = (window.width, window.slots - 1)
+                columns = [n for n, signal in enumerate(self.signals) if signal.take == take and _size(signal) == size]
+                if columns:
+                    places = np.searchsorted(metrics, self._metric_of[columns])
+                    yield _Served(take, window, np.array(columns, dtype=np.intp), places)
+
+    def _hours(self, signal: Signal, window: Window, place: int, rows: Rows, now: Floats, out: Floats) -> Floats:
+        result = np.full(len(rows), np.nan)
+        measured = np.flatnonzero(~np.isnan(now))
+        if measured.size:
+            reach = out[int(signal.reach[1:])] if isinstance(signal.reach, str) else np.full(len(rows), signal.reach)
+            result[measured] = hours_until(
+                window.time[place][:, rows[measured]],
+                window.last[place][:, rows[measured]],
+                now[measured],
+                reach[measured],
+                up=signal.up,
+                min_span=signal.min_span,
+                min_points=signal.min_points,
+                window=signal.window,
+                bin_width=signal.bin,
+            )
+        return result
+
+
+class _Served(NamedTuple):
+    """Signals of one take that one window serves: their rows, and their metrics' places in the window."""
+
+    take: str
+    window: Window
+    columns: Rows
+    places: Rows
+
+
+def _size(signal: Signal) -> tuple[float, int]:
+    return signal.bin, signal.bins
+
+
+def _windows(signals: list[Signal], place: Mapping[str, int]) -> list[tuple[Window, Rows]]:
+    """One window per size, over the metrics that any signal of that size takes."""
+    sizes: dict[tuple[float, int], list[Signal]] = {}
+    for signal in signals:
+        if signal.take in _OVER_WINDOW:
+            sizes.setdefault(_size(signal), []).append(signal)
+    found: list[tuple[Window, Rows]] = []
+    for (width, bins), served in sizes.items():
+        metrics = np.array(sorted({place[signal.metric] for signal in served}), dtype=np.intp)
+        sums = any(signal.take == "mean" for signal in served)
+        found.append((Window(len(metrics), width, bins, sums=sums), metrics))
+    return found

@@ -1,0 +1,46 @@
+"""What a restart must not lose about a component and windows cannot give back, as JSON."""
+
+import math
+
+import msgspec
+
+SCHEMA = 1
+
+
+class KeptLevel(msgspec.Struct):
+    """Timer and level of one level of one rule. ``elapsed`` is in seconds, ``since`` in Unix seconds."""
+
+    raised: bool
+    ticking: bool
+    elapsed: float
+    since: float | None
+
+
+class KeptRule(msgspec.Struct):
+    """The last values of the rule's signals (those that were known) and its levels that are not at rest."""
+
+    values: dict[str, float]
+    levels: dict[str, KeptLevel] = {}
+
+
+class Snapshot(msgspec.Struct):
+    """One component. ``last_at`` is its newest observation, ``baselines`` first values by metric."""
+
+    last_at: float
+    baselines: dict[str, float]
+    rules: dict[str, KeptRule] = {}
+    schema: int = msgspec.field(default_factory=lambda: SCHEMA)
+
+
+def encode_snapshot(kept: Snapshot) -> bytes:
+    for rule in kept.rules.values():  # JSON has no infinity and no NaN: what is not finite is left out
+        rule.values = {name: value for name, value in rule.values.items() if math.isfinite(value)}
+    return msgspec.json.encode(kept)
+
+
+def decode_snapshot(data: bytes) -> Snapshot:
+    """Raise ValueError if it is not a snapshot of this schema."""
+    kept = msgspec.json.decode(data, type=Snapshot)
+    if kept.schema != SCHEMA:
+        raise ValueError(f"a snapshot of schema {kept.schema}, not {SCHEMA}")
+    return kept

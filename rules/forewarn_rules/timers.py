@@ -1,0 +1,98 @@
+"""When a condition becomes a level: ``for`` and ``hold``, in columns over every level of every rule of one kind.
+
+Of a level only one thing is being timed: while it is not raised, how long its raise condition has been true; while it
+is raised, how long its clear condition has. Unknown stops the clock and forgets nothing; false sets it back to zero.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from forewarn_rules.rule import Level, Rule
+from forewarn_rules.snapshot import KeptLevel
+from forewarn_rules.verdicts import FALSE, TRUE, Floats, Verdicts
+from forewarn_rules.windows import Rows, grown
+
+WEIGHT = {"watch": 1, "warning": 2, "critical": 3}
+
+
+class Timers:
+    """State of every (rule, level) pair [pair, component]; the pairs of a rule lie together, low level first."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.pairs: list[tuple[Rule, Level]] = [(rule, level) for rule in rules for level in rule.levels]
+        self._for = np.array([[level.for_seconds] for _, level in self.pairs])
+        self._hold = np.array([[level.hold_seconds] for _, level in self.pairs])
+        self._max_gap = np.array([[rule.max_gap] for rule, _ in self.pairs])
+        self._weight = np.array([[WEIGHT[level.name]] for _, level in self.pairs], dtype=np.int8)
+        self._starts = np.cumsum([0, *(len(rule.levels) for rule in rules)])[:-1]
+        same = [
+            n
+            for n, ((rule, _), (above, _)) in enumerate(zip(self.pairs, self.pairs[1:], strict=False))
+            if rule is above
+        ]
+        self._lower = same[::-1]
+        shape = (len(self.pairs), 0)
+        self.raised = np.zeros(shape, dtype=np.bool_)
+        self.elapsed = np.zeros(shape)
+        self.ticking = np.zeros(shape, dtype=np.bool_)
+        self.since = np.full(shape, np.nan)
+
+    def reserve(self, capacity: int) -> None:
+        self.raised = grown(self.raised, capacity, False)
+        self.elapsed = grown(self.elapsed, capacity, 0.0)
+        self.ticking = grown(self.ticking, capacity, False)
+        self.since = grown(self.since, capacity, np.nan)
+
+    def forget(self, row: int) -> None:
+        self.raised[:, row] = self.ticking[:, row] = False
+        self.elapsed[:, row] = 0.0
+        self.since[:, row] = np.nan
+
+    def state(self, pair: int, row: int) -> KeptLevel | None:
+        """What one pair would lose by being forgotten; None when it is at rest."""
+        raised, ticking = bool(self.raised[pair, row]), bool(self.ticking[pair, row])
+        elapsed, since = float(self.elapsed[pair, row]), float(self.since[pair, row])
+        if not (raised or ticking or elapsed):
+            return None
+        return KeptLevel(raised, ticking, elapsed, None if np.isnan(since) else since)
+
+    def restore(self, pair: int, row: int, state: KeptLevel) -> None:
+        self.raised[pair, row] = state.raised
+        self.ticking[pair, row] = state.ticking
+        self.elapsed[pair, row] = state.elapsed
+        self.since[pair, row] = np.nan if state.since is None else state.since
+
+    def levels(self, rows: Rows) -> npt.NDArray[np.int8]:
+        """The level of every rule [rule, component] as its place in ``model.LEVELS``."""
+        levels: npt.NDArray[np.int8] = np.maximum.reduceat(self.raised[:, rows] * self._weight, self._starts, axis=0)
+        return levels
+
+    def step(self, rows: Rows, at: Floats, since_last: Floats, raises: Verdicts, clears: Verdicts) -> bool:
+        """Take one observation per component into account; say whether any level was raised or cleared.
+
+        ``since_last`` is the time since the component's last observation (any value where there was none).
+        """
+        raised = self.raised[:, rows]
+        timed = np.where(raised, clears, raises)
+        true = timed == TRUE
+        counts = true & self.ticking[:, rows] & (since_last <= self._max_gap)
+        elapsed = self.elapsed[:, rows] + np.where(counts, since_last, 0.0)
+        elapsed[timed == FALSE] = 0.0
+        turned = true & (elapsed >= np.where(raised, self._hold, self._for))
+        now_raised = raised ^ turned
+        for low in self._lower:  # a higher level implies the one below it
+            now_raised[low] |= now_raised[low + 1]
+        changed = now_raised != raised
+        any_changed = bool(changed.any())
+        if any_changed:
+            elapsed[changed] = 0.0
+            since = self.since[:, rows]
+            since[changed] = np.broadcast_to(at, since.shape)[changed]
+            since[~now_raised] = np.nan
+            self.since[:, rows] = since
+            self.raised[:, rows] = now_raised
+        self.ticking[:, rows] = true & ~changed
+        self.elapsed[:, rows] = elapsed
+        return any_changed
