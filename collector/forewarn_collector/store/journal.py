@@ -12,6 +12,8 @@ from forewarn_collector.store.model import Accepted, DeadLetter, SealResult
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.sealing import Sealer
 
+__all__ = ["Journal", "Reader"]
+
 
 class Journal:
     """The one writer of ``<directory>/journal.db``; creates both if they are not there.

@@ -16,9 +16,12 @@ from forewarn_collector.store.ranges import Ranges
 _SERIES = "SELECT id, device, kind, part, facts, facts_at / 1000.0, first_at / 1000.0 FROM series"
 _DEVICES = """
     SELECT name, status, birth, online, session,
-        COALESCE(boot, (SELECT boot FROM intake WHERE device = name ORDER BY last_received DESC, id DESC LIMIT 1), ''),
-        first_received / 1000.0,
-        MAX(IFNULL(MAX(intake.last_received), 0), IFNULL(birth_received, 0), first_received) / 1000.0,
+        COALESCE(device.boot, (
+            SELECT known.boot FROM intake AS known WHERE known.device = name
+            ORDER BY known.last_received DESC, known.id DESC LIMIT 1
+        ), ''),
+        device.first_received / 1000.0,
+        MAX(IFNULL(MAX(intake.last_received), 0), IFNULL(birth_received, 0), device.first_received) / 1000.0,
         MAX(intake.last_sampled) / 1000.0, IFNULL(SUM(intake.reports), 0)
     FROM device LEFT JOIN intake ON intake.device = device.name"""
 _ROWS_AFTER = """
