@@ -1,0 +1,154 @@
+"""The running agent: probes into the outbox, the outbox to the server."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from forewarn_agent.disks import Disks
+from forewarn_agent.gather import read_load
+from forewarn_agent.machine import agent_version, read_boot_id, read_inventory
+from forewarn_agent.outbox import Outbox
+from forewarn_agent.outbox_file import OutboxUnavailableError
+from forewarn_agent.probes.reading import Surroundings
+from forewarn_agent.publish import Publisher
+from forewarn_agent.reboots import Start
+from forewarn_agent.settings import Config
+from forewarn_agent.single import lock_data
+from forewarn_agent.smartctl import Smartctl
+from forewarn_agent.stamp import UNSTAMPED
+from forewarn_wire import Disk, EventReport, Inventory, Message, SmartReport
+
+log = logging.getLogger(__name__)
+
+OUTBOX_NAME = "outbox.db"
+DRAIN_SECONDS = 5.0
+_RETRY_SECONDS = 10.0
+
+
+class Agent:
+    """Wires the parts. ``run`` comes back after ``stop``, or raises OSError where the data directory is of no use."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._stopping = threading.Event()
+        self._smartctl = Smartctl(config.smartctl, config.smartctl_timeout)
+        self._disks = Disks(config.roots.sys, self._smartctl)
+        self._surroundings = Surroundings(config.roots, config.filesystems, self._disks.read_all)
+        self._known_disks: list[Disk] = []
+        self._smartctl_version: str | None = None
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def run(self) -> None:
+        with lock_data(self._config.data):
+            outbox = self._open_outbox()
+            if outbox is None:
+                return
+            publisher = Publisher(self._config, outbox, self._inventory)
+            publisher.start()
+            smart = threading.Thread(target=self._smart_loop, args=(outbox, publisher), name="smart", daemon=True)
+            if "smart" in self._config.probes:
+                smart.start()
+            self._every(self._config.load_interval, lambda: self._load_round(outbox))
+            log.info("stopping")
+            self._smartctl.close()
+            if smart.is_alive():
+                smart.join(2)
+            publisher.stop(DRAIN_SECONDS)
+            self._leave(outbox)
+
+    def _open_outbox(self) -> Outbox | None:
+        """Wait for a disk that has room; None where the agent was stopped before."""
+        path = self._config.data / OUTBOX_NAME
+        while not self._stopping.is_set():
+            outbox = None
+            try:
+                outbox = Outbox(path, self._config.device, self._config.outbox)
+                start, unexpected = outbox.begin(read_boot_id(self._config.roots.proc))
+            except OutboxUnavailableError as error:
+                if outbox is not None:
+                    outbox.close()
+                log.error("the outbox cannot be opened, next try in %g s: %s", _RETRY_SECONDS, error)
+                self._stopping.wait(_RETRY_SECONDS)
+                continue
+            if start is not Start.UNKNOWN:
+                self._surroundings.unexpected_reboots = unexpected
+            log.info("agent %s for device %s, start: %s", agent_version(), self._config.device, start.value)
+            outbox.append(
+                EventReport(
+                    device=UNSTAMPED,
+                    boot=UNSTAMPED,
+                    seq=0,
+                    sampled_at=time.time(),
+                    event="agent-start",
+                    text=f"version {agent_version()}, {start.value}",
+                )
+            )
+            return outbox
+        return None
+
+    def _every(self, interval: float, work: Callable[[], None]) -> None:
+        """Run ``work`` now and at every interval. Rounds that were missed are not made up for."""
+        due = time.monotonic()
+        while not self._stopping.is_set():
+            try:
+                work()
+            except Exception:
+                log.exception("a round failed; the next one comes")
+            due = max(due + interval, time.monotonic())
+            self._stopping.wait(due - time.monotonic())
+
+    def _load_round(self, outbox: Outbox) -> None:
+        report = read_load(self._config.probes, self._surroundings)
+        self._store(outbox, report)
+
+    def _smart_loop(self, outbox: Outbox, publisher: Publisher) -> None:
+        self._every(self._config.smart_interval, lambda: self._smart_round(outbox, publisher))
+
+    def _smart_round(self, outbox: Outbox, publisher: Publisher) -> None:
+        def keep(report: SmartReport) -> None:
+            # A run that was killed because the agent stops says nothing about the disk.
+            if not self._stopping.is_set():
+                self._store(outbox, report)
+
+        version = self._smartctl.version()
+        reports = self._disks.read_all(keep)
+        disks = [report.disk for report in reports]
+        if (disks, version) != (self._known_disks, self._smartctl_version) and not self._stopping.is_set():
+            self._known_disks, self._smartctl_version = disks, version
+            publisher.announce()
+
+    def _store(self, outbox: Outbox, report: Message) -> None:
+        outbox.append(report)
+
+    def _inventory(self) -> Inventory:
+        inventory = read_inventory(self._config.roots)
+        inventory.smartctl_version = self._smartctl_version
+        inventory.load_interval_seconds = self._config.load_interval
+        inventory.smart_interval_seconds = self._config.smart_interval
+        inventory.disks = self._known_disks[:512]
+        return inventory
+
+    def _leave(self, outbox: Outbox) -> None:
+        try:
+            outbox.mark_stopped_in_order()
+        except OutboxUnavailableError as error:
+            log.warning("the orderly stop is not noted: %s", error)
+        outbox.close()
+        log.info("stopped")
+
+
+def run_until_signal(config: Config) -> None:
+    """Run the agent until SIGTERM or SIGINT."""
+    agent = Agent(config)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        agent.stop()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    agent.run()

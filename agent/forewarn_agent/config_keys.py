@@ -1,0 +1,152 @@
+"""The typed table of configuration keys: path, how a value is read, the default, and what it is for."""
+
+import os
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from forewarn_agent.probes import PROBES
+from forewarn_agent.settings import Server
+from forewarn_agent.units import parse_duration, parse_size
+from forewarn_wire import device_name_problem
+
+
+@dataclass(frozen=True)
+class Key:
+    path: str
+    parse: Callable[[object], object]
+    default: object
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A default that depends on the machine; ``text`` says how."""
+
+    text: str
+    compute: Callable[[], object]
+
+
+def computed_default(key: Key) -> object:
+    return key.default.compute() if isinstance(key.default, Computed) else key.default
+
+
+def _device(value: object) -> str:
+    text = str(value)
+    problem = device_name_problem(text)
+    if problem:
+        raise ValueError(problem)
+    return text
+
+
+def device_name_of(hostname: str) -> str:
+    """``Shop_07.example.org`` as ``shop-07``: the first label, made into a device name."""
+    return re.sub(r"[^a-z0-9]+", "-", hostname.split(".")[0].lower()).strip("-")[:63]
+
+
+def _server(value: object) -> Server:
+    example = "write mqtts://host:8883, or mqtt://127.0.0.1:1883 on this machine"
+    try:
+        parts = urlsplit(str(value))
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"is not an address: {example}") from None
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise ValueError(f"is not an address: {example}")
+    if parts.username or parts.password:
+        raise ValueError("must not hold a user or a password: the device name is the user, see password_file")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"has something after the port: {example}")
+    tls = parts.scheme == "mqtts"
+    server = Server(parts.hostname, port or (8883 if tls else 1883), tls)
+    if not tls and not server.loopback:
+        raise ValueError("would send plain text over the network: write mqtts://, plain mqtt:// is for loopback only")
+    return server
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("is not on or off")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a name or a path")
+    return value
+
+
+def _path(value: object) -> Path:
+    return Path(_text(value)).expanduser()
+
+
+def _file(value: object) -> Path:
+    path = _path(value)
+    if not path.is_file():
+        raise ValueError("is not a file here: give the full path of an existing file")
+    return path
+
+
+def _directory(value: object) -> Path:
+    path = _path(value)
+    if not path.is_dir():
+        raise ValueError("is not a directory here: give the full path of an existing directory")
+    return path
+
+
+def _names(value: object) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError("must be a list of names, such as [squashfs, iso9660]")
+    return frozenset(value)
+
+
+def _data_directory() -> Path:
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/forewarn-agent")
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "forewarn-agent"
+
+
+# Images that are full by nature, so their 100 % would say nothing.
+FULL_BY_NATURE = frozenset({"cramfs", "erofs", "iso9660", "romfs", "squashfs", "udf"})
+
+KEYS: tuple[Key, ...] = (
+    Key(
+        "device",
+        _device,
+        Computed("the host name", lambda: device_name_of(socket.gethostname())),
+        "name of this machine; also MQTT client id and user name",
+    ),
+    Key("server", _server, Server("127.0.0.1", 1883, False), "where the collector or its broker listens"),
+    Key("tls.ca", _file, None, "certificates that may vouch for the server; without it the system's own"),
+    Key("tls.certificate", _file, None, "this device's certificate"),
+    Key("tls.key", _file, None, "the certificate's private key"),
+    Key("password_file", _file, None, "file whose first line is the device's password, for servers that ask for one"),
+    Key(
+        "data",
+        _path,
+        Computed("/var/lib/forewarn-agent as root, else $XDG_STATE_HOME/forewarn-agent", _data_directory),
+        "directory of the outbox",
+    ),
+    Key("load_interval", parse_duration, 60.0, "time between two load reports"),
+    Key("smart_interval", parse_duration, 1800.0, "time between two SMART readings of a disk"),
+    *(Key(f"probes.{probe.name}", _switch, probe.default, probe.measures) for probe in PROBES),
+    Key("smartctl", _text, "smartctl", "name or path of smartctl"),
+    Key("smartctl_timeout", parse_duration, 30.0, "a smartctl that runs longer is killed"),
+    Key("roots.proc", _directory, Path("/proc"), "where proc is"),
+    Key("roots.sys", _directory, Path("/sys"), "where sysfs is"),
+    Key("roots.root", _directory, Path("/"), "where the root of the file tree is"),
+    Key("filesystems.exclude_fstypes", _names, FULL_BY_NATURE, "filesystem types that are not reported"),
+    Key("filesystems.exclude_mounts", _names, frozenset[str](), "mount points that are not reported"),
+    Key("outbox.max_bytes", parse_size, 64 * 1024**2, "payload kept on disk while the server is away"),
+    Key("outbox.max_age", parse_duration, 30 * 86400.0, "age at which an unsent report is dropped"),
+    Key(
+        "reconnect_spread",
+        parse_duration,
+        Computed("60s; 2s for a server on this machine", lambda: None),
+        "a lost connection is tried again after a random part of this time",
+    ),
+)

@@ -1,0 +1,114 @@
+"""Which stored report goes next, and what an answer to it means. No network here."""
+
+import enum
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+
+from forewarn_agent.outbox import Outbox, Parcel
+from forewarn_agent.outbox_file import OutboxUnavailableError
+
+log = logging.getLogger(__name__)
+
+# MQTT 5, table 2-6. These say that this very report will never be taken.
+TOPIC_NAME_INVALID, PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE = 0x90, 0x99, 0x95
+_FIRST_FAILURE = 0x80
+_PAUSE_FIRST, _PAUSE_LONGEST = 5.0, 900.0
+
+
+class Verdict(enum.Enum):
+    STORED = "stored"
+    NEVER = "never"
+    LATER = "later"
+
+
+def judge_reason(code: int) -> Verdict:
+    """What a PUBACK's reason code means for the report. 0x10, "no matching subscribers", is a success."""
+    if code < _FIRST_FAILURE:
+        return Verdict.STORED
+    if code in (TOPIC_NAME_INVALID, PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE):
+        return Verdict.NEVER
+    return Verdict.LATER
+
+
+@dataclass
+class Drain:
+    """One connection's way through the outbox: at most ``window`` reports are on their way at a time."""
+
+    outbox: Outbox
+    window: int
+    largest: int | None = None
+    _cursor: int = 0
+    _ready: deque[Parcel] = field(default_factory=deque)
+    _on_the_way: dict[int, Parcel] = field(default_factory=dict)
+    _done: list[int] = field(default_factory=list)
+    _pause: float = 0.0
+    _resume_at: float = 0.0
+
+    def next(self, now: float) -> Parcel | None:
+        """The next report to send, or None: the window is full, nothing waits, or the server asked for patience."""
+        if now < self._resume_at or len(self._on_the_way) >= self.window:
+            return None
+        while True:
+            if not self._ready:
+                self._ready.extend(self.outbox.peek(self._cursor, self.window))
+            if not self._ready:
+                return None
+            parcel = self._ready.popleft()
+            self._cursor = parcel.id
+            if parcel.id in self._done or any(parcel.id == other.id for other in self._on_the_way.values()):
+                continue
+            if self.largest is None or len(parcel.payload) + 200 <= self.largest:
+                return parcel
+            self._refuse(parcel, "packet too large for the server")
+
+    def sent(self, mid: int, parcel: Parcel) -> None:
+        self._on_the_way[mid] = parcel
+
+    def answered(self, mid: int, code: int, reason: str, now: float) -> None:
+        """Take one PUBACK. What it settles is removed from the disk by ``settle``."""
+        parcel = self._on_the_way.pop(mid, None)
+        if parcel is None:
+            return
+        verdict = judge_reason(code)
+        if verdict is Verdict.STORED:
+            self._done.append(parcel.id)
+            self._pause = 0.0
+        elif verdict is Verdict.NEVER:
+            self._refuse(parcel, reason)
+        else:
+            self._postpone(reason, now)
+
+    def settle(self) -> None:
+        """Remove the reports that are done from the disk, many in one transaction."""
+        if not self._done:
+            return
+        try:
+            self.outbox.remove(self._done)
+        except OutboxUnavailableError as error:
+            # They stay on the list and, after a restart, are sent again: the collector knows them by their seq.
+            log.warning("%d delivered reports are still in the outbox: %s", len(self._done), error)
+            return
+        self._done.clear()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is on its way and nothing is left to send."""
+        return not self._on_the_way and not self._ready and not self.outbox.peek(self._cursor, 1)
+
+    def _refuse(self, parcel: Parcel, reason: str) -> None:
+        self._done.append(parcel.id)
+        try:
+            count = self.outbox.count_refused(reason)
+        except OutboxUnavailableError:
+            count = 0
+        log.error("the server will never take a %s report (%s), dropped; %d so far", parcel.kind, reason, count)
+
+    def _postpone(self, reason: str, now: float) -> None:
+        """Begin again with the oldest report after a pause that doubles with every refusal."""
+        if now >= self._resume_at:
+            self._pause = min(self._pause * 2 or _PAUSE_FIRST, _PAUSE_LONGEST)
+            self._resume_at = now + self._pause
+            log.warning("the server refuses reports (%s): kept, next try in %g s", reason, self._pause)
+        self._ready.clear()
+        self._cursor = 0

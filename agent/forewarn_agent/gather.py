@@ -1,0 +1,45 @@
+"""Asks every probe that is on and makes one load report of the answers. A probe that fails harms no other."""
+
+import logging
+import time
+
+from msgspec import UNSET
+
+from forewarn_agent.probes import LOAD_PROBES
+from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, unreadable
+from forewarn_agent.stamp import UNSTAMPED
+from forewarn_wire import LoadReport
+
+log = logging.getLogger(__name__)
+
+
+def read_load(names: frozenset[str], surroundings: Surroundings) -> LoadReport:
+    """A load report, not stamped yet, of the probes whose names are given."""
+    report = LoadReport(device=UNSTAMPED, boot=UNSTAMPED, seq=0, sampled_at=time.time())
+    for probe in LOAD_PROBES:
+        if probe.name in names:
+            add_parts(report, ask(probe, surroundings))
+    return report
+
+
+def ask(probe: Probe[LoadParts], surroundings: Surroundings) -> LoadParts:
+    """The probe's answer; whatever it raises becomes a row that says so."""
+    try:
+        return probe.measure(surroundings)
+    except Exception as error:
+        log.warning("probe %s: %s", probe.name, str(error) or type(error).__name__)
+        return LoadParts(unread=[unreadable(probe.name, error)])
+
+
+def add_parts(report: LoadReport, parts: LoadParts) -> None:
+    if parts.cpu is not UNSET:
+        report.cpu = parts.cpu
+    if parts.memory is not UNSET:
+        report.memory = parts.memory
+    if parts.filesystems is not UNSET:
+        report.filesystems = parts.filesystems
+    if parts.temperatures is not UNSET:
+        report.temperatures = parts.temperatures
+    if parts.uptime is not UNSET:
+        report.uptime = parts.uptime
+    report.unread = (report.unread + parts.unread)[:512]

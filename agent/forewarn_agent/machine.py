@@ -1,0 +1,84 @@
+"""What the machine is: host name, maker, chassis, operating system, boot id."""
+
+import importlib.metadata
+import platform
+import socket
+from pathlib import Path
+
+from forewarn_agent.settings import Roots
+from forewarn_agent.smart_json import text
+from forewarn_wire import Inventory
+
+# SMBIOS reference specification, system enclosure or chassis types.
+_CHASSIS = {
+    "desktop": frozenset({3, 4, 5, 6, 7, 13, 15, 16, 24, 35, 36}),
+    "laptop": frozenset({8, 9, 10, 11, 14, 30, 31, 32}),
+    "server": frozenset({17, 23, 25, 28, 29}),
+}
+_VIRTUAL_VENDORS = ("qemu", "vmware", "innotek", "xen", "bochs", "parallels", "amazon ec2", "google compute")
+# What board makers leave in the field when they have nothing to say.
+_PLACEHOLDERS = frozenset(
+    {"to be filled by o.e.m.", "default string", "system serial number", "not specified", "none", "0", "123456789"}
+)
+
+
+def read_inventory(roots: Roots) -> Inventory:
+    """The machine without its disks. What it does not say stays null."""
+    dmi = roots.sys / "class" / "dmi" / "id"
+    vendor, model = _text(dmi / "sys_vendor"), _text(dmi / "product_name")
+    return Inventory(
+        hostname=socket.gethostname()[:200],
+        serial=_text(dmi / "product_serial"),
+        vendor=vendor,
+        model=model,
+        chassis=chassis(_text(dmi / "chassis_type"), vendor, model),
+        operating_system=_operating_system(roots.root),
+        agent_version=agent_version(),
+    )
+
+
+def chassis(type_number: str | None, vendor: str | None, model: str | None) -> str | None:
+    said = f"{vendor or ''} {model or ''}".lower()
+    if any(name in said for name in _VIRTUAL_VENDORS) or "virtual machine" in said:
+        return "virtual"
+    if type_number is None or not type_number.isdigit():
+        return None
+    return next((name for name, numbers in _CHASSIS.items() if int(type_number) in numbers), None)
+
+
+def parse_os_release(content: str) -> str | None:
+    """PRETTY_NAME of os-release(5)."""
+    for line in content.splitlines():
+        key, _, value = line.partition("=")
+        if key == "PRETTY_NAME":
+            return text(value.strip().strip("\"'"))
+    return None
+
+
+def read_boot_id(proc: Path) -> str | None:
+    """The kernel's id of this start of the machine; None where it has none."""
+    return _text(proc / "sys" / "kernel" / "random" / "boot_id")
+
+
+def agent_version() -> str:
+    try:
+        return importlib.metadata.version("forewarn")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _operating_system(root: Path) -> str | None:
+    for path in (root / "etc" / "os-release", root / "usr" / "lib" / "os-release"):
+        try:
+            return parse_os_release(path.read_text(errors="replace"))
+        except OSError:
+            continue
+    return text(f"{platform.system()} {platform.release()}")
+
+
+def _text(path: Path) -> str | None:
+    try:
+        found = text(path.read_text(errors="replace"))
+    except OSError:
+        return None
+    return None if found and found.lower() in _PLACEHOLDERS else found

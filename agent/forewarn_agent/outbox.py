@@ -1,0 +1,250 @@
+"""Reports on disk from the moment they are made until the server has said that it stored them."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from forewarn_agent.outbox_file import OutboxFile, OutboxUnavailableError
+from forewarn_agent.reboots import Start, judge_start
+from forewarn_agent.settings import OutboxLimits
+from forewarn_agent.stamp import UNSTAMPED
+from forewarn_wire import EventReport, LoadReport, Message, SmartReport, encode
+
+log = logging.getLogger(__name__)
+
+_KINDS: dict[type, str] = {LoadReport: "load", SmartReport: "smart", EventReport: "event"}
+# A full outbox gives up a tenth at once, so that there is one event for many reports.
+_KEEP = 0.9
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One stored report, ready to be sent."""
+
+    id: int
+    kind: str
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What waits; ``oldest`` is Unix time, None where nothing waits."""
+
+    reports: int
+    payload_bytes: int
+    oldest: float | None
+
+
+@dataclass
+class _Lost:
+    """Reports that could not be stored: how many, since when and why."""
+
+    count: int
+    since: float
+    reason: str
+
+
+class Outbox:
+    """First in, first out. Safe for several threads.
+
+    Meta keys: ``boot`` (token of this start of the machine), ``next_seq``, ``machine_boot``, ``stopped_in_order``,
+    ``unexpected_reboots``, ``session``, ``refused <reason>``.
+    """
+
+    def __init__(self, path: Path, device: str, limits: OutboxLimits, clock: Callable[[], float] = time.time) -> None:
+        """Open or create the outbox. Raise OutboxUnavailableError."""
+        self._device = device
+        self._limits = limits
+        self._clock = clock
+        self._lost: _Lost | None = None
+        self._session = 0
+        self._machine_boot: str | None = None
+        self._file = OutboxFile(path, self._settle)
+        self._file.run(self._settle)
+
+    @property
+    def boot(self) -> str:
+        """The token that names this start of the machine, or this outbox if it is newer."""
+        return self._file.run(lambda: self._file.get("boot")) or ""
+
+    @property
+    def next_seq(self) -> int:
+        return self._file.run(lambda: int(self._file.get("next_seq") or 1))
+
+    def begin(self, machine_boot: str | None) -> tuple[Start, int]:
+        """Note the start of the agent. Return what it says about the machine, and how often the machine has come
+        back unexpectedly since this outbox began. Event, boot token and count are one transaction."""
+
+        def work() -> tuple[Start, int]:
+            stopped_in_order = self._file.get("stopped_in_order") == "yes"
+            start = judge_start(self._file.get("machine_boot"), machine_boot, stopped_in_order)
+            count = int(self._file.get("unexpected_reboots") or 0) + (start is Start.UNEXPECTED_REBOOT)
+            if start in (Start.REBOOT, Start.UNEXPECTED_REBOOT):
+                self._new_boot()
+            if machine_boot is not None:
+                self._file.set("machine_boot", machine_boot)
+            self._file.set("unexpected_reboots", str(count))
+            self._file.set("stopped_in_order", "no")
+            if start is Start.REBOOT:
+                self._insert_event("reboot", "the machine was stopped in order and has started again")
+            elif start is Start.UNEXPECTED_REBOOT:
+                self._insert_event("unexpected-reboot", "the machine has started again without an orderly stop")
+            return start, count
+
+        result = self._file.run(work)
+        self._machine_boot = machine_boot
+        return result
+
+    def append(self, message: Message) -> Message | None:
+        """Give the message its device, boot and seq and keep it; it is on the disk when this returns.
+
+        Return it as stored, or None where the disk does not take it: an event tells later how many were lost so.
+        """
+
+        def work() -> Message:
+            if self._lost is not None:
+                span = f"from {_utc(self._lost.since)} to {_utc(self._clock())}"
+                self._insert_event("outbox-dropped", f"not stored {span}: {self._lost.reason}", self._lost.count)
+            stamped = self._insert(message)
+            self._enforce_limits()
+            return stamped
+
+        try:
+            stored = self._file.run(work)
+        except OutboxUnavailableError as error:
+            self._note_loss(str(error))
+            return None
+        if self._lost is not None:
+            log.warning("the outbox takes reports again, %d were lost", self._lost.count)
+            self._lost = None
+        return stored
+
+    def peek(self, after: int, limit: int) -> list[Parcel]:
+        """The oldest reports with an id above ``after``."""
+        query = "SELECT id, kind, payload FROM reports WHERE id > ? ORDER BY id LIMIT ?"
+        return self._file.run(lambda: [Parcel(*row) for row in self._file.execute(query, (after, limit))])
+
+    def remove(self, ids: Iterable[int]) -> None:
+        """Forget reports that the server has stored or will never take."""
+        rows = [(id_,) for id_ in ids]
+
+        def work() -> None:
+            for row in rows:
+                self._file.execute("DELETE FROM reports WHERE id = ?", row)
+
+        self._file.run(work)
+
+    def backlog(self) -> Backlog:
+        query = "SELECT COUNT(*), COALESCE(SUM(LENGTH(payload)), 0), MIN(stored_at) FROM reports"
+        return self._file.run(lambda: Backlog(*self._file.execute(query).fetchone()))
+
+    def next_session(self) -> int:
+        """Count a connection. Where the disk is full the number still grows, but only in memory."""
+
+        def work() -> int:
+            session = max(self._session, int(self._file.get("session") or 0)) + 1
+            self._file.set("session", str(session))
+            return session
+
+        try:
+            self._session = self._file.run(work)
+        except OutboxUnavailableError as error:
+            self._session += 1
+            log.warning("the session number is not kept: %s", error)
+        return self._session
+
+    def count_refused(self, reason: str) -> int:
+        """Count a report that the server will never take; return how many there were for this reason."""
+
+        def work() -> int:
+            count = int(self._file.get(f"refused {reason}") or 0) + 1
+            self._file.set(f"refused {reason}", str(count))
+            return count
+
+        return self._file.run(work)
+
+    def mark_stopped_in_order(self) -> None:
+        self._file.run(lambda: self._file.set("stopped_in_order", "yes"))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _settle(self) -> None:
+        """Make a new file an outbox."""
+        if self._file.get("boot") is None:
+            self._new_boot()
+            if self._machine_boot is not None:
+                self._file.set("machine_boot", self._machine_boot)
+
+    def _new_boot(self) -> None:
+        self._file.set("boot", secrets.token_hex(8))
+        self._file.set("next_seq", "1")
+
+    def _insert(self, message: Message) -> Message:
+        seq = int(self._file.get("next_seq") or 1)
+        boot = self._file.get("boot") or ""
+        stamped = msgspec.structs.replace(message, device=self._device, boot=boot, seq=seq)
+        self._file.execute(
+            "INSERT INTO reports (kind, stored_at, payload) VALUES (?, ?, ?)",
+            (_KINDS[type(message)], self._clock(), encode(stamped)),
+        )
+        self._file.set("next_seq", str(seq + 1))
+        return stamped
+
+    def _insert_event(self, event: str, text: str, count: int = 1) -> None:
+        self._insert(
+            EventReport(
+                device=UNSTAMPED,
+                boot=UNSTAMPED,
+                seq=0,
+                sampled_at=self._clock(),
+                event=event,
+                count=count,
+                text=text[:1000],
+            )
+        )
+
+    def _enforce_limits(self) -> None:
+        """Drop the oldest reports when there are too many bytes or too old ones, and leave an event that says so."""
+        total, oldest, newest_id = self._file.execute(
+            "SELECT SUM(LENGTH(payload)), MIN(stored_at), MAX(id) FROM reports"
+        ).fetchone()
+        now = self._clock()
+        if total > self._limits.max_bytes:
+            rows = self._file.execute("SELECT id, LENGTH(payload) FROM reports WHERE id < ? ORDER BY id", (newest_id,))
+            last = 0
+            for id_, size in rows:
+                if total <= self._limits.max_bytes * _KEEP:
+                    break
+                last, total = id_, total - size
+            self._drop("id <= ?", last, f"the outbox was fuller than {self._limits.max_bytes} bytes")
+        elif now - oldest > self._limits.max_age:
+            before = now - self._limits.max_age * _KEEP
+            self._drop("stored_at < ?", before, f"older than {self._limits.max_age:g} s")
+
+    def _drop(self, condition: str, value: float, reason: str) -> None:
+        count, first, last = self._file.execute(
+            f"SELECT COUNT(*), MIN(stored_at), MAX(stored_at) FROM reports WHERE {condition}",  # noqa: S608 - ours
+            (value,),
+        ).fetchone()
+        if not count:
+            return
+        self._file.execute(f"DELETE FROM reports WHERE {condition}", (value,))  # noqa: S608 - ours
+        text = f"dropped reports from {_utc(first)} to {_utc(last)}: {reason}"
+        log.warning("%d reports: %s", count, text)
+        self._insert_event("outbox-dropped", text, count)
+
+    def _note_loss(self, reason: str) -> None:
+        if self._lost is None:
+            log.error("the outbox takes no reports, they are lost until it does: %s", reason)
+            self._lost = _Lost(0, self._clock(), reason)
+        self._lost.count += 1
+
+
+def _utc(unix_time: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_time))

@@ -1,0 +1,125 @@
+"""The outbox's SQLite file: opening it, transactions, and setting a broken one aside."""
+
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS reports (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    stored_at REAL NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class OutboxUnavailableError(Exception):
+    """The outbox cannot be written or read now: disk full, no permission, I/O error."""
+
+
+class OutboxFile:
+    """One connection for several threads. ``settle`` runs in the first transaction on every file that is opened."""
+
+    def __init__(self, path: Path, settle: Callable[[], None]) -> None:
+        """Raise OutboxUnavailableError."""
+        self._path = path
+        self._settle = settle
+        self._lock = threading.RLock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                self._database = _open(path)
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError as error:
+                set_aside(path, str(error))
+                self._database = _open(path)
+        except (OSError, sqlite3.Error) as error:
+            raise OutboxUnavailableError(f"{path}: {error}") from error
+
+    def run(self, work: Callable[[], Result]) -> Result:
+        """Run ``work`` as one transaction: all of it is on the disk when this returns, or none of it.
+
+        A file found broken is set aside, and ``work`` runs again on a new one. Raise OutboxUnavailableError.
+        """
+        with self._lock:
+            try:
+                return self._transaction(work)
+            except sqlite3.OperationalError as error:
+                raise OutboxUnavailableError(str(error)) from error
+            except sqlite3.DatabaseError as error:
+                return self._begin_anew(error, work)
+
+    def execute(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        """Only within ``run``."""
+        return self._database.execute(statement, values)
+
+    def get(self, key: str) -> str | None:
+        row = self.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else None
+
+    def set(self, key: str, value: str) -> None:
+        self.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+    def _transaction(self, work: Callable[[], Result]) -> Result:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            result = work()
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+        return result
+
+    def _begin_anew(self, error: sqlite3.DatabaseError, work: Callable[[], Result]) -> Result:
+        try:
+            self._database.close()
+            set_aside(self._path, str(error))
+            self._database = _open(self._path)
+            self._transaction(self._settle)
+            return self._transaction(work)
+        except (OSError, sqlite3.Error) as second:
+            raise OutboxUnavailableError(str(second)) from second
+
+
+def set_aside(path: Path, reason: str) -> None:
+    """Rename a broken outbox, so a person can look at it, and say so."""
+    kept = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+    log.error("outbox %s is broken (%s): set aside as %s, a new one begins", path, reason, kept.name)
+    os.replace(path, kept)
+    for suffix in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(path.with_name(path.name + suffix), kept.with_name(kept.name + suffix))
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        # Every commit reaches the disk: what was appended survives a loss of power.
+        connection.execute("PRAGMA synchronous=FULL")
+        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("quick_check found damage")
+        connection.executescript(_TABLES)
+        path.chmod(0o600)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

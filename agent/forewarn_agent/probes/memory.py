@@ -1,0 +1,40 @@
+"""How much main memory and swap is left."""
+
+from forewarn_agent import system
+from forewarn_agent.probes.reading import LoadParts, Surroundings
+from forewarn_wire import Memory
+
+
+def measure(surroundings: Surroundings) -> LoadParts:
+    if not system.is_linux():
+        return LoadParts(memory=system.memory())
+    return LoadParts(memory=shape(parse((surroundings.roots.proc / "meminfo").read_text())))
+
+
+def parse(text: str) -> dict[str, int]:
+    """/proc/meminfo as bytes per name; lines without kB (such as HugePages_Total) are left out."""
+    found: dict[str, int] = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition(":")
+        words = rest.split()
+        if len(words) == 2 and words[1] == "kB" and words[0].isdigit():
+            found[name] = int(words[0]) * 1024
+    if not found.get("MemTotal"):
+        raise ValueError("no MemTotal in /proc/meminfo")
+    return found
+
+
+def shape(found: dict[str, int]) -> Memory:
+    total, available = found["MemTotal"], found.get("MemAvailable")
+    report = Memory(total_bytes=total, available_bytes=available, used_percent=_used(total, available))
+    swap_total = found.get("SwapTotal")
+    report.swap_total_bytes = swap_total
+    if swap_total != 0:
+        report.swap_used_percent = _used(swap_total, found.get("SwapFree"))
+    return report
+
+
+def _used(total: int | None, free: int | None) -> float | None:
+    if not total or free is None:
+        return None
+    return round(100 * max(0, total - free) / total, 1)

@@ -1,0 +1,238 @@
+"""paho's only user: carries the outbox to the server over MQTT 5.
+
+Every connection is a client object of its own. So nothing of an earlier connection is sent again by the library:
+the outbox alone decides what goes, and the birth is the first message of each connection.
+"""
+
+import logging
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from forewarn_agent.drain import Drain
+from forewarn_agent.outbox import Outbox
+from forewarn_agent.settings import Config
+from forewarn_wire import Inventory, StatusReport, encode, up_topic
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_SECONDS = 60
+IN_FLIGHT = 20
+_CONNECT_SECONDS = 15.0
+_LOOP_SECONDS = 0.5
+_LONGEST_DELAY = 120.0
+
+
+def reconnect_delay(failures: int, spread: float) -> float:
+    """Seconds until the next attempt: exponential, and spread so that a fleet does not come back in one second."""
+    if failures == 0:
+        return random.uniform(0, spread)  # noqa: S311 - not a secret
+    return min(2.0 ** min(failures, 10), _LONGEST_DELAY) * random.uniform(0.5, 1.5)  # noqa: S311
+
+
+class Publisher:
+    """Sends in a thread of its own until it is stopped."""
+
+    def __init__(self, config: Config, outbox: Outbox, inventory: Callable[[], Inventory]) -> None:
+        self._config = config
+        self._outbox = outbox
+        self._inventory = inventory
+        self._news = threading.Event()
+        self._stopping = threading.Event()
+        self._deadline = 0.0
+        self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def announce(self) -> None:
+        """The inventory has changed: publish the birth again."""
+        self._news.set()
+
+    def stop(self, drain_seconds: float) -> None:
+        """Send what can be sent within the time, say goodbye and disconnect."""
+        self._deadline = time.monotonic() + drain_seconds
+        self._stopping.set()
+        # The goodbye and a connection attempt that is under way have a little time of their own.
+        self._thread.join(drain_seconds + 3)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            failures = 0 if self._connect_and_serve() else failures + 1
+            if not self._stopping.is_set():
+                delay = reconnect_delay(failures, self._config.reconnect_spread)
+                log.info("next attempt to reach %s in %.1f s", self._config.server, delay)
+                self._stopping.wait(delay)
+
+    def _connect_and_serve(self) -> bool:
+        """One connection from beginning to end; say whether the server accepted it."""
+        connection: _Connection | None = None
+        try:
+            connection = _Connection(self._config, self._outbox, self._inventory, self._news)
+            connection.open(self._stopping)
+            log.info("connected to %s, session %d", self._config.server, connection.session)
+            connection.serve(self._stopping, lambda: self._deadline)
+        except Exception as error:  # whatever it is, the reports are safe on disk and the next attempt may go well
+            log.warning("%s: %s", self._config.server, str(error) or type(error).__name__)
+        finally:
+            if connection is not None:
+                connection.close()
+        return connection is not None and connection.was_open
+
+
+class _Connection:
+    """One connection from CONNECT to its end."""
+
+    def __init__(
+        self, config: Config, outbox: Outbox, inventory: Callable[[], Inventory], news: threading.Event
+    ) -> None:
+        self._config = config
+        self._outbox = outbox
+        self._inventory = inventory
+        self._news = news
+        self._topic = up_topic(config.device, "status")
+        self._drain: Drain | None = None
+        self._refusal: str | None = None
+        self._lost: str | None = None
+        self._status_mids: set[int] = set()
+        self.was_open = False
+        self.session = outbox.next_session()
+        self._client = self._make_client()
+
+    def open(self, stopping: threading.Event) -> None:
+        """Connect. Raise OSError where the server cannot be reached or refuses."""
+        server = self._config.server
+        self._client.connect(server.host, server.port, keepalive=KEEPALIVE_SECONDS, clean_start=True)
+        deadline = time.monotonic() + _CONNECT_SECONDS
+        while not self.was_open:
+            self._turn()
+            if self._refusal:
+                raise OSError(f"connection refused: {self._refusal}")
+            if stopping.is_set() or time.monotonic() > deadline:
+                raise OSError("the server did not answer the connection")
+
+    def serve(self, stopping: threading.Event, deadline: Callable[[], float]) -> None:
+        """Birth first, then the outbox, until the connection is lost (OSError) or the agent stops."""
+        self._publish_birth()
+        while True:
+            self._fill()
+            if stopping.is_set() and (self._drain is None or self._drain.idle or time.monotonic() > deadline()):
+                break
+            self._turn()
+            if self._news.is_set():
+                self._publish_birth()
+        self._say_goodbye()
+
+    def close(self) -> None:
+        """End the connection without a will. After a lost connection this does nothing."""
+        if self._drain is not None:
+            self._drain.settle()
+        self._client.disconnect()
+        for _ in range(10):
+            if self._client.loop(0.05) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                break
+
+    def _make_client(self) -> Client:
+        config = self._config
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=config.device,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        client.max_inflight_messages_set(IN_FLIGHT + 5)
+        client.username_pw_set(config.device, self._password())
+        if config.server.tls:
+            tls = config.tls
+            client.tls_set(
+                ca_certs=str(tls.ca) if tls.ca else None,
+                certfile=str(tls.certificate) if tls.certificate else None,
+                keyfile=str(tls.key) if tls.key else None,
+                cert_reqs=ssl.CERT_REQUIRED,
+            )
+        client.will_set(self._topic, encode(self._status("offline", "connection lost")), qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        return client
+
+    def _password(self) -> str | None:
+        path = self._config.password_file
+        return path.read_text(encoding="utf-8").splitlines()[0].strip() if path else None
+
+    def _turn(self) -> None:
+        """Let the network work once. Raise OSError when the connection is gone."""
+        code = self._client.loop(_LOOP_SECONDS)
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS and not self._refusal:
+            raise OSError(f"connection lost: {self._lost or code.name}")
+
+    def _fill(self) -> None:
+        """Settle what was answered and fill the window again."""
+        if self._drain is None:
+            return
+        self._drain.settle()
+        while (parcel := self._drain.next(time.monotonic())) is not None:
+            sent = self._client.publish(up_topic(self._config.device, parcel.kind), parcel.payload, qos=1)
+            self._drain.sent(sent.mid, parcel)
+
+    def _publish_birth(self) -> None:
+        self._news.clear()
+        self._publish_status(self._status("online", "", self._inventory()))
+
+    def _publish_status(self, status: StatusReport) -> None:
+        sent = self._client.publish(self._topic, encode(status), qos=1, retain=True)
+        self._status_mids.add(sent.mid)
+
+    def _say_goodbye(self) -> None:
+        self._publish_status(self._status("offline", "shutdown"))
+        deadline = time.monotonic() + 1.0
+        while self._status_mids and time.monotonic() < deadline:
+            self._client.loop(0.1)
+
+    def _status(self, state: str, reason: str, inventory: Inventory | None = None) -> StatusReport:
+        status = StatusReport(
+            device=self._config.device,
+            boot=self._outbox.boot,
+            seq=self._outbox.next_seq,
+            sampled_at=time.time(),
+            state=state,
+            session=self.session,
+            reason=reason,
+        )
+        if inventory is not None:
+            status.inventory = inventory
+        return status
+
+    def _on_connect(
+        self, _client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._refusal = str(code)
+            return
+        window = min(IN_FLIGHT, getattr(properties, "ReceiveMaximum", IN_FLIGHT) or IN_FLIGHT)
+        self._drain = Drain(self._outbox, window, getattr(properties, "MaximumPacketSize", None))
+        self.was_open = True
+
+    def _on_disconnect(
+        self, _client: Client, _data: Any, _flags: DisconnectFlags, code: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._lost = str(code)
+
+    def _on_publish(
+        self, _client: Client, _data: Any, mid: int, code: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if mid in self._status_mids:
+            self._status_mids.discard(mid)
+            if code.is_failure:
+                log.error("the server refuses this device's status: %s", code)
+        elif self._drain is not None:
+            self._drain.answered(mid, code.value, str(code), time.monotonic())

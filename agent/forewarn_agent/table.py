@@ -1,0 +1,78 @@
+"""Readings as rows for people: probe, part, quantity, value."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from forewarn_wire import LoadReport, SmartReport
+from forewarn_wire.attributes import attribute_name
+
+Row = tuple[str, str, str, str]
+HEADER: Row = ("PROBE", "PART", "QUANTITY", "VALUE")
+_PROBE_OF = {"cpu": "load", "filesystems": "filesystem", "temperatures": "temperature"}
+_PART_KEYS = ("mount", "sensor")
+
+
+def load_rows(report: LoadReport) -> list[Row]:
+    rows: list[Row] = []
+    body = msgspec.to_builtins(report)
+    for key in ("cpu", "memory", "filesystems", "temperatures", "uptime"):
+        parts = body.get(key, [])
+        for part in parts if isinstance(parts, list) else [parts]:
+            name = next((str(part[label]) for label in _PART_KEYS if label in part), "")
+            rows += _quantities(_PROBE_OF.get(key, key), name, part)
+    rows += [(row.probe, row.part, row.outcome.value, row.detail) for row in report.unread]
+    return rows
+
+
+def smart_rows(report: SmartReport) -> list[Row]:
+    slot = report.disk.slot
+    identity = ", ".join(
+        part
+        for part in (report.disk.kind, report.disk.model, report.disk.serial and f"serial {report.disk.serial}")
+        if part
+    )
+    rows: list[Row] = [
+        ("smart", slot, "disk", identity),
+        ("smart", slot, "outcome", " ".join(part for part in (report.outcome.value, report.detail) if part)),
+    ]
+    body = msgspec.to_builtins(report)
+    simple = ("passed", "temperature_celsius", "temperature_limit_celsius", "power_on_hours", "endurance_used_percent")
+    rows += _quantities("smart", slot, {key: body[key] for key in simple if key in body})
+    for group in ("nvme", "scsi", "self_test"):
+        if isinstance(body.get(group), dict):
+            rows += _quantities("smart", slot, {f"{group} {key}": value for key, value in body[group].items()})
+    names = report.attribute_names or {}
+    failed = report.attributes_failed or {}
+    for attribute in report.attributes or []:
+        note = f", failed {failed[attribute.id]}" if attribute.id in failed else ""
+        normalised = f" (value {_shown(attribute.value)}, threshold {_shown(attribute.threshold)}{note})"
+        quantity = f"{attribute.id} {attribute_name(attribute.id, names)}"
+        rows.append(("smart", slot, quantity, _shown(attribute.raw) + normalised))
+    return rows
+
+
+def _quantities(probe: str, part: str, values: dict[str, Any]) -> list[Row]:
+    skipped = (*_PART_KEYS, "source")
+    return [(probe, part, key, _shown(value)) for key, value in values.items() if key not in skipped]
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "could not be measured"
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    return str(value)
+
+
+def align(rows: Iterable[Row]) -> str:
+    """Rows below a header, each column as wide as its longest cell."""
+    table = [HEADER, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(3)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
+        for row in table
+    )
