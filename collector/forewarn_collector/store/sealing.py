@@ -7,6 +7,7 @@ Nobody else writes blocks, and a commit only adds rows at positions beyond those
 another gets a new position), so what was read for packing cannot change before the swap.
 """
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -32,7 +33,7 @@ _HEADS = f"""
         (SELECT received FROM head WHERE position = (SELECT MAX(position) FROM head WHERE series = series.id)),
         (SELECT MAX(key) FROM block WHERE key BETWEEN series.id << {SERIES_SHIFT}
             AND ((series.id + 1) << {SERIES_SHIFT}) - 1)
-    FROM series WHERE id > ? ORDER BY id LIMIT {_SERIES_AT_ONCE}"""  # noqa: S608 - constants of ours
+    FROM series WHERE id > ? AND id <= ? ORDER BY id LIMIT {_SERIES_AT_ONCE}"""  # noqa: S608 - constants of ours
 _PERIODS = "SELECT DISTINCT at / ? FROM head WHERE series = ? AND at < ? AND position <= ? ORDER BY 1"
 _IN_PERIOD = "FROM head WHERE series = ? AND at >= ? AND at < ? AND position <= ?"
 
@@ -71,7 +72,7 @@ class Sealer:
         self._connection = open_second_writer(directory)
         self._writing = writing
         self._lock = threading.Lock()
-        self._after_series = 0
+        self._after_series = 0  # where the last call stopped, so that none waits for ever behind busy ones
 
     def close(self) -> None:
         with self._lock:
@@ -90,7 +91,6 @@ class Sealer:
             while packed < batch_limit:
                 turn = list(islice(swaps, min(_PERIODS_PER_TRANSACTION, batch_limit - packed)))
                 if not turn:
-                    self._after_series = 0
                     break
                 self._swap(turn)
                 packed += len(turn)
@@ -128,8 +128,12 @@ class Sealer:
     def _due(self, now: int, judged_position: int) -> Iterator[_Period]:
         (newest_position,) = self._connection.execute("SELECT IFNULL(MAX(position), 0) FROM head").fetchone()
         judged = min(judged_position, newest_position)
-        after = self._after_series
-        while heads := self._connection.execute(_HEADS, (after,)).fetchall():
+        start = self._after_series
+        yield from self._due_between(start, sys.maxsize, now, judged)
+        yield from self._due_between(0, start, now, judged)
+
+    def _due_between(self, after: int, up_to: int, now: int, judged: int) -> Iterator[_Period]:
+        while heads := self._connection.execute(_HEADS, (after, up_to)).fetchall():
             after = heads[-1][0]
             for series, kind, device, part, oldest, newest, received, newest_block in heads:
                 if oldest is None:
