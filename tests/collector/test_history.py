@@ -175,6 +175,24 @@ def test_the_limit_makes_more_calls_and_nothing_else(journal: Journal, history: 
     assert history.stats().blocks == 14
 
 
+def test_the_file_gives_back_what_sealing_freed(journal: Journal, history: History) -> None:
+    fields = tuple(f"field-{number}" for number in range(40))
+    batch = []
+    for seq in range(1, 8001):
+        at = MIDNIGHT + seq * 60
+        batch.append(Accepted("dev-1", "b1", seq, at, at, (Point("dev-1", "load", "", at, fields, (1.5,) * 40, b""),)))
+    journal.commit(batch)
+    assert history.seal(MIDNIGHT + 30 * DAY, ALL).rows == 8000
+    assert history.stats().free_bytes <= 2**20  # as much as the next rows may fill
+    found, columns = history.read("dev-1", "load", "", ["field-39"], 0, math.inf)
+    assert len(found) == 8000
+    assert set(columns["field-39"]) == {1.5}
+    directory = journal.directory
+    history.close()
+    journal.close()
+    assert (directory / "journal.db").stat().st_size < 1.2 * 2**20  # the rows took three times as much
+
+
 def test_periods_of_smart_are_longer(journal: Journal, history: History) -> None:
     for day in range(12):
         put(journal, MIDNIGHT + day * DAY, kind="smart", part="disk-a", raw=float(day))

@@ -1,6 +1,7 @@
 """What a commit stores, what it refuses, and what the reader gives back."""
 
 import math
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -250,3 +251,23 @@ def test_there_is_nothing_to_read_without_a_journal(tmp_path: Path) -> None:
 
 def test_an_empty_batch_is_no_error(journal: Journal) -> None:
     assert journal.commit([]) == []
+
+
+def test_a_closed_journal_says_so(journal: Journal) -> None:
+    journal.close()
+    journal.close()
+    with pytest.raises(StoreError, match="closed"):
+        journal.commit([report()])
+
+
+def test_a_reader_of_a_file_without_tables(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").touch()
+    with pytest.raises(StoreError, match="start the collector once"):
+        Reader(tmp_path)
+
+
+def test_values_and_fields_of_unequal_number_undo_the_batch(journal: Journal, reader: Reader) -> None:
+    with pytest.raises(struct.error):
+        journal.commit([report(1), report(2, NOON + 60, (1.0,))])
+    assert reader.counts().reports == 0
+    assert journal.commit([report(1)]) == [True]

@@ -25,6 +25,11 @@ _SERIES_AT_ONCE = 500
 _PERIODS_PER_TRANSACTION = 8
 _BLOCKS_PER_DROP = 200
 
+# The head's pages are filled again by the next rows; only a surplus is given back to the file system.
+_FREE_SHARE_KEPT = 4
+_FREE_PAGES_KEPT = 256
+_PAGES_PER_SHRINK = 512
+
 # Per series: oldest and newest time in the head, when its newest row arrived, the newest block.
 _HEADS = f"""
     SELECT id, kind, device, part,
@@ -97,6 +102,8 @@ class Sealer:
                 self._after_series = turn[-1].period.series - 1
                 rows += sum(swap.rows for swap in turn)
                 written += sum(len(swap.put) for swap in turn)
+            if packed < batch_limit:
+                self._shrink()
         return SealResult(rows, written, packed >= batch_limit, tuple(unreadable))
 
     def drop_before(self, kind: str, time: float) -> int:
@@ -189,6 +196,17 @@ class Sealer:
                 self._connection.executemany("INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?)", swap.put)
                 self._connection.executemany("DELETE FROM block WHERE key = ?", swap.delete)
             self._count(sum(swap.more_sealed for swap in swaps), sum(swap.more_blocks for swap in swaps))
+
+    def _shrink(self) -> None:
+        """Cut off free pages while they are more than a quarter of the file, a little at a time."""
+        while True:
+            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+            (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+            surplus = min(free - pages // _FREE_SHARE_KEPT, free - _FREE_PAGES_KEPT)
+            if surplus <= 0:
+                return
+            with self._writing():
+                self._connection.execute(f"PRAGMA incremental_vacuum({min(surplus, _PAGES_PER_SHRINK)})").fetchall()
 
     def _count(self, sealed_rows: int, blocks: int) -> None:
         changes = ((sealed_rows, "sealed_rows"), (blocks, "blocks"))
