@@ -20,7 +20,7 @@ def load_config(path: Path | None) -> Config:
     if path is None:
         return Config()
     document = read_document(path, str(path))
-    config = None
+    config: Config | None = None
     if document.tree is not None:
         config = _build(document, (), document.tree, Config)
     if config is not None and not document.problems:

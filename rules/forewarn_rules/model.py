@@ -65,6 +65,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     rule: str
+    title: str
     kind: Kind
     key: Key
     labels: dict[str, str | float]

@@ -16,6 +16,7 @@ def change(rule: Rule, key: Key, names: Names, at: float, levels: tuple[str, str
     before, after = levels
     return Change(
         rule=rule.id,
+        title=rule.title,
         kind=rule.kind,
         key=key,
         labels=names,

@@ -13,6 +13,7 @@ from litestar.params import Parameter
 
 from forewarn_collector.api.fleet import Fleet, NotHere
 from forewarn_collector.api.views import Act, DeadLetters, DeviceLine, DeviceView, Health, SeriesData
+from forewarn_collector.store.sampling import Aggregate
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.life import ACTIONS, LIVE, STATES, NoTicket, TicketError
 from forewarn_collector.tickets.model import Ticket
@@ -20,6 +21,7 @@ from forewarn_collector.tickets.push import Push
 from forewarn_collector.version import version
 
 Limit = Annotated[int, Parameter(ge=1, le=100_000)]
+Points = Annotated[int | None, Parameter(ge=1, le=100_000)]
 
 
 def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable[[], Health]) -> Litestar:
@@ -47,15 +49,28 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
         """Every device that has ever reported."""
         return fleet.lines()
 
+    @get("/reports", sync_to_thread=True)
+    def reports() -> dict[str, int]:
+        """Stored reports of each device."""
+        return fleet.reports()
+
     @get("/devices/{name:str}", sync_to_thread=True)
     def device(name: str) -> DeviceView:
         """One device: parts, last values, verdicts and what is unknown."""
         return fleet.device(name)
 
     @get("/devices/{name:str}/series", sync_to_thread=True)
-    def series(name: str, metric: str, start: float, end: float, part: str | None = None) -> list[SeriesData]:
-        """Stored values of one metric, one list per part."""
-        return fleet.read(name, metric, part, start, end)
+    def series(
+        name: str,
+        metric: str,
+        start: float,
+        end: float,
+        part: str | None = None,
+        points: Points = None,
+        aggregate: Aggregate = "last",
+    ) -> list[SeriesData]:
+        """Stored values of one metric, one list per part; with ``points``, thinned out to that many."""
+        return fleet.read(name, metric, part, start, end, points, aggregate)
 
     @get("/tickets", sync_to_thread=True)
     def tickets(
@@ -96,7 +111,7 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
         """What was sent, waits, or is parked."""
         return push.listing(limit)
 
-    guarded = [status, devices, device, series, tickets, ticket, note, act, dead_letters, deliveries]
+    guarded = [status, devices, reports, device, series, tickets, ticket, note, act, dead_letters, deliveries]
     return Litestar(
         route_handlers=[healthz, Router("/api/v1", route_handlers=guarded, guards=[guard])],
         exception_handlers={NotHere: _not_here, NoTicket: _not_here, TicketError: _ticket_error},

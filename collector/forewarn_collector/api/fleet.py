@@ -22,6 +22,7 @@ from forewarn_collector.judge.rounds import KIND_OF_PREFIX
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import DeviceRow, Series
 from forewarn_collector.store.reader import Reader
+from forewarn_collector.store.sampling import Aggregate
 from forewarn_collector.tickets import life
 from forewarn_collector.tickets.desk import Desk
 from forewarn_rules import Kind, Standing
@@ -47,6 +48,10 @@ class Fleet:
         tickets = Counter(ticket.device for ticket in self._desk.tickets(states=life.LIVE, limit=100_000))
         return [self._line(row, self._reader.series_of(row.name), tickets[row.name]) for row in self._reader.devices()]
 
+    def reports(self) -> dict[str, int]:
+        """How many reports each device has in the store, duplicates not counted."""
+        return {row.name: row.reports for row in self._reader.devices()}
+
     def device(self, name: str) -> DeviceView:
         row = self._reader.device(name)
         if row is None:
@@ -68,8 +73,20 @@ class Fleet:
             ],
         )
 
-    def read(self, device: str, metric: str, part: str | None, start: float, end: float) -> list[SeriesData]:
-        """Every series of a metric: one per file system, sensor or disk, or of the one ``part``."""
+    def read(
+        self,
+        device: str,
+        metric: str,
+        part: str | None,
+        start: float,
+        end: float,
+        points: int | None = None,
+        aggregate: Aggregate = "last",
+    ) -> list[SeriesData]:
+        """Every series of a metric: one per file system, sensor or disk, or of the one ``part``.
+
+        With ``points``, no more than that many values of each, put together as ``aggregate`` says.
+        """
         known = find_metric(metric)
         prefix = metric.split(".", 1)[0]
         if known is None and prefix != "event":
@@ -80,11 +97,20 @@ class Fleet:
         wanted_kind = "smart" if KIND_OF_PREFIX.get(prefix) is Kind.DISK else "event" if prefix == "event" else "load"
         for series in self._reader.series_of(device):
             if series.kind == wanted_kind:
-                found += self._read_one(series, metric, known.unit if known else "", part, start, end)
+                unit = known.unit if known else ""
+                found += self._read_one(series, metric, unit, part, start, end, points, aggregate)
         return found
 
     def _read_one(
-        self, series: Series, metric: str, unit: str, part: str | None, start: float, end: float
+        self,
+        series: Series,
+        metric: str,
+        unit: str,
+        part: str | None,
+        start: float,
+        end: float,
+        points: int | None,
+        aggregate: Aggregate,
     ) -> list[SeriesData]:
         latest = self._history.latest(series.device, series.kind, series.part)
         fields = [f for f in latest.values if f.partition("|")[0] == metric] if latest else []
@@ -95,7 +121,9 @@ class Fleet:
             name = field.partition("|")[2] or series.part
             if part is not None and part != name:
                 continue
-            times, columns = self._history.read(series.device, series.kind, series.part, [field], start, end)
+            times, columns = self._history.read(
+                series.device, series.kind, series.part, [field], start, end, points, aggregate
+            )
             if len(times):
                 found.append(
                     SeriesData(
@@ -125,6 +153,7 @@ class Fleet:
         hot, _ = _greatest(values, "temperature.celsius")
         return DeviceLine(
             name=row.name, customer=whose.customer, site=whose.site, online=row.online,
+            online_since=_since(row),
             last_received=row.last_received, reports=row.reports,
             hostname=inventory.get("hostname"), chassis=inventory.get("chassis"),
             cpu_used_percent=plain(values.get("cpu.used_percent")),
@@ -173,6 +202,11 @@ class Fleet:
 def plain(value: float | None) -> float | None:
     """JSON has no nan: what could not be measured is null."""
     return None if value is None or not math.isfinite(value) else value
+
+
+def _since(row: DeviceRow) -> float | None:
+    since = decode_facts(row.status).get("sampled_at") if row.online else None
+    return since if isinstance(since, float | int) else None
 
 
 def _greatest(values: dict[str, Any], metric: str) -> tuple[float | None, str | None]:

@@ -28,12 +28,16 @@ class Health(msgspec.Struct, kw_only=True):
 
 
 class DeviceLine(msgspec.Struct, kw_only=True):
-    """One device in the list. ``online`` is null when it never said; ages count from receipt."""
+    """One device in the list. ``online`` is null when it never said; ages count from receipt.
+
+    ``online_since`` is the time of the birth by the device's clock; null unless it is online.
+    """
 
     name: str
     customer: str
     site: str
     online: bool | None
+    online_since: float | None
     last_received: float
     reports: int
     hostname: str | None

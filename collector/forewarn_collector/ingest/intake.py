@@ -7,7 +7,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from forewarn_collector.ingest.accept import Publish, accept, dead_letter
 from forewarn_collector.store.model import Accepted, DeadLetter, StoreError
@@ -21,7 +21,7 @@ RETRY_SECONDS = 1.0
 class Verdict(NamedTuple):
     """What the door may tell the sender: stored (also when it was stored before), or refused with a reason."""
 
-    token: object
+    token: Any
     stored: bool
     reason: str
 
@@ -36,7 +36,7 @@ class Item(NamedTuple):
     """A publish, or what a door could not even read as one."""
 
     door: Door
-    token: object
+    token: Any
     publish: Publish | DeadLetter
 
 

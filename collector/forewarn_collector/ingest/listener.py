@@ -97,7 +97,7 @@ class Listener:
         for verdict in verdicts:
             if verdict.token is None:
                 continue
-            connection, packet_id = verdict.token  # type: ignore[misc]
+            connection, packet_id = verdict.token
             if verdict.stored:
                 answer = _PUBACK_OK_HEAD + packet_id.to_bytes(2, "big")
             else:

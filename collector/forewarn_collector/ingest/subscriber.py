@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -53,7 +54,7 @@ class Subscriber:
     def _build(self) -> mqtt.Client:
         settings = self._settings
         client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, settings.client_id, protocol=mqtt.MQTTv5, manual_ack=True
+            CallbackAPIVersion.VERSION2, settings.client_id, protocol=mqtt.MQTTv5, manual_ack=True
         )
         if settings.username is not None:
             client.username_pw_set(settings.username, settings.password)
@@ -70,7 +71,7 @@ class Subscriber:
 
     def start(self) -> None:
         url = urlsplit(self._settings.url)
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = SESSION_EXPIRY_SECONDS
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         self._client.connect_async(
@@ -113,6 +114,6 @@ class Subscriber:
         for verdict in verdicts:
             if verdict.token is None:
                 continue
-            epoch, packet_id, qos = verdict.token  # type: ignore[misc]
+            epoch, packet_id, qos = verdict.token
             if epoch == self._epoch:
                 self._client.ack(packet_id, qos)

@@ -1,16 +1,19 @@
 """What is known about a component beside its numbers: from the series' facts, the inventory and the directory."""
 
+import time
 from typing import Any
 
 import msgspec
 
 from forewarn_collector.directory import Directory
-from forewarn_collector.store.journal import Reader
 from forewarn_collector.store.model import Series
+from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.parts import Part
 from forewarn_rules import Key, Kind
 
 Facts = dict[str, Any]
+
+REMEMBER_SECONDS = 10.0
 
 # Which series of the store a component's facts stand in.
 SERIES_KIND = {Kind.DISK: "smart"}
@@ -44,22 +47,31 @@ def labels_of(kind: Kind, key: Key, facts: Facts, inventory: Facts, directory: D
 
 
 class FactBook:
-    """Looks facts up in the journal. Series are remembered; facts are read again each time they are asked for,
-    because they change and are asked for rarely: at a component's first sight and at a change."""
+    """Looks facts up in the journal. Labels are remembered for a few seconds: rules ask for them at every report,
+    and they change rarely."""
 
     def __init__(self, reader: Reader, directory: Directory) -> None:
         self._reader = reader
         self._directory = directory
         self._series: dict[int, Series] = {}
+        self._labels: dict[tuple[Kind, Key], tuple[float, dict[str, str | float]]] = {}
 
     def series(self, number: int) -> Series:
         found = self._series.get(number)
         if found is None:
-            found = self._series[number] = self._reader.series(number)
+            found = self._reader.series(number)
+            if found is None:
+                raise LookupError(f"a row of series {number}, which is not in the journal")
+            self._series[number] = found
         return found
 
     def labels(self, kind: Kind, key: Key) -> dict[str, str | float]:
-        return labels_of(kind, key, self._facts(kind, key), self._inventory(key[0]), self._directory)
+        known = self._labels.get((kind, key))
+        now = time.monotonic()
+        if known is None or now > known[0]:
+            found = labels_of(kind, key, self._facts(kind, key), self._inventory(key[0]), self._directory)
+            known = self._labels[kind, key] = (now + REMEMBER_SECONDS, found)
+        return known[1]
 
     def part(self, kind: Kind, key: Key) -> Part:
         """What a ticket about this component is keyed by. A machine without a serial number goes by its name."""

@@ -14,7 +14,8 @@ import numpy as np
 from forewarn_collector.directory import Directory
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.judge.rounds import Batch, Wanted, rounds, warm_batches
-from forewarn_collector.store.journal import Reader
+from forewarn_collector.store.history import History
+from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.model import Row, Series
 from forewarn_collector.tickets.desk import Desk
 from forewarn_rules import Change, Engine, Key, Kind, Standing
@@ -74,22 +75,23 @@ class Judge:
 
     def _run(self) -> None:
         reader = self._open_reader()
+        history = History(reader)
         book = FactBook(reader, self._directory)
         self._restore()
         next_tick = time.monotonic()
         while not self._stopping:
             try:
-                busy = self.step(reader, book)
+                busy = self.step(reader, history, book)
                 if time.monotonic() >= next_tick:
                     next_tick = time.monotonic() + self._tick_seconds
                     self.tick(reader, book)
                 self.trouble = None
             except Exception as error:
                 # The position is not advanced, so nothing is skipped: the same rows are tried again.
-                log.exception("the judge could not finish a step")
-                self.trouble = f"{type(error).__name__}: {error}"
+                if self.trouble is None:
+                    log.exception("the judge could not finish a step; it tries again")
+                self.trouble = f"judge: {type(error).__name__}: {error}"
                 busy = False
-                self._stopping or time.sleep(1.0)
             if not busy:
                 self._wake.wait(min(1.0, self._tick_seconds))
                 self._wake.clear()
@@ -101,7 +103,7 @@ class Judge:
             self._engine.restore(Kind(kind), key, data)
             self._saved[Kind(kind), key] = data
 
-    def step(self, reader: Reader, book: FactBook) -> bool:
+    def step(self, reader: Reader, history: History, book: FactBook) -> bool:
         """Judge up to ``ROWS_PER_STEP`` rows. False when there is nothing more to read now."""
         rows = reader.rows_after(self.position, ROWS_PER_STEP)
         if not rows:
@@ -109,7 +111,7 @@ class Judge:
         series = {row.series: book.series(row.series) for row in rows}
         changes: list[Change] = []
         with self._engine_lock:
-            self._warm(reader, rows, series)
+            self._warm(history, rows, series)
             touched: dict[tuple[Kind, Key], None] = {}
             for batches in rounds(rows, series, self._wanted):
                 for batch in batches:
@@ -139,14 +141,14 @@ class Judge:
             batch.kind, batch.keys, lambda key: book.labels(batch.kind, key), batch.at, batch.metrics
         )
 
-    def _warm(self, reader: Reader, rows: list[Row], series: dict[int, Series]) -> None:
+    def _warm(self, history: History, rows: list[Row], series: dict[int, Series]) -> None:
         """Rebuild the windows of series that are seen for the first time since the start."""
         for row in rows:
             if row.series in self._warmed:
                 continue
             self._warmed.add(row.series)
             known = series[row.series]
-            for batch in warm_batches(reader, known, row.at - WARM_SECONDS, row.at, row.fields, self._wanted):
+            for batch in warm_batches(history, known, row.at - WARM_SECONDS, row.at, row.fields, self._wanted):
                 self._engine.warm(batch.kind, batch.keys, batch.at, batch.metrics)
 
     def _record(
@@ -158,8 +160,8 @@ class Judge:
             if data != self._saved.get((kind, key)):
                 snapshots.append((kind, key, data))
         self._desk.record(position, [(change, book.part(change.kind, change.key)) for change in changes], snapshots)
-        for kind, key, data in snapshots:
+        for name, key, data in snapshots:
             if data is None:
-                self._saved.pop((Kind(kind), key), None)
+                self._saved.pop((Kind(name), key), None)
             else:
-                self._saved[Kind(kind), key] = data
+                self._saved[Kind(name), key] = data

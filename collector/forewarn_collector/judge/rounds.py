@@ -5,10 +5,11 @@ A round holds each component at most once; rows of one component keep their orde
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
+from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Floats, Row, Series
 from forewarn_rules import Key, Kind
 
@@ -105,19 +106,13 @@ def _batch(kind: Kind, entries: list[tuple[Key, float, Slice, Row]], metrics: fr
     )
 
 
-class HistoryReader(Protocol):
-    def read(
-        self, device: str, kind: str, part: str, fields: Sequence[str], start: float, end: float
-    ) -> tuple[Floats, dict[str, Floats]]: ...
-
-
 def warm_batches(
-    reader: HistoryReader, series: Series, start: float, end: float, fields: tuple[str, ...], wanted: Wanted
+    history: History, series: Series, start: float, end: float, fields: tuple[str, ...], wanted: Wanted
 ) -> Iterator[Batch]:
     """One component's stored history as a sequence of observations, oldest first; ``end`` itself is left out."""
     for piece in slices(fields, wanted):
         names = [fields[column] for column in piece.columns]
-        times, values = reader.read(series.device, series.kind, series.part, names, start, end)
+        times, values = history.read(series.device, series.kind, series.part, names, start, end)
         for index in np.flatnonzero(times < end):
             columns = {
                 metric: values[name][index : index + 1] for metric, name in zip(piece.metrics, names, strict=True)

@@ -5,6 +5,7 @@ another loop (``push``).
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -71,7 +72,7 @@ class Desk:
                 before=change.before,
                 after=change.after,
                 text=change.text,
-                detail=json.dumps({"values": change.values}),
+                detail=json.dumps({"values": _plain(change.values)}),
             )
         )
 
@@ -92,7 +93,7 @@ class Desk:
         now = self._now()
         if number is None:
             number = rows.create(db, key, **_new_ticket(change, part, now))
-        detail = {"values": change.values, "title": change.title, **_explanation(change)}
+        detail = {"values": _plain(change.values), "title": change.title, **_explanation(change)}
         rows.put_evidence(db, number, Evidence(change.rule, name, change.after, change.at, change.text, detail))
         said = f"{change.rule} {change.before} -> {change.after}: {change.text}"
         entry = rows.add_entry(db, number, Entry(change.at, "forewarn", "evidence", "customer", said))
@@ -176,6 +177,12 @@ class Desk:
         if self._destinations:
             body = msgspec.json.encode(self._get(db, number)).decode()
             rows.add_deliveries(db, self._destinations, number, event, f"{number}-{entry}", body, now)
+
+
+def _plain(values: dict[str, float | None]) -> dict[str, float | str | None]:
+    """JSON has no infinity: a forecast that never comes is said in words."""
+    return {name: "not approaching" if value is not None and math.isinf(value) else value
+            for name, value in values.items()}  # fmt: skip
 
 
 def _explanation(change: Change) -> dict[str, Any]:

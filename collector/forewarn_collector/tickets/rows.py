@@ -75,7 +75,7 @@ def create(db: sa.Connection, key: Key, **columns: Any) -> int:
             **columns,
         )
     )
-    return int(result.inserted_primary_key[0])
+    return _new_id(result)
 
 
 def update(db: sa.Connection, number: int, **columns: Any) -> None:
@@ -112,7 +112,7 @@ def add_entry(db: sa.Connection, number: int, entry: Entry) -> int:
             text=entry.text,
         )
     )
-    return int(result.inserted_primary_key[0])
+    return _new_id(result)
 
 
 def add_deliveries(
@@ -130,6 +130,12 @@ def add_deliveries(
                 next_try_at=now,
             )
         )
+
+
+def _new_id(result: sa.CursorResult[Any]) -> int:
+    key = result.inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def _ticket(row: Any, evidence: list[Evidence] | None = None, timeline: list[Entry] | None = None) -> Ticket:

@@ -1,0 +1,134 @@
+"""``forewarn up``: the collector in the foreground, with this machine's own agent if wanted."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+import yaml
+
+from forewarn_collector.api.views import DeviceLine
+from forewarn_collector.app import Collector, StartError
+from forewarn_collector.clock import Clock
+from forewarn_collector.config import Config
+from forewarn_collector.config_file import ConfigError, load_config
+from forewarn_collector.paths import default_data
+from forewarn_collector.store.model import StoreError
+from forewarn_rules.document import RuleFileErrors
+
+AGENT_LOAD_INTERVAL = "10s"
+SHOWN_DEVICES = 20
+
+
+@click.command("up")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Where everything is kept.")
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="Configuration file (YAML).")
+@click.option("--mqtt-port", type=click.IntRange(0, 65535), help="Port of the MQTT listener; 0 takes a free one.")
+@click.option("--api-port", type=click.IntRange(0, 65535), help="Port of the HTTP API; 0 takes a free one.")
+@click.option("--with-agent", is_flag=True, help="Run this machine's own agent too.")
+@click.option("--simulated-clock", hidden=True, metavar="START,RATE", help="Run on a clock of its own.")
+@click.pass_context
+def up(
+    context: click.Context,
+    data: Path | None,
+    config_path: Path | None,
+    mqtt_port: int | None,
+    api_port: int | None,
+    with_agent: bool,
+    simulated_clock: str | None,
+) -> None:
+    """Start the collector: MQTT front door, judge, tickets and API. Ctrl-C stops it in order.
+
+    Example: forewarn up --data ./run --with-agent
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        config = _with_ports(load_config(config_path), mqtt_port, api_port)
+        chosen = data or context.find_root().params.get("data") or (Path(config.data) if config.data else None)
+        collector = Collector(config, Path(chosen or default_data()).absolute(), _clock(simulated_clock))
+        asyncio.run(_run(collector, with_agent))
+    except (ConfigError, RuleFileErrors, StoreError, StartError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _with_ports(config: Config, mqtt_port: int | None, api_port: int | None) -> Config:
+    if mqtt_port is not None:
+        config = msgspec.structs.replace(config, listen=msgspec.structs.replace(config.listen, port=mqtt_port))
+    if api_port is not None:
+        config = msgspec.structs.replace(config, api=msgspec.structs.replace(config.api, port=api_port))
+    return config
+
+
+def _clock(text: str | None) -> Clock:
+    if text is None:
+        return Clock()
+    start, _, rate = text.partition(",")
+    try:
+        return Clock(float(start), float(rate or 1.0))
+    except ValueError:
+        raise click.BadParameter("write START,RATE as two numbers", param_hint="--simulated-clock") from None
+
+
+async def _run(collector: Collector, with_agent: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await collector.start()
+    click.echo(f"forewarn is up: MQTT {collector.mqtt_url or 'off'}, API {collector.api_url}, data {collector.data}")
+    agent = _start_agent(collector) if with_agent else None
+    watcher = asyncio.create_task(_announce_devices(collector))
+    try:
+        await stop.wait()
+    finally:
+        watcher.cancel()
+        if agent is not None:
+            agent.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(agent.wait, 15)
+        await collector.stop()
+
+
+def _start_agent(collector: Collector) -> "subprocess.Popen[bytes]":
+    """The agent is a program of its own: it is started, never imported."""
+    directory = collector.data / "agent"
+    directory.mkdir(exist_ok=True)
+    settings = {
+        "server": str(collector.mqtt_url),
+        "data": str(directory),
+        "load_interval": AGENT_LOAD_INTERVAL,
+    }
+    path = directory / "agent.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return subprocess.Popen([sys.executable, "-m", "forewarn_agent", "run", "--config", str(path)])
+
+
+async def _announce_devices(collector: Collector) -> None:
+    """A line for each device when its first report is in; beyond a screenful only their number matters."""
+    seen: set[str] = set()
+    while len(seen) < SHOWN_DEVICES:
+        await asyncio.sleep(0.5)
+        lines = await asyncio.to_thread(collector.fleet.lines)
+        for line in lines:
+            if line.name not in seen and line.cpu_used_percent is not None:
+                seen.add(line.name)
+                click.echo(describe(line))
+
+
+def describe(line: DeviceLine) -> str:
+    """``shop-07 is live: cpu 3 %, memory 41 %, / 62 % full, 48 °C, 2 disks (1 without SMART)``"""
+    said = [f"cpu {line.cpu_used_percent:.0f} %"]
+    if line.memory_used_percent is not None:
+        said.append(f"memory {line.memory_used_percent:.0f} %")
+    if line.fullest_percent is not None:
+        said.append(f"{line.fullest_mount} {line.fullest_percent:.0f} % full")
+    said.append("no temperature sensor" if line.hottest_celsius is None else f"{line.hottest_celsius:.0f} °C")
+    unknown = f" ({line.disks_unknown} without SMART)" if line.disks_unknown else ""
+    said.append(f"{line.disks} disk{'' if line.disks == 1 else 's'}{unknown}")
+    return f"{line.name} is live: {', '.join(said)}; look closer with: forewarn device {line.name}"
