@@ -271,3 +271,12 @@ def test_values_and_fields_of_unequal_number_undo_the_batch(journal: Journal, re
         journal.commit([report(1), report(2, NOON + 60, (1.0,))])
     assert reader.counts().reports == 0
     assert journal.commit([report(1)]) == [True]
+
+
+def test_a_snapshot_does_not_see_what_is_committed_meanwhile(journal: Journal, reader: Reader) -> None:
+    with reader.snapshot():
+        before = reader.counts()
+        journal.commit([report(1)])
+        assert reader.counts().reports == before.reports == 0
+        assert reader.rows_after(0, 10) == []
+    assert reader.counts().reports == 1
