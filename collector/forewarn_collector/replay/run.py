@@ -18,12 +18,12 @@ JUDGE_SECONDS = 600.0
 
 def replay(client: Client, files: Sequence[Path], choice: Choice, advance: Callable[[int], None]) -> Result:
     """Raise SendError when the collector is gone for good. ``advance`` is told how many reports were sent."""
-    status = client.get("/status")
-    if not status["mqtt"]:
+    mqtt_url = client.status().mqtt
+    if mqtt_url is None:
         raise ValueError("this collector has no MQTT listener of its own; start one with `forewarn up`")
     before = _reports(client)
     began = time.monotonic()
-    crowd = asyncio.run(_send(str(status["mqtt"]), files, choice, advance))
+    crowd = asyncio.run(_send(mqtt_url, files, choice, advance))
     _wait_for_judge(client)
     seconds = time.monotonic() - began
     devices = {device_name(serial) for serial in choice.serials}
@@ -67,8 +67,8 @@ def _reports(client: Client) -> dict[str, int]:
 def _wait_for_judge(client: Client) -> None:
     deadline = time.monotonic() + JUDGE_SECONDS
     while time.monotonic() < deadline:
-        status = client.get("/status")
-        if status["judged_position"] >= status["position"] and not status["queue"]:
+        status = client.status()
+        if status.judged_position >= status.position and not status.queue:
             return
         time.sleep(0.1)
     raise TimeoutError("the judge has not caught up")
