@@ -113,17 +113,24 @@ def tally(changes: list[tuple[int, int, Change]]) -> dict[tuple[str, str], Tally
     return tallies
 
 
+def outcomes(fleet: Fleet, tally: Tally) -> tuple[int, int]:
+    """Of the rises that have 30 days of the file after them: how many drives failed within those, and how many rises."""
+    last_day = int(fleet.days[-1])
+    followed = [(drive, day) for drive, day in tally.rises if day <= last_day - HORIZON_DAYS]
+    return sum(0 < fleet.failed_on[drive] - day <= HORIZON_DAYS for drive, day in followed), len(followed)
+
+
+def share(hits: int, rises: int) -> str:
+    return f"{hits / rises:7.1%} of {rises:5d}" if rises else "      -         "
+
+
 def line(fleet: Fleet, tally: Tally) -> str:
     failing = int((fleet.failed_on >= 0).sum())
     leads = [int(fleet.failed_on[drive]) - day for drive, day in tally.first.items() if fleet.failed_on[drive] >= 0]
     false = len(tally.first) - len(leads)
-    last_day = int(fleet.days[-1])
-    followed = [(drive, day) for drive, day in tally.rises if day <= last_day - HORIZON_DAYS]
-    hits = sum(0 < fleet.failed_on[drive] - day <= HORIZON_DAYS for drive, day in followed)
     months = fleet.drive_days / MONTH_DAYS
-    probability = f"{hits / len(followed):7.1%} of {len(followed):5d}" if followed else "      -         "
     return (
-        f"{len(tally.first):7d} {probability} {sum(lead >= 1 for lead in leads) / failing:8.1%} "
+        f"{len(tally.first):7d} {share(*outcomes(fleet, tally))} {sum(lead >= 1 for lead in leads) / failing:8.1%} "
         f"{sum(lead >= 7 for lead in leads) / failing:8.1%} {1000 * false / months:10.2f}"
     )
 
@@ -135,6 +142,7 @@ def main() -> None:
     parser.add_argument("--no-builtin", action="store_true", help="leave the built-in packs out")
     options = parser.parse_args()
     rules = load_rules(builtin=not options.no_builtin, directories=options.rules)
+    pooled: dict[tuple[str, str], tuple[int, int]] = {}
     for path in options.files:
         fleet = read_fleet(path)
         changes, spent = replay(fleet, rules)
@@ -144,6 +152,13 @@ def main() -> None:
         print(f"  {'rule':38s} {'level':9s} drives  P(fail <= 30 d)   >= 1 d   >= 7 d  false/1000/month")
         for (rule, level), rises in sorted(tally(changes).items()):
             print(f"  {rule:38s} {level:9s}{line(fleet, rises)}")
+            hits, followed = outcomes(fleet, rises)
+            before = pooled.get((rule, level), (0, 0))
+            pooled[rule, level] = before[0] + hits, before[1] + followed
+    if len(options.files) > 1:
+        print("all files together: P(fail <= 30 d)")
+        for (rule, level), (hits, followed) in sorted(pooled.items()):
+            print(f"  {rule:38s} {level:9s}{share(hits, followed)}")
 
 
 if __name__ == "__main__":

@@ -25,10 +25,12 @@ class Judge:
         self.signals = Signals(self.rules)
         self.timers = Timers(self.rules)
         columns = self.signals.columns
-        self._raises = Verdict([(level.raises, columns[rule.id]) for rule, level in self.timers.pairs])
-        self._clears = Verdict([(level.clears, columns[rule.id]) for rule, level in self.timers.pairs])
+        pairs = [(columns[rule.id], level) for rule, level in self.timers.pairs]
+        raises, clears = ([(level.raises, c) for c, level in pairs], [(level.clears, c) for c, level in pairs])
+        self._verdict = Verdict([*raises, *clears])
         self._scoped = sorted({where.label for rule in self.rules for where in rule.where})
-        self._scopes: dict[tuple[Any, ...], npt.NDArray[np.bool_]] = {}
+        self._scopes: dict[tuple[Any, ...], int] = {}
+        self._scope_columns = np.zeros((len(self.timers.pairs), 0), dtype=np.bool_)
         self._rows: dict[Key, int] = {}
         self._free: list[int] = []
         self._labels: list[dict[str, str | float]] = []
@@ -56,14 +58,12 @@ class Judge:
         raises, clears = self._verdicts(rows, seen)
         since_last = at - self._last_at[rows]
         self._last_at[rows] = at
-        before = self.timers.levels(rows)
-        if not self.timers.step(rows, at, since_last, raises, clears):
+        turn = self.timers.step(rows, at, since_last, raises, clears)
+        if turn is None:
             return []
-        after = self.timers.levels(rows)
-        return [
-            self._change(int(rule), int(n), keys, rows, labels, at, before, after)
-            for n, rule in np.argwhere((before != after).T)
-        ]
+        before, after = turn
+        turned = np.argwhere((before != after).T).tolist()
+        return [self._change(rule, n, keys, rows, labels, at, before, after) for n, rule in turned]
 
     def warm(self, keys: Sequence[Key], at: Floats, metrics: Mapping[str, npt.ArrayLike]) -> None:
         if not self.rules or not keys:
@@ -90,7 +90,7 @@ class Judge:
             return []
         rows = np.array([row], dtype=np.intp)
         raises, clears = self._verdicts(rows, self._seen[:, rows])
-        levels = self.timers.levels(rows)[:, 0]
+        levels = self.timers.levels(self.timers.raised[:, rows])[:, 0]
         found = []
         first = 0
         for rule, level in zip(self.rules, levels, strict=True):
@@ -151,24 +151,23 @@ class Judge:
 
     def _scope(self, keys: Sequence[Key], rows: Rows, labels: Callable[[Key], Labels]) -> None:
         """Which rules judge which component; asked anew each time, because labels are learned and change."""
-        if not self._scoped:
-            self._applies[:, rows] = True
-            return
-        found = [labels(key) for key in keys]
-        columns = [self._applies_to(tuple([known.get(label) for label in self._scoped])) for known in found]
-        self._applies[:, rows] = np.stack(columns, axis=1)
-
-    def _applies_to(self, scoped: tuple[Any, ...]) -> npt.NDArray[np.bool_]:
-        column = self._scopes.get(scoped)
-        if column is None:
-            known = {label: value for label, value in zip(self._scoped, scoped, strict=True) if value is not None}
-            column = np.array([rule.applies_to(known) for rule, _ in self.timers.pairs], dtype=np.bool_)
-            self._scopes[scoped] = column
-        return column
+        scopes = self._scopes
+        if len(self._scoped) == 1:
+            label = self._scoped[0]
+            scoped: list[tuple[Any, ...]] = [(labels(key).get(label),) for key in keys]
+        else:
+            scoped = [tuple([known.get(label) for label in self._scoped]) for known in map(labels, keys)]
+        for new in set(scoped) - scopes.keys():
+            known = {label: value for label, value in zip(self._scoped, new, strict=True) if value is not None}
+            column = np.array([[rule.applies_to(known)] for rule, _ in self.timers.pairs], dtype=np.bool_)
+            scopes[new] = self._scope_columns.shape[1]
+            self._scope_columns = np.concatenate([self._scope_columns, column], axis=1)
+        self._applies[:, rows] = self._scope_columns.take([scopes[known] for known in scoped], axis=1)
 
     def _verdicts(self, rows: Rows, seen: Floats) -> tuple[Verdicts, Verdicts]:
-        raises, clears = self._raises(seen), self._clears(seen)
-        elsewhere = ~self._applies[:, rows]
+        verdicts = self._verdict(seen)
+        raises, clears = verdicts[: len(self.timers.pairs)], verdicts[len(self.timers.pairs) :]
+        elsewhere = ~self._applies.take(rows, axis=1)
         raises[elsewhere] = clears[elsewhere] = UNKNOWN
         return raises, clears
 

@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from forewarn_rules.rule import Rule, Signal
 from forewarn_rules.trend import hours_until
-from forewarn_rules.windows import Window, grown
+from forewarn_rules.windows import KEEPS, Window, grown
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
-_OVER_WINDOW = ("growth", "min", "max", "mean", "hours_until")
+_OVER_WINDOW = tuple(KEEPS)
 
 
 class Signals:
@@ -74,7 +74,12 @@ class Signals:
     def insert(self, rows: Rows, at: Floats, values: Floats) -> None:
         """Note an observation in every window; it may be older than others already noted."""
         for window, metrics in self._windows:
-            window.insert(rows, at, values[metrics])
+            mine = values[metrics]
+            there = ~np.isnan(mine).all(axis=0)
+            if there.all():
+                window.insert(rows, at, mine)
+            elif there.any():
+                window.insert(rows[there], at[there], mine.compress(there, axis=1))
         if self._recent:
             newer = ~np.isnan(values) & (at >= self.last_time[:, rows])
             self.last[:, rows] = np.where(newer, values, self.last[:, rows])
@@ -93,16 +98,26 @@ class Signals:
         out = now.copy()
         if self._based.size:
             out[self._based] -= self.baseline[self._metric_of[self._based]][:, rows]
-        for take, window, columns, places in self._served:
-            if take == "hours_until":
-                for n, place in zip(columns, places, strict=True):
-                    out[n] = self._hours(self.signals[n], window, place, rows, now[n], out)
-            elif take == "growth":
-                out[columns] = now[columns] - window.floor(rows)[places]
-            else:
-                summary = {"min": window.lowest, "max": window.highest, "mean": window.mean}[take]
-                out[columns] = np.where(np.isnan(now[columns]), np.nan, summary(rows)[places])
+        for served in self._served:
+            measured = np.flatnonzero(~np.isnan(now[served.columns]).all(axis=0))
+            if len(measured) == len(rows):
+                self._over_window(served, rows, now, out)
+            elif len(measured):
+                part = out.take(measured, axis=1)
+                self._over_window(served, rows[measured], now.take(measured, axis=1), part)
+                out[:, measured] = part
         return out
+
+    def _over_window(self, served: "_Served", rows: Rows, now: Floats, out: Floats) -> None:
+        take, window, columns, places = served
+        if take == "hours_until":
+            for n, place in zip(columns, places, strict=True):
+                out[n] = self._hours(self.signals[n], window, place, rows, now[n], out)
+        elif take == "growth":
+            out[columns] = now[columns] - window.floor(rows)[places]
+        else:
+            summary = {"min": window.lowest, "max": window.highest, "mean": window.mean}[take]
+            out[columns] = np.where(np.isnan(now[columns]), np.nan, summary(rows)[places])
 
     def baselines(self, row: int) -> dict[str, float]:
         """First values by metric."""
@@ -129,8 +144,7 @@ class Signals:
         if measured.size:
             reach = out[int(signal.reach[1:])] if isinstance(signal.reach, str) else np.full(len(rows), signal.reach)
             result[measured] = hours_until(
-                window.time[place][:, rows[measured]],
-                window.last[place][:, rows[measured]],
+                *window.points(place, rows[measured]),
                 now[measured],
                 reach[measured],
                 up=signal.up,
@@ -164,6 +178,6 @@ def _windows(signals: list[Signal], place: Mapping[str, int]) -> list[tuple[Wind
     found: list[tuple[Window, Rows]] = []
     for (width, bins), served in sizes.items():
         metrics = np.array(sorted({place[signal.metric] for signal in served}), dtype=np.intp)
-        sums = any(signal.take == "mean" for signal in served)
-        found.append((Window(len(metrics), width, bins, sums=sums), metrics))
+        window = Window(len(metrics), width, bins, {signal.take for signal in served})
+        found.append((window, metrics))
     return found

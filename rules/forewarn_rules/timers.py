@@ -16,6 +16,9 @@ from forewarn_rules.windows import Rows, grown
 
 WEIGHT = {"watch": 1, "warning": 2, "critical": 3}
 
+Turn = tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]
+"""Levels [rule, component] before and after."""
+
 
 class Timers:
     """State of every (rule, level) pair [pair, component]; the pairs of a rule lie together, low level first."""
@@ -64,29 +67,30 @@ class Timers:
         self.elapsed[pair, row] = state.elapsed
         self.since[pair, row] = np.nan if state.since is None else state.since
 
-    def levels(self, rows: Rows) -> npt.NDArray[np.int8]:
-        """The level of every rule [rule, component] as its place in ``model.LEVELS``."""
-        levels: npt.NDArray[np.int8] = np.maximum.reduceat(self.raised[:, rows] * self._weight, self._starts, axis=0)
+    def levels(self, raised: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
+        """The level of every rule [rule, component] as its place in ``model.LEVELS``, from columns of ``raised``."""
+        levels: npt.NDArray[np.int8] = np.maximum.reduceat(raised * self._weight, self._starts, axis=0)
         return levels
 
-    def step(self, rows: Rows, at: Floats, since_last: Floats, raises: Verdicts, clears: Verdicts) -> bool:
-        """Take one observation per component into account; say whether any level was raised or cleared.
+    def step(self, rows: Rows, at: Floats, since_last: Floats, raises: Verdicts, clears: Verdicts) -> Turn | None:
+        """Take one observation per component into account; return the levels of all rules if any of them changed.
 
         ``since_last`` is the time since the component's last observation (any value where there was none).
         """
-        raised = self.raised[:, rows]
+        raised = self.raised.take(rows, axis=1)
         timed = np.where(raised, clears, raises)
         true = timed == TRUE
-        counts = true & self.ticking[:, rows] & (since_last <= self._max_gap)
-        elapsed = self.elapsed[:, rows] + np.where(counts, since_last, 0.0)
+        counts = true & self.ticking.take(rows, axis=1) & (since_last <= self._max_gap)
+        elapsed = self.elapsed.take(rows, axis=1) + np.where(counts, since_last, 0.0)
         elapsed[timed == FALSE] = 0.0
         turned = true & (elapsed >= np.where(raised, self._hold, self._for))
         now_raised = raised ^ turned
         for low in self._lower:  # a higher level implies the one below it
             now_raised[low] |= now_raised[low + 1]
         changed = now_raised != raised
-        any_changed = bool(changed.any())
-        if any_changed:
+        turn = None
+        if changed.any():
+            turn = self.levels(raised), self.levels(now_raised)
             elapsed[changed] = 0.0
             since = self.since[:, rows]
             since[changed] = np.broadcast_to(at, since.shape)[changed]
@@ -95,4 +99,4 @@ class Timers:
             self.raised[:, rows] = now_raised
         self.ticking[:, rows] = true & ~changed
         self.elapsed[:, rows] = elapsed
-        return any_changed
+        return turn

@@ -1,5 +1,7 @@
 """How long until a line through the last values gets there."""
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,24 +16,31 @@ _CHUNK = 1024
 def theil_sen(times: Floats, values: Floats) -> Floats:
     """The median of the slopes between all pairs of points, per column; NaN with fewer than two points.
 
-    ``times`` and ``values`` are [point, series], NaN where there is no point. (Theil 1950, Sen 1968.)
+    ``times`` and ``values`` are [point, series]; a value is NaN where there is no point. (Theil 1950, Sen 1968.)
     """
     slopes = np.empty(times.shape[1])
-    one, two = np.triu_indices(times.shape[0], k=1)
+    one, two = _pairs(times.shape[0])
     for start in range(0, times.shape[1], _CHUNK):
         part = slice(start, start + _CHUNK)
-        apart = times[two, part] - times[one, part]
-        apart[apart == 0] = np.nan
-        slopes[part] = _median((values[two, part] - values[one, part]) / apart)
+        when, what = times[:, part].T, values[:, part].T
+        apart = when[:, two] - when[:, one]
+        apart[~(np.abs(apart) > 0)] = np.nan
+        slopes[part] = _median((what[:, two] - what[:, one]) / apart)
     return slopes
 
 
+@functools.cache
+def _pairs(points: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    return np.triu_indices(points, k=1)
+
+
 def _median(table: Floats) -> Floats:
-    ordered = np.sort(table, axis=0)  # NaN sorts last
-    count = (~np.isnan(ordered)).sum(axis=0)
-    columns = np.arange(table.shape[1])
+    """Of each row, NaN aside."""
+    ordered = np.sort(table, axis=1)  # NaN sorts last
+    count = (~np.isnan(ordered)).sum(axis=1)
+    rows = np.arange(len(table))
     lower, upper = np.maximum(count - 1, 0) // 2, count // 2
-    return np.where(count > 0, (ordered[lower, columns] + ordered[upper, columns]) / 2, np.nan)
+    return np.where(count > 0, (ordered[rows, lower] + ordered[rows, upper]) / 2, np.nan)
 
 
 def hours_until(
@@ -52,13 +61,13 @@ def hours_until(
     when it is not approaching (or not within FARTHEST windows), 0 when it is there.
     """
     held = ~np.isnan(values)
-    times = np.where(held, times, np.nan)
-    low, high = np.fmin.reduce(times, axis=0), np.fmax.reduce(times, axis=0)
+    low, high = np.where(held, times, np.inf).min(axis=0), np.where(held, times, -np.inf).max(axis=0)
     enough = (held.sum(axis=0) >= min_points) & (high - low + bin_width >= min_span) & ~np.isnan(now) & ~np.isnan(reach)
     hours = np.where(enough, np.inf, np.nan)
-    moving = np.flatnonzero(enough & (np.fmin.reduce(values, axis=0) < np.fmax.reduce(values, axis=0)))
+    lowest, highest = np.where(held, values, np.inf).min(axis=0), np.where(held, values, -np.inf).max(axis=0)
+    moving = np.flatnonzero(enough & (lowest < highest))
     if moving.size:
-        slope = theil_sen(times[:, moving], values[:, moving])
+        slope = theil_sen(np.where(held, times, np.nan)[:, moving], values[:, moving])
         left = (reach - now)[moving]
         toward = slope > 0 if up else slope < 0
         seconds = np.where(toward, left / np.where(toward, slope, 1.0), np.inf)

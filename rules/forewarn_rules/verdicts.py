@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from forewarn_rules.conditions import Compare, Condition, Join, leaves
+from forewarn_rules.conditions import Condition, Join, leaves
 
 FALSE, UNKNOWN, TRUE = 0, 1, 2
 """Ordered, so that all is the minimum, any the maximum, and not is 2 - x."""
@@ -47,7 +47,13 @@ class Verdict:
             for comparison, count, end in zip(_ORDER, counts, ends, strict=True)
             if count
         ]
-        self._conditions = [(condition, columns) for condition, columns in conditions]
+        self._trees = [self._compiled(condition, columns) for condition, columns in conditions]
+
+    def _compiled(self, condition: Condition, columns: Mapping[str, int]) -> "_Tree":
+        if isinstance(condition, Join):
+            return condition.how, [self._compiled(part, columns) for part in condition.parts]
+        other = None if condition.other is None else columns[condition.other]
+        return self._place[(condition, columns[condition.signal], other)]
 
     def __call__(self, signals: Floats) -> Verdicts:
         """One row of verdicts per condition, one column per component. NaN in ``signals`` is unknown."""
@@ -63,31 +69,34 @@ class Verdict:
             codes[part] = self._compare(comparison, left[part], right[part])
         codes *= np.uint8(TRUE)
         codes[unknown] = UNKNOWN
-        verdicts = np.empty((len(self._conditions), left.shape[1]), dtype=np.uint8)
-        for n, (condition, columns) in enumerate(self._conditions):
-            verdicts[n] = self._join(condition, columns, codes)
+        verdicts = np.empty((len(self._trees), left.shape[1]), dtype=np.uint8)
+        for n, tree in enumerate(self._trees):
+            verdicts[n] = _joined(tree, codes)
         return verdicts
 
     def _compare(self, comparison: str, left: Floats, right: Floats) -> npt.NDArray[np.bool_]:
         held: npt.NDArray[np.bool_]
         if comparison == "any_bit":
-            held = (np.nan_to_num(left, posinf=0, neginf=0).astype(np.int64) & self._bits) != 0
+            held = (np.where(np.isfinite(left), left, 0).astype(np.int64) & self._bits) != 0
         else:
             held = _OPERATIONS[comparison](left, right)
         return held
 
-    def _join(self, condition: Condition, columns: Mapping[str, int], codes: Verdicts) -> Verdicts:
-        if isinstance(condition, Compare):
-            other = None if condition.other is None else columns[condition.other]
-            row: Verdicts = codes[self._place[(condition, columns[condition.signal], other)]]
-            return row
-        parts = [self._join(part, columns, codes) for part in condition.parts]
-        if condition.how == "not":
-            return TRUE - parts[0]
-        joined = parts[0]
-        for part in parts[1:]:
-            joined = np.minimum(joined, part) if condition.how == "all" else np.maximum(joined, part)
-        return joined
+
+_Tree = int | tuple[str, list["_Tree"]]
+"""A row of the comparisons, or how several trees are joined."""
+
+
+def _joined(tree: _Tree, codes: Verdicts) -> Verdicts:
+    if isinstance(tree, int):
+        return codes[tree, :]
+    how, parts = tree
+    joined = _joined(parts[0], codes)
+    if how == "not":
+        return TRUE - joined
+    for part in parts[1:]:
+        joined = (np.minimum if how == "all" else np.maximum)(joined, _joined(part, codes))
+    return joined
 
 
 def negate(condition: Condition) -> Condition:

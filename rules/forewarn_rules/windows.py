@@ -5,6 +5,7 @@ whether one signal looks back or ten. Arrays are [metric, bin, component]; a bin
 number of bins, and bins that have left the window are emptied as time goes on.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,33 +24,40 @@ def grown(array: npt.NDArray[Any], capacity: int, fill: float) -> npt.NDArray[An
     return wider
 
 
+KEEPS = {
+    "growth": ("low", "last", "time"),
+    "min": ("low",),
+    "max": ("high",),
+    "mean": ("sum", "count"),
+    "hours_until": ("last", "time"),
+}
+"""What each take of a signal needs of a bin."""
+
+_EMPTY = {"low": np.inf, "high": -np.inf, "last": np.nan, "time": -np.inf, "sum": 0.0, "count": 0.0}
+
+
 class Window:
     """Bins of ``width`` seconds that cover ``bins`` * ``width`` before now and the bin of now itself."""
 
-    def __init__(self, metrics: int, width: float, bins: int, *, sums: bool = False) -> None:
+    def __init__(self, metrics: int, width: float, bins: int, takes: Iterable[str]) -> None:
         self.width = width
         self.slots = bins + 1
-        shape = (metrics, self.slots, 0)
-        self.low = np.full(shape, np.nan)
-        self.high = np.full(shape, np.nan)
-        self.last = np.full(shape, np.nan)
-        self.time = np.full(shape, -np.inf)
-        self.sums = np.zeros(shape if sums else (metrics, 0, 0))
-        self.counts = np.zeros(shape if sums else (metrics, 0, 0))
+        kept = sorted({name for take in takes for name in KEEPS[take]})
+        self.bins: dict[str, Floats] = {name: np.full((metrics, self.slots, 0), _EMPTY[name]) for name in kept}
         self.carry = np.full((metrics, 0), np.nan)
         self.seen = np.zeros((metrics, 0), dtype=np.uint8)
         self.newest = np.full(0, _NEVER, dtype=np.int64)
 
     def reserve(self, capacity: int) -> None:
-        for name, fill in (("low", np.nan), ("high", np.nan), ("last", np.nan), ("time", -np.inf), ("sums", 0.0),
-                           ("counts", 0.0), ("carry", np.nan), ("seen", 0), ("newest", _NEVER)):  # fmt: skip
-            setattr(self, name, grown(getattr(self, name), capacity, fill))
+        self.bins = {name: grown(array, capacity, _EMPTY[name]) for name, array in self.bins.items()}
+        self.carry = grown(self.carry, capacity, np.nan)
+        self.seen = grown(self.seen, capacity, 0)
+        self.newest = grown(self.newest, capacity, _NEVER)
 
     def forget(self, row: int) -> None:
         """Empty one component's bins."""
-        self.low[..., row] = self.high[..., row] = self.last[..., row] = np.nan
-        self.time[..., row] = -np.inf
-        self.sums[..., row] = self.counts[..., row] = 0.0
+        for name, array in self.bins.items():
+            array[..., row] = _EMPTY[name]
         self.carry[:, row] = np.nan
         self.seen[:, row] = 0
         self.newest[row] = _NEVER
@@ -61,49 +69,72 @@ class Window:
         fits = self.newest[rows] - bins < self.slots
         if not fits.all():
             rows, at, bins, values = rows[fits], at[fits], bins[fits], values[:, fits]
-        place = bins % self.slots
+        place = (bins % self.slots) * len(self.newest) + rows
         there = ~np.isnan(values)
-        self.low[:, place, rows] = np.fmin(self.low[:, place, rows], values)
-        self.high[:, place, rows] = np.fmax(self.high[:, place, rows], values)
-        newer = there & (at >= self.time[:, place, rows])
-        self.last[:, place, rows] = np.where(newer, values, self.last[:, place, rows])
-        self.time[:, place, rows] = np.where(newer, at, self.time[:, place, rows])
-        if self.sums.size:
-            self.sums[:, place, rows] += np.where(there, values, 0.0)
-            self.counts[:, place, rows] += there
-        self.seen[:, rows] = np.minimum(self.seen[:, rows] + there, 2)
+        flat = {name: array.reshape(len(values), -1) for name, array in self.bins.items()}  # views, not copies
+        if "low" in flat:
+            flat["low"][:, place] = np.minimum(flat["low"].take(place, axis=1), np.where(there, values, np.inf))
+        if "high" in flat:
+            flat["high"][:, place] = np.maximum(flat["high"].take(place, axis=1), np.where(there, values, -np.inf))
+        if "sum" in flat:
+            flat["sum"][:, place] += np.where(there, values, 0.0)
+            flat["count"][:, place] += there
+        if "last" in flat:
+            time = flat["time"].take(place, axis=1)
+            newer = there & (at >= time)
+            flat["last"][:, place] = np.where(newer, values, flat["last"].take(place, axis=1))
+            flat["time"][:, place] = np.where(newer, at, time)
+            self.seen[:, rows] = np.minimum(self.seen.take(rows, axis=1) + there, 2)
 
     def _advance(self, rows: Rows, bins: npt.NDArray[np.int64]) -> None:
         """Move on to the bins of now: empty those that leave, and remember the last value that left."""
         newest = self.newest[rows]
-        started = newest != _NEVER
-        steps = np.where(started, bins - np.where(started, newest, 0), 0)
-        for step in range(1, min(int(steps.max(initial=0)), self.slots) + 1):
-            moving = steps >= step
-            those = rows[moving]
-            place = (newest[moving] + step) % self.slots
-            left = self.last[:, place, those]
-            self.carry[:, those] = np.where(np.isnan(left), self.carry[:, those], left)
-            for array in (self.low, self.high, self.last):
-                array[:, place, those] = np.nan
-            self.time[:, place, those] = -np.inf
-            if self.sums.size:
-                self.sums[:, place, those] = 0.0
-                self.counts[:, place, those] = 0.0
-        self.newest[rows] = np.where(started, np.maximum(newest, bins), bins)
+        moved = np.where(newest == _NEVER, 0, bins - np.where(newest == _NEVER, bins, newest))
+        if (moved > 0).any():
+            one, far = np.flatnonzero(moved == 1), np.flatnonzero(moved > 1)
+            if one.size:
+                self._leave(rows[one], (newest[one] + 1) % self.slots)
+            if far.size:
+                self._leave_many(rows[far], newest[far], bins[far])
+        self.newest[rows] = np.maximum(newest, bins)
+
+    def _leave(self, rows: Rows, place: npt.NDArray[np.int64]) -> None:
+        if "last" in self.bins:
+            left = self.bins["last"][:, place, rows]
+            self.carry[:, rows] = np.where(np.isnan(left), self.carry[:, rows], left)
+        for name, array in self.bins.items():
+            array[:, place, rows] = _EMPTY[name]
+
+    def _leave_many(self, rows: Rows, newest: npt.NDArray[np.int64], bins: npt.NDArray[np.int64]) -> None:
+        place = np.arange(self.slots)[:, np.newaxis]
+        held = newest - (newest - place) % self.slots  # the number of the bin that lies in each place
+        leaves = held <= bins - self.slots
+        if "last" in self.bins:
+            last = self.bins["last"].take(rows, axis=2)
+            number = np.where(leaves & ~np.isnan(last), held, _NEVER)
+            latest = number.argmax(axis=1)[:, np.newaxis]
+            found = np.take_along_axis(number, latest, axis=1)[:, 0] != _NEVER
+            left = np.take_along_axis(last, latest, axis=1)[:, 0]
+            self.carry[:, rows] = np.where(found, left, self.carry[:, rows])
+        for name, array in self.bins.items():
+            array[:, :, rows] = np.where(leaves, _EMPTY[name], array.take(rows, axis=2))
 
     def lowest(self, rows: Rows) -> Floats:
-        low: Floats = np.fmin.reduce(self.low[:, :, rows], axis=1)
+        low: Floats = np.minimum.reduce(self.bins["low"].take(rows, axis=2), axis=1)
         return low
 
     def highest(self, rows: Rows) -> Floats:
-        high: Floats = np.fmax.reduce(self.high[:, :, rows], axis=1)
+        high: Floats = np.maximum.reduce(self.bins["high"].take(rows, axis=2), axis=1)
         return high
 
     def mean(self, rows: Rows) -> Floats:
-        counts = self.counts[:, :, rows].sum(axis=1)
-        mean: Floats = self.sums[:, :, rows].sum(axis=1) / np.where(counts > 0, counts, np.nan)
+        counts = self.bins["count"].take(rows, axis=2).sum(axis=1)
+        mean: Floats = self.bins["sum"].take(rows, axis=2).sum(axis=1) / np.where(counts > 0, counts, np.nan)
         return mean
+
+    def points(self, metric: int, rows: Rows) -> tuple[Floats, Floats]:
+        """Times and values of each bin's last value [bin, component]; NaN where the bin is empty."""
+        return self.bins["time"][metric].take(rows, axis=1), self.bins["last"][metric].take(rows, axis=1)
 
     def floor(self, rows: Rows) -> Floats:
         """What growth counts from: the lowest of the window and, where its first bin is empty, the last value before.
@@ -111,7 +142,9 @@ class Window:
         A machine that was off for longer than the window is thus compared with how it was left. NaN until a second
         value has been seen.
         """
+        low = self.bins["low"].take(rows, axis=2)
         first = (self.newest[rows] + 1) % self.slots
-        before = np.where(np.isnan(self.low[:, first, rows]), self.carry[:, rows], np.nan)
-        floor: Floats = np.where(self.seen[:, rows] >= 2, np.fmin(self.lowest(rows), before), np.nan)
-        return floor
+        empty = self.bins["low"][:, first, rows] == np.inf
+        carry = self.carry.take(rows, axis=1)
+        before = np.where(empty & ~np.isnan(carry), carry, np.inf)
+        return np.where(self.seen[:, rows] >= 2, np.minimum(np.minimum.reduce(low, axis=1), before), np.nan)
