@@ -1,0 +1,166 @@
+"""Speaks to the collector's HTTP API. The only place of the command line that knows HTTP."""
+
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from forewarn_collector.api.views import Act, DeadLetters, DeviceLine, DeviceView, Health, SeriesData
+from forewarn_collector.cli.address import Address, ClientError, find_address
+from forewarn_collector.cli.text import clean
+from forewarn_collector.tickets.model import Ticket
+from forewarn_wire import device_name_problem
+
+__all__ = ["Client", "ClientError"]
+
+T = TypeVar("T")
+EVERYTHING = 100_000
+API = "/api/v1"
+
+
+class Client:
+    """One collector. Every method raises ClientError with one line that says what to do."""
+
+    def __init__(self, address: Address, timeout_seconds: float = 30.0) -> None:
+        self.address = address
+        # A proxy from the environment must not stand between us and a collector on this machine.
+        self._http = httpx.Client(
+            base_url=address.url,
+            headers={"Authorization": f"Bearer {address.token}"},
+            timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 5.0)),
+            trust_env=address.data is None,
+        )
+
+    @classmethod
+    def connect(
+        cls, data: Path | None, server: str | None, token_file: Path | None, timeout_seconds: float = 30.0
+    ) -> Self:
+        """``server`` with its ``token_file``, or else the collector that runs on ``data`` (None: the default)."""
+        address = find_address(data, server, token_file)
+        try:
+            return cls(address, timeout_seconds)
+        except httpx.InvalidURL as error:
+            raise ClientError(f"{clean(address.url)} is not an address: {clean(str(error))}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def status(self) -> Health:
+        return self._ask(Health, "/status")
+
+    def devices(self) -> list[DeviceLine]:
+        return self._ask(list[DeviceLine], "/devices")
+
+    def device(self, name: str) -> DeviceView:
+        return self._ask(DeviceView, f"/devices/{_device(name)}")
+
+    def series(
+        self,
+        device: str,
+        metric: str,
+        start: float,
+        end: float,
+        *,
+        part: str | None = None,
+        points: int | None = None,
+        aggregate: str = "last",
+    ) -> list[SeriesData]:
+        """Values from ``start`` to ``end`` (Unix seconds); with ``points``, no more than that many of each part."""
+        wanted = {"metric": metric, "start": start, "end": end, "part": part, "points": points, "aggregate": aggregate}
+        return self._ask(list[SeriesData], f"/devices/{_device(device)}/series", wanted)
+
+    def tickets(
+        self,
+        *,
+        state: str | None = None,
+        device: str | None = None,
+        customer: str | None = None,
+        limit: int = EVERYTHING,
+    ) -> list[Ticket]:
+        """Tickets that are not ended, or those in ``state`` ("all": every one), the worst first."""
+        wanted = {"state": state, "device": device, "customer": customer, "limit": limit}
+        return self._ask(list[Ticket], "/tickets", wanted)
+
+    def ticket(self, number: int) -> Ticket:
+        return self._ask(Ticket, f"/tickets/{number}")
+
+    def act(self, number: int, action: str, act: Act) -> Ticket:
+        """acknowledge, start, wait, resolve, close or note."""
+        answer = self._fetch("POST", f"/tickets/{number}/{action}", body=act)
+        found: Ticket = self._decode(answer, Ticket)
+        return found
+
+    def dead_letters(self, limit: int, reason: str | None = None) -> DeadLetters:
+        return self._ask(DeadLetters, "/dead-letters", {"limit": limit, "reason": reason})
+
+    def deliveries(self, limit: int) -> list[dict[str, Any]]:
+        return self._ask(list[dict[str, Any]], "/deliveries", {"limit": limit})
+
+    def get(self, path: str) -> Any:
+        """Any answer as plain values; ``path`` is below the API's root: ``/status``."""
+        return self._decode(self._fetch("GET", path), Any)
+
+    def _ask(self, type_: type[T], path: str, wanted: dict[str, Any] | None = None) -> T:
+        found: T = self._decode(self._fetch("GET", path, wanted), type_)
+        return found
+
+    def _decode(self, content: bytes, type_: Any) -> Any:
+        try:
+            return msgspec.json.decode(content, type=type_)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ClientError(
+                f"the collector at {self.address.url} answers what this forewarn does not understand"
+                f" ({clean(str(error))}); use the same release on both sides"
+            ) from None
+
+    def _fetch(self, method: str, path: str, wanted: dict[str, Any] | None = None, body: Act | None = None) -> bytes:
+        given = {name: value for name, value in (wanted or {}).items() if value is not None}
+        content = None if body is None else msgspec.json.encode(body)
+        headers = None if body is None else {"Content-Type": "application/json"}
+        try:
+            answer = self._http.request(method, API + path, params=given, content=content, headers=headers)
+        except httpx.ConnectError as error:
+            raise ClientError(self._nobody_there(error)) from None
+        except httpx.TimeoutException:
+            raise ClientError(f"the collector at {self.address.url} does not answer in time; try again") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ClientError(f"{self.address.url}: {clean(str(error)) or type(error).__name__}") from None
+        if answer.status_code != httpx.codes.OK:
+            raise ClientError(self._refusal(answer))
+        return answer.content
+
+    def _nobody_there(self, error: httpx.ConnectError) -> str:
+        data = self.address.data
+        if data is None:
+            return f"no collector answers at {self.address.url}: {clean(str(error))}"
+        return f"the collector on {data} has ended ({self.address.url}); start it with: forewarn up --data {data}"
+
+    def _refusal(self, answer: httpx.Response) -> str:
+        where = f"the collector at {self.address.url}"
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            if self.address.data is not None:
+                return f"{where} is not the one of {self.address.data}; start yours: forewarn up --data ..."
+            return f"{where} refuses the token in {self.address.source}; take the one in api.json of its data directory"
+        try:
+            detail = clean(str(answer.json()["detail"]))
+        except (ValueError, KeyError, TypeError):
+            detail = ""
+        if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.CONFLICT) and detail:
+            return detail
+        return f"{where} answers {answer.status_code}" + (f": {detail}" if detail else "; is it a collector?")
+
+
+def _device(name: str) -> str:
+    """The name as it stands in a path. What is not a device name is not worth asking for."""
+    problem = device_name_problem(name)
+    if problem:
+        raise ClientError(f"{clean(problem)}; `forewarn devices` lists those that have reported")
+    return quote(name, safe="")

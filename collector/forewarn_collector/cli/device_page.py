@@ -1,0 +1,205 @@
+"""The page about one device, from the API's answer to what is printed. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+
+from forewarn_collector.api.views import DeviceView, SeriesView
+from forewarn_collector.cli.devices import describe_disks, whose
+from forewarn_collector.cli.disk_page import disk_blocks, disk_metrics
+from forewarn_collector.cli.format import ABSENT, Times, count, quantity
+from forewarn_collector.cli.tables import cell, fixed, folding, heading, pairs, right, table
+from forewarn_rules import find_metric
+from forewarn_rules.durations import spell_duration
+
+Courses = dict[tuple[str, str], str]
+"""Bars by (metric, part)."""
+
+LOAD = (
+    "cpu.used_percent", "cpu.load_average_5m", "memory.used_percent", "memory.available_bytes",
+    "memory.total_bytes", "memory.swap_used_percent", "uptime.seconds", "uptime.unexpected_reboots",
+)  # fmt: skip
+DRAWN = ("cpu.used_percent", "memory.used_percent", "filesystem.used_percent", "temperature.celsius")
+
+
+def metrics_of(view: DeviceView) -> list[str]:
+    """The metrics whose course is worth a glance on this device."""
+    present = {field.partition("|")[0] for series in view.series for field in series.values}
+    return [metric for metric in DRAWN if metric in present] + disk_metrics(view.series)
+
+
+def scale(unit: str, values: Sequence[float | None]) -> tuple[float | None, float | None]:
+    """The ends of the bars' scale: percents count from 0 to 100, counters from 0; ten degrees are a full bar."""
+    if unit == "percent":
+        return 0.0, 100.0
+    known = [value for value in values if value is not None]
+    if unit == "celsius" and known:
+        return min(known), min(known) + 10.0
+    return 0.0, None
+
+
+def page(view: DeviceView, times: Times, courses: Courses) -> Iterator[RenderableType]:
+    yield pairs(_identity(view, times))
+    for series in view.series:
+        if series.kind == "load":
+            yield from _load(series, times, courses)
+    disks = [series for series in view.series if series.kind == "smart"]
+    if disks:
+        yield heading("Disks")
+        for series in disks:
+            yield from disk_blocks(series, times, courses)
+    yield from _unread(view.series)
+    yield from _verdicts(view, times)
+    yield from _gaps(view)
+    yield from _events(view, times)
+
+
+def _identity(view: DeviceView, times: Times) -> list[tuple[str, str]]:
+    line, inventory = view.line, view.inventory
+    machine = " ".join(str(inventory[key]) for key in ("vendor", "model") if inventory.get(key))
+    agent = str(inventory.get("agent_version") or "unknown")
+    smartctl = inventory.get("smartctl_version")
+    every = [
+        f"{word} every {spell_duration(inventory[key])}"
+        for word, key in (("load", "load_interval_seconds"), ("SMART", "smart_interval_seconds"))
+        if isinstance(inventory.get(key), int | float)
+    ]
+    state = {True: "online", False: "offline", None: "never said whether it is online"}[line.online]
+    if line.online_since is not None:
+        state += f" since {times.both(line.online_since)}"
+    rows = [
+        ("device", line.name),
+        ("level", line.level),
+        ("tickets", f"{line.tickets} open" if line.tickets else "none open"),
+        ("customer", whose(line.customer, line.site)),
+        ("engineer", view.engineer),
+        ("state", state),
+        ("last heard", f"{times.both(line.last_received)}, {count(line.reports, 'report')} in all"),
+        ("last sampled", times.both(view.last_sampled) if view.last_sampled is not None else "nothing yet"),
+        ("host name", str(inventory.get("hostname") or "")),
+        ("machine", " ".join(filter(None, (machine, f"({line.chassis})" if line.chassis else "")))),
+        ("serial", str(inventory.get("serial") or "")),
+        ("system", str(inventory.get("operating_system") or "")),
+        ("agent", ", ".join([agent, f"smartctl {smartctl or 'not there'}", *every]) if inventory else ""),
+        ("disks", describe_disks(line)),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _load(series: SeriesView, times: Times, courses: Courses) -> Iterator[RenderableType]:
+    age = times.age(series.at)
+    yield heading(f"Load, {age}")
+    shown = table(fixed("metric"), right("value"), fixed("last 7 days"))
+    for metric in LOAD:
+        if metric in series.values:
+            shown.add_row(
+                cell(metric), cell(_value(metric, series.values[metric])), cell(courses.get((metric, ""), ""))
+            )
+    yield shown
+    yield from _filesystems(series, age, courses)
+    yield from _temperatures(series, age, courses)
+
+
+def _filesystems(series: SeriesView, age: str, courses: Courses) -> Iterator[RenderableType]:
+    facts: dict[str, Any] = series.facts.get("filesystems", {})
+    mounts = _instances(series, "filesystem")
+    if not mounts:
+        return
+    yield heading(f"File systems, {age}")
+    shown = table(
+        folding("mount", least=8), folding("type, source"), right("used"), right("free"), right("of"), right("inodes"),
+        fixed("last 7 days"),
+    )  # fmt: skip
+    for mount in mounts:
+        fact = facts.get(mount, {})
+        metrics = ("used_percent", "free_bytes", "total_bytes", "inodes_used_percent")
+        values = [_part_value(series, f"filesystem.{name}", mount) for name in metrics]
+        kind = ", ".join(filter(None, (str(fact.get("fstype", "")), str(fact.get("source", "")))))
+        bars = courses.get(("filesystem.used_percent", mount), "")
+        shown.add_row(cell(mount), cell(kind or ABSENT), *map(cell, values), cell(bars))
+    yield shown
+
+
+def _temperatures(series: SeriesView, age: str, courses: Courses) -> Iterator[RenderableType]:
+    sensors = _instances(series, "temperature")
+    if not sensors:
+        return
+    yield heading(f"Temperatures, {age}")
+    shown = table(folding("sensor"), right("now"), right("high"), right("critical"), fixed("last 7 days"))
+    for sensor in sensors:
+        names = ("celsius", "high_celsius", "critical_celsius")
+        values = [_part_value(series, f"temperature.{name}", sensor) for name in names]
+        shown.add_row(cell(sensor), *map(cell, values), cell(courses.get(("temperature.celsius", sensor), "")))
+    yield shown
+
+
+def _unread(all_series: Sequence[SeriesView]) -> Iterator[RenderableType]:
+    """What was asked for and could not be had, each with its reason. Disks say so themselves."""
+    rows = [row for series in all_series for row in series.facts.get("unread", ()) if isinstance(row, dict)]
+    if not rows:
+        return
+    yield heading("Could not be measured")
+    shown = table(fixed("probe"), folding("part"), fixed("why"), folding("detail"))
+    for row in rows:
+        shown.add_row(*(cell(row.get(key) or ABSENT) for key in ("probe", "part", "outcome", "detail")))
+    yield shown
+
+
+def _verdicts(view: DeviceView, times: Times) -> Iterator[RenderableType]:
+    raised = [standing for standing in view.standing if standing.level != "none"]
+    undecided = [standing for standing in view.standing if standing.unknown]
+    calm = sum(1 for standing in view.standing if standing.level == "none" and not standing.unknown)
+    yield heading("Verdicts")
+    if raised:
+        shown = table(fixed("level"), folding("part"), folding("rule"), fixed("since"), folding("what is seen"))
+        for item in raised:
+            since = ABSENT if item.since is None else times.age(item.since)
+            shown.add_row(cell(item.level), cell(item.part or item.kind), cell(item.rule), cell(since), cell(item.text))
+        yield shown
+    yield cell(f"{count(calm, 'rule verdict')} calm" if view.standing else "no rule has judged this device yet")
+    if undecided:
+        yield heading("Undecided: these rules miss a value")
+        shown = table(folding("part"), folding("rule"), fixed("level kept"), folding("unknown"))
+        for item in undecided:
+            shown.add_row(
+                cell(item.part or item.kind), cell(item.rule), cell(item.level), cell(", ".join(item.unknown))
+            )
+        yield shown
+
+
+def _gaps(view: DeviceView) -> Iterator[RenderableType]:
+    if not view.gaps:
+        return
+    yield heading("Reports that never arrived")
+    shown = table(folding("boot"), right("from number"), right("to number"), right("missing"))
+    for gap in view.gaps:
+        shown.add_row(*map(cell, (gap.boot, gap.first, gap.last, f"{gap.last - gap.first + 1:,}")))
+    yield shown
+
+
+def _events(view: DeviceView, times: Times) -> Iterator[RenderableType]:
+    if not view.events:
+        return
+    yield heading("Last events")
+    shown = table(fixed("when"), folding("event"), folding("part"), right("times"), folding("text"))
+    for event in view.events:
+        words = (times.age(event.at), event.name, event.part or ABSENT, event.count, event.text or ABSENT)
+        shown.add_row(*map(cell, words))
+    yield shown
+
+
+def _instances(series: SeriesView, prefix: str) -> list[str]:
+    """Mounts or sensors of a report, in its order."""
+    fields = (field.partition("|") for field in series.values)
+    return list(dict.fromkeys(part for metric, _, part in fields if metric.startswith(f"{prefix}.")))
+
+
+def _part_value(series: SeriesView, metric: str, part: str) -> str:
+    field = f"{metric}|{part}"
+    return _value(metric, series.values[field]) if field in series.values else ABSENT
+
+
+def _value(metric: str, value: float | None) -> str:
+    known = find_metric(metric)
+    return quantity(value, known.unit if known else "")

@@ -1,0 +1,120 @@
+"""``forewarn``: what an engineer types. Commands are imported when they are used, so that help answers at once."""
+
+import importlib
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from forewarn_collector.cli.session import Session
+
+HERE = "forewarn_collector.cli"
+
+
+class Lazy(NamedTuple):
+    """Where a command is defined, and the first sentence of its help."""
+
+    module: str
+    summary: str
+
+
+FAMILIES: dict[str, dict[str, Lazy]] = {
+    "The collector": {
+        "up": Lazy("up", "Start the collector: MQTT front door, judge, tickets and API."),
+        "status": Lazy("status", "How the collector is: counters, addresses, troubles."),
+        "deadletters": Lazy("traffic", "What could not be accepted, and why."),
+        "deliveries": Lazy("traffic", "What was sent to ticket systems, what waits, what is parked."),
+    },
+    "Devices": {
+        "devices": Lazy("devices", "Every device, the worst first."),
+        "device": Lazy("device", "One device: parts, last values, verdicts, what is unknown."),
+        "series": Lazy("series", "Stored values of one metric, as table, CSV, plot or JSON."),
+        "metrics": Lazy("metrics", "Every quantity that can be asked for and that rules read."),
+    },
+    "Tickets": {
+        "tickets": Lazy("tickets", "Tickets, the worst first."),
+        "ticket": Lazy("ticket", "One ticket: look at it, or say what was done."),
+    },
+    "Rules": {
+        "rules": Lazy("rules", "The rules: list, check, test, explain."),
+    },
+    "Trying it out": {
+        "demo": Lazy("demo", "See a fleet with faults in a minute, without any device."),
+        "replay": Lazy("replay", "Send drive histories through the real front door and see what is predicted."),
+    },
+    "This command line": {
+        "completion": Lazy("completion", "Print the completion script of a shell."),
+    },
+}
+
+
+class LazyGroup(click.Group):
+    """Commands by family. A family's heading and the first sentences are known without importing anything."""
+
+    def __init__(self, *given: Any, families: dict[str, dict[str, Lazy]], **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.families = families
+        self.lazy = {name: lazy for family in families.values() for name, lazy in family.items()}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        lazy = self.lazy.get(cmd_name)
+        if lazy is None:
+            return None
+        try:
+            module = importlib.import_module(f"{HERE}.{lazy.module}")
+        except ModuleNotFoundError as error:
+            if error.name == f"{HERE}.{lazy.module}":
+                raise click.ClickException(f"{cmd_name} is not part of this installation") from None
+            raise click.ClickException(
+                f"{error.name} is missing; install everything with: pip install 'forewarn[collector]'"
+            ) from None
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does it, but without importing every command for its first sentence."""
+        for family, commands in self.families.items():
+            with formatter.section(family):
+                formatter.write_dl([(name, lazy.summary) for name, lazy in commands.items()], col_max=13)
+
+
+@click.group(
+    cls=LazyGroup, families=FAMILIES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(version("forewarn"), "-V", "--version", message="%(prog)s %(version)s")
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), envvar="FOREWARN_DATA", show_envvar=True,
+    help="Data directory of the collector to speak to.",
+)  # fmt: skip
+@click.option(
+    "--server", metavar="URL", envvar="FOREWARN_SERVER", show_envvar=True,
+    help="Speak to the collector at this address instead.",
+)  # fmt: skip
+@click.option(
+    "--token-file", type=click.Path(path_type=Path, dir_okay=False), envvar="FOREWARN_TOKEN", show_envvar=True,
+    help="File that holds the token for --server.",
+)  # fmt: skip
+@click.option("--utc", is_flag=True, help="Show times in UTC instead of local time.")
+@click.pass_context
+def forewarn(context: click.Context, data: Path | None, server: str | None, token_file: Path | None, utc: bool) -> None:
+    """Tells which device is about to break, why, when, and what to do.
+
+    Without --server the collector that runs on the data directory is asked.
+
+    Example: forewarn devices
+    """
+    context.obj = Session(data, server, token_file, utc)
+
+
+def main() -> None:
+    # A terminal that cannot show a character gets an escape instead of an exception.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    forewarn(prog_name="forewarn")

@@ -1,0 +1,135 @@
+"""``forewarn rules list|check|test|explain``: without a running collector."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from forewarn_collector.cli import rule_page
+from forewarn_collector.cli.complete import rule_ids
+from forewarn_collector.cli.format import count
+from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
+from forewarn_collector.cli.tables import cell, fixed, folding, table
+from forewarn_collector.cli.text import clean, clean_lines
+from forewarn_rules import CaseResult, RuleFileErrors, RuleSet, load_rules, run_rule_tests
+
+FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+rules_option = click.option("--rules", "directories", multiple=True, type=FOLDER, help="Rules of your own, too.")
+folders_argument = click.argument("directories", metavar="[DIR]...", nargs=-1, type=FOLDER)
+
+
+@click.group("rules")
+def rules() -> None:
+    """The rules: list, check, test, explain.
+
+    Example: forewarn rules list
+    """
+
+
+@rules.command("list")
+@rules_option
+@json_option
+@pass_session
+def list_rules(session: Session, directories: tuple[Path, ...], as_json: bool) -> None:
+    """Every rule: what it judges and which levels it knows.
+
+    Example: forewarn rules list --rules ./my-rules
+    """
+    found = _load(directories)
+    if as_json:
+        print_json([rule_page.summary(rule) for rule in found])
+        return
+    shown = table(fixed("rule"), fixed("of a"), folding("levels", least=9), fixed("status"), folding("title"))
+    for rule in found:
+        levels = ", ".join(level.name for level in rule.levels)
+        shown.add_row(*map(cell, (rule.id, rule.kind, levels, rule.status, rule.title)))
+    session.screen.print(shown)
+
+
+@rules.command("check")
+@folders_argument
+@json_option
+def check(directories: tuple[Path, ...], as_json: bool) -> None:
+    """Read the built-in rules and those in DIR and name everything that is wrong with them.
+
+    Exit code 1 when something is.
+
+    Example: forewarn rules check ./my-rules
+    """
+    try:
+        found = load_rules(directories=directories)
+    except RuleFileErrors as error:
+        if as_json:
+            print_json({"rules": None, "problems": error.problems})
+        else:
+            for problem in error.problems:
+                click.echo(clean(str(problem)))
+            click.echo(count(len(error.problems), "problem"), err=True)
+        raise click.exceptions.Exit(1) from None
+    if as_json:
+        print_json({"rules": len(found), "problems": []})
+    else:
+        click.echo(f"{count(len(found), 'rule')}, nothing wrong")
+
+
+@rules.command("test")
+@folders_argument
+@json_option
+def test(directories: tuple[Path, ...], as_json: bool) -> None:
+    """Run the tests that lie beside the rules: those in DIR, or the built-in ones.
+
+    Exit code 1 when one fails.
+
+    Example: forewarn rules test ./my-rules
+    """
+    results = run_rule_tests(_load(directories, builtin=not directories))
+    failed = [result for result in results if not result.passed]
+    if as_json:
+        print_json([_result(result) for result in results])
+    else:
+        _say_results(results, failed)
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+@rules.command("explain")
+@click.argument("rule", shell_complete=rule_ids)
+@rules_option
+@json_option
+@pass_session
+def explain(session: Session, rule: str, directories: tuple[Path, ...], as_json: bool) -> None:
+    """One rule in words: what it reads, when it raises and clears, what it says.
+
+    Example: forewarn rules explain filesystem-full
+    """
+    found = _load(directories)
+    try:
+        chosen = found[rule]
+    except KeyError:
+        raise click.ClickException(f"there is no rule {clean(rule)!r}; `forewarn rules list` shows them all") from None
+    if as_json:
+        print_json(rule_page.details(chosen))
+        return
+    for block in rule_page.page(chosen):
+        session.screen.print(block)
+
+
+def _load(directories: Sequence[Path], builtin: bool = True) -> RuleSet:
+    try:
+        return load_rules(builtin=builtin, directories=directories)
+    except RuleFileErrors as error:
+        raise click.ClickException("\n".join(clean_lines(str(error)))) from None
+
+
+def _result(result: CaseResult) -> dict[str, object]:
+    return {"rule": result.rule, "case": result.case, "passed": result.passed, "problems": result.problems}
+
+
+def _say_results(results: Sequence[CaseResult], failed: Sequence[CaseResult]) -> None:
+    for result in failed:
+        click.echo(clean(f"FAILED {result.rule}: {result.case} ({result.file})"))
+        for problem in result.problems:
+            click.echo(clean(f"  {problem}"))
+    many = count(len(results), "case")
+    of_rules = count(len({result.rule for result in results}), "rule")
+    click.echo(f"{many} of {of_rules}: " + (f"{len(failed)} failed" if failed else "all passed"))

@@ -1,0 +1,51 @@
+"""``forewarn tickets``"""
+
+import click
+from rich.table import Table
+
+from forewarn_collector.cli.complete import customers, device_names
+from forewarn_collector.cli.devices import whose
+from forewarn_collector.cli.format import ABSENT, Times
+from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
+from forewarn_collector.cli.tables import cell, fixed, folding, right, table
+from forewarn_collector.tickets import life
+from forewarn_collector.tickets.model import Ticket
+
+WIDE = 120
+
+
+@click.command("tickets")
+@click.option("--state", type=click.Choice([*life.STATES, "all"]), help="Only these; default those that are not ended.")
+@click.option("--customer", shell_complete=customers, help="Only of this customer.")
+@click.option("--device", shell_complete=device_names, help="Only about this device.")
+@json_option
+@pass_session
+def tickets(session: Session, state: str | None, customer: str | None, device: str | None, as_json: bool) -> None:
+    """Tickets, the worst first.
+
+    Without --state those that are not ended: open, acknowledged, in progress and waiting.
+
+    Example: forewarn tickets --customer Acme --state all
+    """
+    found = session.client.tickets(state=state, customer=customer, device=device)
+    if as_json:
+        print_json(found)
+    elif not found:
+        click.echo("no such tickets" if state or customer or device else "no open tickets")
+    else:
+        session.screen.print(build_table(found, session.times, session.screen.width >= WIDE))
+
+
+def build_table(found: list[Ticket], times: Times, wide: bool = False) -> Table:
+    extra = [folding("engineer"), fixed("opened")] if wide else []
+    shown = table(
+        right("no."), fixed("level"), fixed("state"), folding("device", least=10), folding("customer, site"),
+        folding("what", least=20), fixed("age"), *extra,
+    )  # fmt: skip
+    for ticket in found:
+        more = [cell(ticket.owner or ticket.engineer or ABSENT), cell(times.moment(ticket.opened_at))] if wide else []
+        shown.add_row(
+            cell(ticket.number), cell(ticket.severity), cell(ticket.state), cell(ticket.device),
+            cell(whose(ticket.customer, ticket.site)), cell(ticket.title), cell(times.age(ticket.opened_at)), *more,
+        )  # fmt: skip
+    return shown
