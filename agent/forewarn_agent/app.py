@@ -19,7 +19,7 @@ from forewarn_agent.settings import Config
 from forewarn_agent.single import lock_data
 from forewarn_agent.smartctl import Smartctl
 from forewarn_agent.stamp import UNSTAMPED
-from forewarn_wire import Disk, EventReport, Inventory, Message, SmartReport
+from forewarn_wire import Disk, EventReport, Inventory, SmartReport
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Agent:
         self._surroundings = Surroundings(config.roots, config.filesystems, self._disks.read_all)
         self._known_disks: list[Disk] = []
         self._smartctl_version: str | None = None
+        self._hint_taken = False
 
     def stop(self) -> None:
         self._stopping.set()
@@ -53,9 +54,11 @@ class Agent:
             smart = threading.Thread(target=self._smart_loop, args=(outbox, publisher), name="smart", daemon=True)
             if "smart" in self._config.probes:
                 smart.start()
-            self._every(self._config.load_interval, lambda: self._load_round(outbox))
+            self._every(
+                self._config.load_interval, lambda: outbox.append(read_load(self._config.probes, self._surroundings))
+            )
             log.info("stopping")
-            self._smartctl.close()
+            self._smartctl.runner.close()
             if smart.is_alive():
                 smart.join(2)
             publisher.stop(DRAIN_SECONDS)
@@ -91,7 +94,7 @@ class Agent:
             return outbox
         return None
 
-    def _every(self, interval: float, work: Callable[[], None]) -> None:
+    def _every(self, interval: float, work: Callable[[], object]) -> None:
         """Run ``work`` now and at every interval. Rounds that were missed are not made up for."""
         due = time.monotonic()
         while not self._stopping.is_set():
@@ -102,10 +105,6 @@ class Agent:
             due = max(due + interval, time.monotonic())
             self._stopping.wait(due - time.monotonic())
 
-    def _load_round(self, outbox: Outbox) -> None:
-        report = read_load(self._config.probes, self._surroundings)
-        self._store(outbox, report)
-
     def _smart_loop(self, outbox: Outbox, publisher: Publisher) -> None:
         self._every(self._config.smart_interval, lambda: self._smart_round(outbox, publisher))
 
@@ -113,17 +112,21 @@ class Agent:
         def keep(report: SmartReport) -> None:
             # A run that was killed because the agent stops says nothing about the disk.
             if not self._stopping.is_set():
-                self._store(outbox, report)
+                outbox.append(report)
 
         version = self._smartctl.version()
         reports = self._disks.read_all(keep)
-        disks = [report.disk for report in reports]
+        self._tell(publisher, [report.disk for report in reports], version)
+        if not self._hint_taken and not self._stopping.is_set():
+            self._hint_taken = True
+            reports += self._disks.read_hinted(keep)
+            self._tell(publisher, [report.disk for report in reports], version)
+
+    def _tell(self, publisher: Publisher, disks: list[Disk], version: str | None) -> None:
+        """A change of the inventory goes out as a new birth."""
         if (disks, version) != (self._known_disks, self._smartctl_version) and not self._stopping.is_set():
             self._known_disks, self._smartctl_version = disks, version
             publisher.announce()
-
-    def _store(self, outbox: Outbox, report: Message) -> None:
-        outbox.append(report)
 
     def _inventory(self) -> Inventory:
         inventory = read_inventory(self._config.roots)

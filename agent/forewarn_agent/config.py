@@ -1,6 +1,7 @@
 """The agent's configuration: what it holds, and reading it from YAML with every mistake named at once."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from forewarn_agent.probes import PROBES
 from forewarn_agent.settings import Config, Filesystems, OutboxLimits, Roots, Tls
 from forewarn_wire import device_name_problem
 
+# A message may end in a log or a ticket, so a password in an address is not repeated.
+_CREDENTIALS = re.compile(r"//[^/]*@")
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -24,7 +28,9 @@ class Problem:
 
     @property
     def subject(self) -> str:
-        return self.path if self.value is None else f"{self.path}: {str(self.value)[:120]!r}"
+        if self.value is None:
+            return self.path
+        return f"{self.path}: {_CREDENTIALS.sub('//***@', str(self.value))[:120]!r}"
 
     def __str__(self) -> str:
         return f"{self.subject} {self.remedy}" if self.value is not None else f"{self.subject}: {self.remedy}"
@@ -119,12 +125,12 @@ def _flatten(document: Mapping[object, object], problems: list[Problem]) -> Iter
 
 
 def _unknown(path: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(path, known, n=1)
+    section, dot, name = path.rpartition(".")
+    siblings = sorted(key.removeprefix(section + dot) for key in known if key.rpartition(".")[0] == section)
+    close = difflib.get_close_matches(name, siblings, n=1)
     if close:
-        return f"is not a key of the agent: did you mean {close[0]}?"
-    section = path.split(".")[0]
-    inner = sorted(name for name in known if name.startswith(f"{section}.")) or sorted(known)
-    return f"is not a key of the agent: known are {', '.join(inner)}"
+        return f"is not a key of the agent: did you mean {section}{dot}{close[0]}?"
+    return f"is not a key of the agent: known are {', '.join(section + dot + sibling for sibling in siblings)}"
 
 
 def _contradictions(values: Mapping[str, Any], given: Mapping[str, object], wrong: set[str]) -> Iterator[Problem]:

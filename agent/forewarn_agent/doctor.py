@@ -51,7 +51,7 @@ def examine(config: Config, source: str) -> list[Check]:
     checks = [Check("ok", "config", f"{source}, device {config.device}, server {config.server}")]
     checks += [check_outbox(config), check_server(config), check_smartctl(smartctl)]
     if "smart" in config.probes:
-        checks += check_disks(disks.read_all())
+        checks += check_disks(disks.read_all() + disks.read_hinted())
     for probe in LOAD_PROBES:
         if probe.name in config.probes:
             checks += check_probe(probe.name, ask(probe, surroundings).unread)

@@ -49,12 +49,14 @@ def unite(scan: list[dict[str, Any]], hints: list[Hint], kernel: list[KernelDisk
     for hint in hints:
         device = hint.name if "/" in hint.name else f"/dev/{hint.name}"
         slot = slot_of(device, hint.type)
-        if slot not in found and (device in by_device or slot != device):
+        # Where the kernel tells its disks, a plain device that it does not know is none.
+        if slot not in found and (not kernel or device in by_device or slot != device):
             found[slot] = _scanned(device, hint.type, by_device.get(device))
     covered = {address.device for address in found.values()}
     for disk in kernel:
         if disk.device not in covered and disk.controller not in covered:
-            found.setdefault(disk.device, _kernel_only(disk))
+            address = _kernel_only(disk)
+            found.setdefault(address.slot, address)
     return sorted(found.values(), key=lambda address: address.slot)
 
 
@@ -66,11 +68,13 @@ def _scanned(device: str, type_: str | None, kernel: KernelDisk | None) -> Addre
 
 
 def _kernel_only(kernel: KernelDisk) -> Address:
-    """A disk that smartctl's scan does not list."""
+    """A disk that smartctl's scan does not list. An NVMe disk is its controller, as in the scan."""
+    device = kernel.controller or kernel.device
+    disk = msgspec.structs.replace(kernel.disk, slot=device)
     if kernel.virtual:
         detail = "a virtual disk, SMART belongs to its host: watch the host's disks"
-        return Address(kernel.device, kernel.device, None, kernel.disk, Outcome.VIRTUAL, detail)
+        return Address(device, device, None, disk, Outcome.VIRTUAL, detail)
     if kernel.disk.kind == "emmc":
         detail = "eMMC and SD cards have no SMART that smartctl reads"
-        return Address(kernel.device, kernel.device, None, kernel.disk, Outcome.UNSUPPORTED, detail)
-    return Address(kernel.device, kernel.device, None, kernel.disk, usb=kernel.usb)
+        return Address(device, device, None, disk, Outcome.UNSUPPORTED, detail)
+    return Address(device, device, None, disk, usb=kernel.usb)

@@ -1,15 +1,14 @@
 """pySMART's only user: a hint which disks there may be.
 
-pySMART has no time limits and logs and settings of its own, so it runs in a child process that can be killed:
+pySMART has no time limits, and logs and settings of its own, so it runs in a child process that can be killed:
 ``python -m forewarn_agent.pysmart_hint SMARTCTL`` prints a JSON list of ``{"name": ..., "type": ...}``.
 """
 
-import os
-import signal
-import subprocess
 import sys
 
 import msgspec
+
+from forewarn_agent.runner import HungError, MissingError, Runner
 
 
 class Hint(msgspec.Struct, frozen=True):
@@ -19,27 +18,13 @@ class Hint(msgspec.Struct, frozen=True):
     type: str | None = None
 
 
-def read_hints(smartctl: str, timeout: float) -> list[Hint]:
+def read_hints(runner: Runner, smartctl: str, timeout: float) -> list[Hint]:
     """The disks that pySMART's DeviceList finds; none where it fails or takes too long, for it is only a hint."""
+    command = [sys.executable, "-m", "forewarn_agent.pysmart_hint", smartctl]
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "forewarn_agent.pysmart_hint", smartctl],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError:
+        return msgspec.json.decode(runner.run("pySMART", command, timeout).output, type=list[Hint])
+    except (HungError, MissingError, msgspec.DecodeError):
         return []
-    try:
-        output, _ = process.communicate(timeout=timeout)
-        return msgspec.json.decode(output, type=list[Hint])
-    except (subprocess.TimeoutExpired, msgspec.DecodeError):
-        return []
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def list_devices(smartctl: str) -> list[Hint]:
