@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Clock:
-    """Unix time in seconds, optionally beginning at ``start`` and running ``rate`` times as fast as the real one."""
+    """Unix time in seconds; with ``start``, one that begins there and runs ``rate`` times as fast as the real one
+    until it has caught up with it."""
 
     start: float | None = None
     rate: float = 1.0
@@ -15,4 +16,4 @@ class Clock:
     def now(self) -> float:
         if self.start is None:
             return time.time()
-        return self.start + (time.monotonic() - self._began) * self.rate
+        return min(time.time(), self.start + (time.monotonic() - self._began) * self.rate)

@@ -1,5 +1,6 @@
 """The HTTP API. Every answer is a type of ``views``; every error is one line of JSON: {"detail": ...}."""
 
+import logging
 import secrets
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -19,6 +20,8 @@ from forewarn_collector.tickets.life import ACTIONS, LIVE, STATES, NoTicket, Tic
 from forewarn_collector.tickets.model import Ticket
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.version import version
+
+log = logging.getLogger(__name__)
 
 Limit = Annotated[int, Parameter(ge=1, le=100_000)]
 Points = Annotated[int | None, Parameter(ge=1, le=100_000)]
@@ -114,13 +117,19 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
     guarded = [status, devices, reports, device, series, tickets, ticket, note, act, dead_letters, deliveries]
     return Litestar(
         route_handlers=[healthz, Router("/api/v1", route_handlers=guarded, guards=[guard])],
-        exception_handlers={NotHere: _not_here, NoTicket: _not_here, TicketError: _ticket_error},
+        exception_handlers={NotHere: _not_here, NoTicket: _not_here, TicketError: _ticket_error, 500: _internal_error},
+        logging_config=None,
         openapi_config=OpenAPIConfig(title="forewarn", version=version()),
     )
 
 
 def _not_here(_request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
     return Response({"detail": str(error)}, status_code=404)
+
+
+def _internal_error(_request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
+    log.error("an answer failed", exc_info=error)
+    return Response({"detail": f"the collector failed: {type(error).__name__}; its log says more"}, status_code=500)
 
 
 def _ticket_error(_request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ SHOWN_DEVICES = 20
 @click.option("--mqtt-port", type=click.IntRange(0, 65535), help="Port of the MQTT listener; 0 takes a free one.")
 @click.option("--api-port", type=click.IntRange(0, 65535), help="Port of the HTTP API; 0 takes a free one.")
 @click.option("--with-agent", is_flag=True, help="Run this machine's own agent too.")
-@click.option("--simulated-clock", hidden=True, metavar="START,RATE", help="Run on a clock of its own.")
+@click.option("--simulated-clock", hidden=True, metavar="START,RATE", help="Run on a clock that catches up.")
 @click.pass_context
 def up(
     context: click.Context,
@@ -46,6 +47,7 @@ def up(
 
     Example: forewarn up --data ./run --with-agent
     """
+    os.umask(0o077)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:

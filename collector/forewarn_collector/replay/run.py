@@ -10,10 +10,10 @@ from forewarn_collector.replay.histories import Choice, days
 from forewarn_collector.replay.score import Result, score
 from forewarn_collector.replay.sender import Crowd
 from forewarn_collector.replay.virtual import Reporter, boot_token, device_name
+from forewarn_collector.replay.waiting import wait_until_judged
 
 OWED_AT_MOST = 4000
 COHORT = 2000
-JUDGE_SECONDS = 600.0
 
 
 def replay(client: Client, files: Sequence[Path], choice: Choice, advance: Callable[[int], None]) -> Result:
@@ -24,7 +24,7 @@ def replay(client: Client, files: Sequence[Path], choice: Choice, advance: Calla
     before = _reports(client)
     began = time.monotonic()
     crowd = asyncio.run(_send(mqtt_url, files, choice, advance))
-    _wait_for_judge(client)
+    wait_until_judged(client)
     seconds = time.monotonic() - began
     devices = {device_name(serial) for serial in choice.serials}
     stored = sum(count for name, count in _reports(client).items() if name in devices)
@@ -62,13 +62,3 @@ async def _send(mqtt_url: str, files: Sequence[Path], choice: Choice, advance: C
 
 def _reports(client: Client) -> dict[str, int]:
     return {str(name): int(count) for name, count in client.get("/reports").items()}
-
-
-def _wait_for_judge(client: Client) -> None:
-    deadline = time.monotonic() + JUDGE_SECONDS
-    while time.monotonic() < deadline:
-        status = client.status()
-        if status.judged_position >= status.position and not status.queue:
-            return
-        time.sleep(0.1)
-    raise TimeoutError("the judge has not caught up")

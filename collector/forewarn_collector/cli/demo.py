@@ -1,0 +1,110 @@
+"""``forewarn demo``: a simulated fleet with faults, so that the first predictive ticket is seen without any device."""
+
+import asyncio
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from forewarn_collector.cli.client import Client, ClientError
+from forewarn_collector.demo.fleet import build_fleet, directory
+from forewarn_collector.demo.machines import DAY, Machine
+from forewarn_collector.demo.run import Told, play
+from forewarn_collector.replay.embedded import EmbeddedError, embedded_collector
+from forewarn_collector.replay.sender import SendError
+from forewarn_collector.tickets.model import Ticket
+
+
+@click.command("demo")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Keep it here; default a fresh place.")
+@click.option("--days", type=click.FloatRange(1, 400), default=90.0, show_default=True, help="Days to simulate.")
+@click.option("--days-per-minute", type=click.FloatRange(1, 500), default=60.0, show_default=True, help="How fast.")
+@click.option("--devices", type=click.IntRange(8, 2000), default=40, show_default=True, help="Machines in the fleet.")
+@click.option("--seed", default=1, show_default=True, help="Another seed gives another fleet.")
+@click.option("--stay", is_flag=True, help="Keep the collector up afterwards, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+def demo(
+    data: Path | None, days: float, days_per_minute: float, devices: int, seed: int, stay: bool, as_json: bool
+) -> None:
+    """Play a simulated fleet of three customers at many days a minute and watch the tickets open.
+
+    Everything is made up from a seed and says so; the path is the real one: MQTT, journal, judge, tickets.
+
+    Example: forewarn demo --days-per-minute 120
+    """
+    screen = Console(stderr=True, markup=False, highlight=False)
+    data = data or Path(tempfile.mkdtemp(prefix="forewarn-demo-"))
+    rate = days_per_minute * DAY / 60
+    start = time.time() - days * DAY
+    fleet = build_fleet(seed, devices)
+    settings = _settings(data)
+    try:
+        options = ["--config", str(settings), "--simulated-clock", f"{start:.3f},{rate:.3f}"]
+        with embedded_collector(data, options) as _, Client.connect(data, None, None) as client:
+            tickets = _play(client, fleet, start, days, rate, screen)
+            click.echo(json.dumps(_summary(fleet, tickets, start)) if as_json else _words(tickets, data, stay))
+            if stay:
+                _wait_for_interrupt()
+    except (SendError, EmbeddedError, ClientError, TimeoutError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _settings(data: Path) -> Path:
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = data / "demo.yaml"
+    path.write_text(yaml.safe_dump({"directory": directory()}), encoding="utf-8")
+    return path
+
+
+def _play(
+    client: Client, fleet: list[Machine], start: float, days: float, rate: float, screen: Console
+) -> list[Ticket]:
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=screen)
+    with bar:
+        task = bar.add_task("day 0", total=days)
+
+        def day(passed: float) -> None:
+            bar.update(task, completed=passed, description=f"day {passed:.0f} of {days:.0f}")
+
+        def ticket(found: Ticket, when: float) -> None:
+            screen.print(f"day {when:3.0f}  {found.severity:8}  {found.customer}, {found.device}: {found.title}")
+
+        asyncio.run(play(client, fleet, start, days, rate, Told(day, ticket)))
+        bar.update(task, completed=days, description=f"day {days:.0f} of {days:.0f}")
+    return client.tickets(state="all")
+
+
+def _summary(fleet: list[Machine], tickets: list[Ticket], start: float) -> dict[str, object]:
+    told: dict[str, list[dict[str, object]]] = {}
+    for ticket in tickets:
+        row = {"number": ticket.number, "fault": ticket.fault, "severity": ticket.severity, "state": ticket.state}
+        told.setdefault(ticket.device, []).append(row | {"day": round((ticket.opened_at - start) / DAY, 1)})
+    return {
+        "devices": len(fleet),
+        "tickets": len(tickets),
+        "stories": {m.story: {"device": m.name, "tickets": told.get(m.name, [])} for m in fleet if m.story},
+        "tickets_without_story": sum(len(told.get(m.name, [])) for m in fleet if not m.story),
+    }
+
+
+def _words(tickets: list[Ticket], data: Path, stay: bool) -> str:
+    first = "It is still up. In another terminal:" if stay else f"Start it again with: forewarn up --data {data}\nThen:"
+    return (
+        f"{len(tickets)} tickets. {first}\n"
+        f"  forewarn --data {data} tickets\n"
+        f"  forewarn --data {data} ticket show {tickets[0].number if tickets else 1}\n"
+        f"  forewarn --data {data} devices"
+    )
+
+
+def _wait_for_interrupt() -> None:
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        pass
