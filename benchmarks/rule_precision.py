@@ -101,20 +101,22 @@ def replay(fleet: Fleet, rules: RuleSet) -> tuple[list[tuple[int, int, Change]],
     return found, spent
 
 
-def tally(changes: list[tuple[int, int, Change]]) -> dict[tuple[str, str], Tally]:
+def tally(changes: list[tuple[int, int, Change]], rules: RuleSet) -> dict[tuple[str, str], Tally]:
     """Rises by (rule, level); a rise to critical is also one to warning, and ``together`` is any disk-failure rule."""
     tallies: dict[tuple[str, str], Tally] = {}
+    own = {rule.id: {level.name for level in rule.levels} for rule in rules}
     for drive, day, change in changes:
         before, after = LEVELS.index(change.before), LEVELS.index(change.after)
         names = [change.rule] + (["disk-failure rules together"] if change.fault == "disk-failure" else [])
         for level in range(max(before, 0) + 1, after + 1):
             for name in names:
-                tallies.setdefault((name, LEVELS[level]), Tally()).add(drive, day)
+                if LEVELS[level] in own.get(name, LEVELS):
+                    tallies.setdefault((name, LEVELS[level]), Tally()).add(drive, day)
     return tallies
 
 
 def outcomes(fleet: Fleet, tally: Tally) -> tuple[int, int]:
-    """Of the rises that have 30 days of the file after them: how many drives failed within those, and how many rises."""
+    """Of the rises with 30 days of the file after them: how many failed within those, and how many there are."""
     last_day = int(fleet.days[-1])
     followed = [(drive, day) for drive, day in tally.rises if day <= last_day - HORIZON_DAYS]
     return sum(0 < fleet.failed_on[drive] - day <= HORIZON_DAYS for drive, day in followed), len(followed)
@@ -150,7 +152,7 @@ def main() -> None:
         print(f"{fleet.name}: {len(fleet.serials):,} drives, {failing} fail, {fleet.drive_days:,} drive-days,")
         print(f"  {fleet.drive_days / spent:,.0f} drive-days/s, {1e6 * spent / fleet.drive_days:.2f} us per drive-day")
         print(f"  {'rule':38s} {'level':9s} drives  P(fail <= 30 d)   >= 1 d   >= 7 d  false/1000/month")
-        for (rule, level), rises in sorted(tally(changes).items()):
+        for (rule, level), rises in sorted(tally(changes, rules).items()):
             print(f"  {rule:38s} {level:9s}{line(fleet, rises)}")
             hits, followed = outcomes(fleet, rises)
             before = pooled.get((rule, level), (0, 0))

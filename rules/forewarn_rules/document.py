@@ -51,6 +51,8 @@ class Document:
 
     def _shown(self, where: Where) -> str:
         value = self.tree
+        if value is None:
+            return ""
         for step in where:
             try:
                 value = value[step]

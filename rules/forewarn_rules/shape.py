@@ -34,10 +34,9 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 def describe(field: FieldInfo) -> msgspec.Meta:
     """What ``schema`` says about a key."""
-    if typing.get_origin(field.type) is Annotated:
-        for extra in field.type.__metadata__:
-            if isinstance(extra, msgspec.Meta):
-                return extra
+    for meta in _bare(field.type)[1]:
+        if meta.description:
+            return meta
     raise TypeError(f"schema says nothing about {field.name}")
 
 
@@ -67,8 +66,8 @@ def _struct(document: Document, struct: type[msgspec.Struct], value: Any, where:
 
 
 def _value(document: Document, kind: Any, value: Any, where: Where) -> Any:
-    bare, meta = _bare(kind)
-    if meta is not None and meta.extra == schema.DURATION:
+    bare, metas = _bare(kind)
+    if any(meta.extra == schema.DURATION for meta in metas):
         return _duration(document, value, where)
     if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
         return _struct(document, bare, value, where)
@@ -97,18 +96,18 @@ def _mapping(document: Document, kind: Any, arguments: tuple[Any, ...], value: d
 def _converted(
     document: Document, kind: Any, value: Any, where: Where, size: int | None = None, show: bool = True
 ) -> Any:
+    """``size`` is that of a list whose items are converted already."""
+    bare, metas = _bare(kind)
     try:
         if size is None:
             return msgspec.convert(value, kind)
-        if size == 0 and isinstance(_bare(kind)[1], msgspec.Meta) and (_bare(kind)[1].min_length or 0) > 0:  # type: ignore[union-attr]
+        if size == 0 and any(meta.min_length for meta in metas):
             raise msgspec.ValidationError("this is empty")
         return value
     except msgspec.ValidationError as error:
-        options = [str(option) for option in typing.get_args(_bare(kind)[0])]
-        if typing.get_origin(_bare(kind)[0]) is typing.Literal:
-            document.problem(
-                where, f"{str(value)!r} is not a choice here", f"choose of {', '.join(options)}", show=False
-            )
+        if typing.get_origin(bare) is typing.Literal:
+            options = ", ".join(map(str, typing.get_args(bare)))
+            document.problem(where, f"{str(value)!r} is not a choice here", f"choose of {options}", show=False)
         else:
             document.problem(where, _plain_words(str(error)), "see the key's description in docs/rules.md", show=show)
         return WRONG
@@ -122,17 +121,17 @@ def _duration(document: Document, value: Any, where: Where) -> Any:
         return WRONG
 
 
-def _bare(kind: Any) -> tuple[Any, msgspec.Meta | None]:
-    """The type without its Annotated coat and without ``| None`` around a single struct, and the coat's Meta."""
-    meta = None
+def _bare(kind: Any) -> tuple[Any, list[msgspec.Meta]]:
+    """The type without its Annotated coat and without ``| None`` around a single type, and the coat's Metas."""
+    metas: list[msgspec.Meta] = []
     if typing.get_origin(kind) is Annotated:
-        meta = next((extra for extra in kind.__metadata__ if isinstance(extra, msgspec.Meta)), None)
+        metas = [extra for extra in kind.__metadata__ if isinstance(extra, msgspec.Meta)]
         kind = kind.__origin__
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         options = [option for option in typing.get_args(kind) if option is not type(None)]
         if len(options) == 1:
             kind = options[0]
-    return kind, meta
+    return kind, metas
 
 
 def _plain_words(text: str) -> str:
