@@ -1,0 +1,90 @@
+"""Payloads that were released once are read for ever. A file here is never changed; new ones are added."""
+
+import json
+from pathlib import Path
+
+import pytest
+from msgspec import UNSET
+
+from forewarn_wire import (
+    EventReport,
+    LoadReport,
+    Message,
+    Outcome,
+    SmartReport,
+    StatusReport,
+    decode,
+    encode,
+)
+from forewarn_wire.attributes import WELL_KNOWN, attribute_name
+
+RELEASED = sorted((Path(__file__).parent.parent / "data" / "wire" / "v1").glob("*.json"))
+TYPES = {"status": StatusReport, "load": LoadReport, "smart": SmartReport, "event": EventReport}
+
+
+def kind_of(path: Path) -> str:
+    return path.stem.split("-")[0]
+
+
+def released(name: str) -> Message:
+    path = next(path for path in RELEASED if path.stem == name)
+    return decode(kind_of(path), path.read_bytes())
+
+
+def test_every_kind_of_message_has_an_example() -> None:
+    assert {kind_of(path) for path in RELEASED} == set(TYPES)
+
+
+@pytest.mark.parametrize("path", RELEASED, ids=lambda path: path.stem)
+def test_an_example_decodes_and_comes_out_the_same(path: Path) -> None:
+    message = decode(kind_of(path), path.read_bytes())
+    assert type(message) is TYPES[kind_of(path)]
+    assert json.loads(encode(message)) == json.loads(path.read_bytes())
+    assert decode(kind_of(path), encode(message)) == message
+
+
+@pytest.mark.parametrize("path", RELEASED, ids=lambda path: path.stem)
+def test_keys_that_nobody_knows_are_ignored_everywhere(path: Path) -> None:
+    def with_more(value: object) -> object:
+        if isinstance(value, dict):
+            more = {} if all(str(key).isdigit() for key in value) else {"later_key": {"a": [1]}}
+            return {key: with_more(inner) for key, inner in value.items()} | more
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            return [with_more(inner) for inner in value]
+        return value
+
+    newer = json.dumps(with_more(json.loads(path.read_bytes()))).encode()
+    assert decode(kind_of(path), newer) == decode(kind_of(path), path.read_bytes())
+
+
+def test_null_absent_and_zero_are_three_things() -> None:
+    load = released("load-nulls")
+    assert isinstance(load, LoadReport)
+    assert load.cpu is not UNSET
+    assert (load.cpu.used_percent, load.cpu.load_average_1m) == (None, 0.0)
+    assert load.filesystems is UNSET
+    assert load.memory is not UNSET
+    assert (load.memory.swap_total_bytes, load.memory.swap_used_percent) == (0, UNSET)
+
+
+def test_a_sleeping_disk_has_no_verdict() -> None:
+    report = released("smart-standby")
+    assert isinstance(report, SmartReport)
+    assert report.outcome is Outcome.STANDBY
+    assert (report.passed, report.attributes) == (UNSET, UNSET)
+
+
+def test_will_and_birth_of_one_session() -> None:
+    birth, will = released("status-birth"), released("status-will")
+    assert isinstance(birth, StatusReport)
+    assert isinstance(will, StatusReport)
+    assert (birth.session, birth.boot) == (will.session, will.boot)
+    assert (birth.state, will.state) == ("online", "offline")
+    assert will.inventory is UNSET
+
+
+def test_names_of_attributes() -> None:
+    assert attribute_name(5) == "Reallocated_Sector_Ct"
+    assert attribute_name(5, {5: "Reallocate_NAND_Blk_Cnt"}) == "Reallocate_NAND_Blk_Cnt"
+    assert attribute_name(77) == "Unknown_Attribute"
+    assert all(1 <= number <= 255 for number in WELL_KNOWN)
