@@ -234,7 +234,7 @@ def test_devices_come_worst_first_and_unknown_disks_are_counted_apart(running: R
     lines = running("devices", columns=160).stdout.splitlines()
     assert lines[1].startswith("shop-07")
     assert lines[2].startswith("calm-01")
-    for piece in (f"{CUSTOMER}, Store 12", "22 %", "98 % /data", "48 °C", "1 + 1?", "critical"):
+    for piece in (f"{CUSTOMER}, Store 12", "22 %", "98 % /data", "48 °C", "1+1?", "critical"):
         assert piece in lines[1]
     assert "unassigned" in lines[2]
     assert "0 %" not in lines[2], "what was not measured is not zero"

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from forewarn_collector.api.views import Act, DeadLetters, DeviceLine, DeviceView, Health, SeriesData
+from forewarn_collector.api.views import Act, DeadLetters, DeviceLine, DeviceView, Health, SeriesData, SetClock
 from forewarn_collector.cli.address import Address, ClientError, find_address
 from forewarn_collector.cli.text import clean
 from forewarn_collector.tickets.model import Ticket
@@ -104,6 +104,10 @@ class Client:
     def deliveries(self, limit: int) -> list[dict[str, Any]]:
         return self._ask(list[dict[str, Any]], "/deliveries", {"limit": limit})
 
+    def set_clock(self, now: float | None) -> None:
+        """Set the clock of a simulation; None gives it back to the machine."""
+        self._decode(self._fetch("PUT", "/clock", body=SetClock(now=now)), Health)
+
     def get(self, path: str) -> Any:
         """Any answer as plain values; ``path`` is below the API's root: ``/status``."""
         return self._decode(self._fetch("GET", path), Any)
@@ -121,7 +125,9 @@ class Client:
                 f" ({clean(str(error))}); use the same release on both sides"
             ) from None
 
-    def _fetch(self, method: str, path: str, wanted: dict[str, Any] | None = None, body: Act | None = None) -> bytes:
+    def _fetch(
+        self, method: str, path: str, wanted: dict[str, Any] | None = None, body: Act | SetClock | None = None
+    ) -> bytes:
         given = {name: value for name, value in (wanted or {}).items() if value is not None}
         content = None if body is None else msgspec.json.encode(body)
         headers = None if body is None else {"Content-Type": "application/json"}

@@ -159,12 +159,11 @@ def _verdicts(view: DeviceView, times: Times) -> Iterator[RenderableType]:
         yield shown
     yield cell(f"{count(calm, 'rule verdict')} calm" if view.standing else "no rule has judged this device yet")
     if undecided:
-        yield heading("Undecided: these rules miss a value")
-        shown = table(folding("part"), folding("rule"), fixed("level kept"), folding("unknown"))
-        for item in undecided:
-            shown.add_row(
-                cell(item.part or item.kind), cell(item.rule), cell(item.level), cell(", ".join(item.unknown))
-            )
+        yield heading("Undecided, with the values that they miss")
+        shown = table(folding("part", least=8), folding("rules"))
+        for part in dict.fromkeys(item.part or item.kind for item in undecided):
+            of_part = [item for item in undecided if (item.part or item.kind) == part]
+            shown.add_row(cell(part), cell("; ".join(f"{item.rule}: {', '.join(item.unknown)}" for item in of_part)))
         yield shown
 
 

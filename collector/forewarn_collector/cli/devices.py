@@ -23,7 +23,7 @@ WIDE = 110
 def devices(session: Session, customer: str | None, as_json: bool) -> None:
     """Every device, the worst first.
 
-    Disks whose health could not be read are counted apart ("1 + 2?" is one that was read and two that were not).
+    Disks whose health could not be read are counted apart ("1+2?" is one that was read and two that were not).
 
     Example: forewarn devices --customer Acme
     """
@@ -45,19 +45,37 @@ def worst_first(lines: Iterable[DeviceLine]) -> list[DeviceLine]:
 
 
 def build_table(lines: list[DeviceLine], times: Times, wide: bool = False) -> Table:
-    since = [fixed("online since")] if wide else []
+    return _wide_table(lines, times) if wide else _narrow_table(lines, times)
+
+
+def _wide_table(lines: list[DeviceLine], times: Times) -> Table:
     shown = table(
-        folding("device", least=12), folding("customer, site"), fixed("heard"), *since, right("cpu"), right("mem"),
-        folding("fullest"), right("hottest" if wide else "hot"), right("disks"), fixed("level"),
-        right("tickets" if wide else "tk"),
+        folding("device"), folding("customer, site"), fixed("heard"), fixed("online since"), right("cpu"),
+        right("memory"), folding("fullest"), right("hottest"), right("disks"), fixed("level"), right("tickets"),
     )  # fmt: skip
     for line in lines:
-        online = [cell(times.moment(line.online_since) if line.online_since else ABSENT)] if wide else []
         shown.add_row(
-            cell(line.name), cell(whose(line.customer, line.site)), heard(line, times), *online,
-            cell(_percent(line.cpu_used_percent)), cell(_percent(line.memory_used_percent)), cell(_fullest(line)),
-            cell(ABSENT if line.hottest_celsius is None else quantity(line.hottest_celsius, "celsius")),
+            cell(line.name), cell(whose(line.customer, line.site)), heard(line, times.age(line.last_received)),
+            cell(ABSENT if line.online_since is None else times.moment(line.online_since)),
+            cell(_with_unit(line.cpu_used_percent, "percent")), cell(_with_unit(line.memory_used_percent, "percent")),
+            cell(_fullest(line, " %")), cell(_with_unit(line.hottest_celsius, "celsius")),
             cell(disks(line)), cell(line.level), cell(line.tickets or ABSENT),
+        )  # fmt: skip
+    return shown
+
+
+def _narrow_table(lines: list[DeviceLine], times: Times) -> Table:
+    """Fits 80 columns: the units are in the header, and ages say only how long."""
+    shown = table(
+        folding("device", least=10), folding("customer, site", least=6), fixed("heard"), right("cpu%"), right("mem%"),
+        folding("fullest%", least=6), right("°C"), right("disks"), fixed("level"), right("tk"), gap=1,
+    )  # fmt: skip
+    for line in lines:
+        shown.add_row(
+            cell(line.name), cell(whose(line.customer, line.site)),
+            heard(line, times.age(line.last_received).removesuffix(" ago")),
+            cell(_bare(line.cpu_used_percent)), cell(_bare(line.memory_used_percent)), cell(_fullest(line, "")),
+            cell(_bare(line.hottest_celsius)), cell(disks(line)), cell(line.level), cell(line.tickets or ABSENT),
         )  # fmt: skip
     return shown
 
@@ -66,19 +84,16 @@ def whose(customer: str, site: str) -> str:
     return f"{customer}, {site}" if site else customer
 
 
-def heard(line: DeviceLine, times: Times) -> Text:
+def heard(line: DeviceLine, age: str) -> Text:
     """When it was last heard; yellow when it is known to be offline."""
-    style = "yellow" if line.online is False else ""
-    return cell(
-        f"off, {times.age(line.last_received)}" if line.online is False else times.age(line.last_received), style
-    )
+    return cell(f"off, {age}", "yellow") if line.online is False else cell(age)
 
 
 def disks(line: DeviceLine) -> str:
-    """``2``, ``1 + 2?`` (two whose health could not be read), ``-`` for a machine that has none."""
+    """``2``, ``1+2?`` (two whose health could not be read), ``-`` for a machine that has none."""
     if not line.disks_unknown:
         return str(line.disks) if line.disks else ABSENT
-    return f"{line.disks - line.disks_unknown} + {line.disks_unknown}?"
+    return f"{line.disks - line.disks_unknown}+{line.disks_unknown}?"
 
 
 def describe_disks(line: DeviceLine) -> str:
@@ -86,11 +101,13 @@ def describe_disks(line: DeviceLine) -> str:
     return f"{count(line.disks, 'disk')}{unknown}" if line.disks else "none has reported"
 
 
-def _percent(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.0f} %"
+def _with_unit(value: float | None, unit: str) -> str:
+    return ABSENT if value is None else quantity(round(value), unit)
 
 
-def _fullest(line: DeviceLine) -> str:
-    if line.fullest_percent is None:
-        return ABSENT
-    return f"{line.fullest_percent:.0f} % {line.fullest_mount}"
+def _bare(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:.0f}"
+
+
+def _fullest(line: DeviceLine, unit: str) -> str:
+    return ABSENT if line.fullest_percent is None else f"{line.fullest_percent:.0f}{unit} {line.fullest_mount}"

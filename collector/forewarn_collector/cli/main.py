@@ -14,7 +14,7 @@ HERE = "forewarn_collector.cli"
 
 
 class Lazy(NamedTuple):
-    """Where a command is defined, and the first sentence of its help."""
+    """Where a command is defined, and how its help begins."""
 
     module: str
     summary: str
@@ -41,8 +41,14 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
         "rules": Lazy("rules", "The rules: list, check, test, explain."),
     },
     "Trying it out": {
-        "demo": Lazy("demo", "See a fleet with faults in a minute, without any device."),
-        "replay": Lazy("replay", "Send drive histories through the real front door and see what is predicted."),
+        "demo": Lazy(
+            "demo", "Play a simulated fleet of three customers at many days a minute and watch the tickets open."
+        ),
+        "replay": Lazy(
+            "replay",
+            "Send drive histories (Backblaze Drive Stats, daily CSV or parquet) as virtual agents"
+            " and see what is predicted.",
+        ),
     },
     "This command line": {
         "completion": Lazy("completion", "Print the completion script of a shell."),

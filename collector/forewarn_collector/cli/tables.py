@@ -29,13 +29,13 @@ def right(header: str) -> Column:
     return Column(header, no_wrap=True, justify="right")
 
 
-def folding(header: str, ratio: int | None = None, least: int | None = None) -> Column:
+def folding(header: str, least: int | None = None) -> Column:
     """Takes the space that is left and folds where there is not enough of it."""
-    return Column(header, overflow="fold", ratio=ratio, min_width=least)
+    return Column(header, overflow="fold", min_width=least)
 
 
-def table(*columns: Column) -> Table:
-    return Table(*columns, box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+def table(*columns: Column, gap: int = 2) -> Table:
+    return Table(*columns, box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
 
 
 def cell(text: object, style: str = "") -> Text:

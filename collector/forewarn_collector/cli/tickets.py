@@ -1,7 +1,7 @@
 """``forewarn tickets``"""
 
 import click
-from rich.table import Table
+from rich.table import Column, Table
 
 from forewarn_collector.cli.complete import customers, device_names
 from forewarn_collector.cli.devices import whose
@@ -37,15 +37,26 @@ def tickets(session: Session, state: str | None, customer: str | None, device: s
 
 
 def build_table(found: list[Ticket], times: Times, wide: bool = False) -> Table:
-    extra = [folding("engineer"), fixed("opened")] if wide else []
-    shown = table(
-        right("no."), fixed("level"), fixed("state"), folding("device", least=10), folding("customer, site"),
-        folding("what", least=20), fixed("age"), *extra,
-    )  # fmt: skip
+    if wide:
+        shown = table(*_columns(), fixed("age"), folding("engineer"), fixed("opened"))
+    else:
+        shown = table(*_columns(), fixed("age"), gap=1)
     for ticket in found:
-        more = [cell(ticket.owner or ticket.engineer or ABSENT), cell(times.moment(ticket.opened_at))] if wide else []
-        shown.add_row(
+        age = times.age(ticket.opened_at)
+        row = [
             cell(ticket.number), cell(ticket.severity), cell(ticket.state), cell(ticket.device),
-            cell(whose(ticket.customer, ticket.site)), cell(ticket.title), cell(times.age(ticket.opened_at)), *more,
-        )  # fmt: skip
+            cell(whose(ticket.customer, ticket.site)), cell(ticket.title),
+        ]  # fmt: skip
+        if wide:
+            row += [cell(age), cell(ticket.owner or ticket.engineer or ABSENT), cell(times.moment(ticket.opened_at))]
+        else:
+            row += [cell(age.removesuffix(" ago"))]
+        shown.add_row(*row)
     return shown
+
+
+def _columns() -> list[Column]:
+    return [
+        right("no."), fixed("level"), fixed("state"), folding("device", least=8), folding("customer, site", least=6),
+        folding("what", least=10),
+    ]  # fmt: skip
