@@ -68,7 +68,7 @@ class Fleet:
             standing=self._standing(name, series),
             gaps=[GapView(boot=gap.boot, first=gap.first, last=gap.last) for gap in self._reader.gaps(name)[:100]],
             events=[
-                EventView(at=event.at, name=event.name, part=event.part, count=event.count, text=event.text)
+                EventView(at=event.at, name=event.name, part=event.part, count=event.occurrences, text=event.text)
                 for event in self._reader.events(name, 20)
             ],
         )
