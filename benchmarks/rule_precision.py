@@ -2,6 +2,7 @@
 
     python benchmarks/rule_precision.py ../shared/data/drive-stats/st4000dm000-2018-01..05.parquet
     python benchmarks/rule_precision.py --rules my-rules/ --no-builtin FILE...
+    python benchmarks/rule_precision.py --rounds        # what one round costs, by its size
 
 Each FILE is a table of whole fleets with the columns date, serial_number, model, failure (1 on a failed drive's last
 day) and smart_<id>_raw. Unit is the drive. A ticket is a first rise to warning or critical. It is early enough when
@@ -137,13 +138,40 @@ def line(fleet: Fleet, tally: Tally) -> str:
     )
 
 
+def time_rounds(rules: RuleSet, disks: int) -> float:
+    """Median seconds of a daily round of hard disks, SSDs and NVMe drives that are well but wear."""
+    engine = Engine(rules)
+    kinds = [("hdd", "ssd", "nvme")[n % 3] for n in range(disks)]
+    keys = [("device", str(n)) for n in range(disks)]
+    labels = {key: {"serial": key[1], "disk_kind": kind} for key, kind in zip(keys, kinds, strict=True)}
+    nvme = np.array([kind == "nvme" for kind in kinds])
+    spent = []
+    for day in range(120):
+        metrics = {}
+        for metric in engine.metrics(Kind.DISK):
+            column = np.full(disks, 100.0 if "spare" in metric else 1.0 if "passed" in metric else 0.0)
+            if metric.endswith(("percentage_used", "endurance_used_percent")):
+                column += day // 30
+            if metric.startswith(("nvme.", "ata.")):
+                column[nvme != metric.startswith("nvme.")] = np.nan
+            metrics[metric] = column
+        began = time.perf_counter()
+        engine.observe(Kind.DISK, keys, labels.__getitem__, np.full(disks, day * DAY), metrics)
+        spent.append(time.perf_counter() - began)
+    return float(np.median(spent))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--rules", action="append", default=[], type=Path, help="a directory of rules beside the packs")
     parser.add_argument("--no-builtin", action="store_true", help="leave the built-in packs out")
+    parser.add_argument("--rounds", action="store_true", help="time rounds of 1 to 500 disks of three kinds")
     options = parser.parse_args()
     rules = load_rules(builtin=not options.no_builtin, directories=options.rules)
+    if options.rounds:
+        for disks in (1, 10, 100, 500):
+            print(f"{disks:4d} disks: {1000 * time_rounds(rules, disks):6.2f} ms a round (median)")
     pooled: dict[tuple[str, str], tuple[int, int]] = {}
     for path in options.files:
         fleet = read_fleet(path)

@@ -228,3 +228,26 @@ def test_experimental_is_judged_and_retired_is_not(write_rules: WriteRules) -> N
         engine = Engine([replace(rule, status=status) for rule in rules])
         changes = engine.observe(Kind.DEVICE, [("pc", "")], lambda _: {}, [START], {"memory.used_percent": [99.0]})
         assert [change.status for change in changes] == expected
+
+
+def test_a_value_may_be_older_than_the_report_if_the_rule_says_so(write_rules: WriteRules) -> None:
+    rules = write_rules(
+        memory="""
+scope: {per: [device]}
+signals:
+  used: {metric: memory.used_percent, take: last, within: 2h}
+  peak: {metric: memory.used_percent, take: max, window: 6h, bin: 1h}
+  level: {metric: memory.used_percent, take: mean, window: 6h, bin: 1h, within: 1h}
+levels: {warning: {raise: {used: {at_least: 90}}}}
+"""
+    )
+    engine = Engine(rules)
+    seen = []
+    for hour, value in enumerate([96.0, 90.0, UNKNOWN, UNKNOWN, UNKNOWN, 30.0]):
+        feed(engine, value, start=hour)
+        seen.append(engine.levels(Kind.DEVICE, ("pc", ""))[0])
+    assert [standing.values["used"] for standing in seen] == [96, 90, 90, 90, None, 30]
+    assert [standing.values["peak"] for standing in seen] == [96, 96, None, None, None, 96]
+    assert [standing.values["level"] for standing in seen] == [96, 93, 93, None, None, 72]
+    assert [standing.level for standing in seen] == ["warning"] * 5 + ["none"]
+    assert seen[4].unknown == ("used", "peak", "level")

@@ -63,7 +63,7 @@ def brought_up_again(stopped: Engine, past: list[Round]) -> Engine:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 59))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_a_restart_changes_nothing(seed: int, stop: int) -> None:
     rounds = history(seed, 60)
     never_stopped = Engine(RULES)

@@ -42,7 +42,7 @@ steps = st.lists(
 
 
 @given(steps)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_window_is_what_a_plain_list_says(moves: list[tuple[float, float | None]]) -> None:
     window = Window(1, WIDTH, BINS, KEEPS)
     window.reserve(2)
@@ -91,7 +91,7 @@ values = st.lists(st.integers(-20, 20) | st.none(), min_size=2, max_size=12)
 
 
 @given(st.lists(values, min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_theil_sen_is_the_median_of_all_slopes(series: list[list[int | None]]) -> None:
     length = max(map(len, series))
     table = np.full((length, len(series)), np.nan)
