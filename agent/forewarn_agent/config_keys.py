@@ -147,6 +147,6 @@ KEYS: tuple[Key, ...] = (
         "reconnect_spread",
         parse_duration,
         Computed("60s; 2s for a server on this machine", lambda: None),
-        "a lost connection is tried again after a random part of this time",
+        "a lost connection is tried again after a random part of this time, later ones after up to twice it",
     ),
 )

@@ -28,14 +28,14 @@ KEEPALIVE_SECONDS = 60
 IN_FLIGHT = 20
 _CONNECT_SECONDS = 15.0
 _LOOP_SECONDS = 0.5
-_LONGEST_DELAY = 120.0
 
 
 def reconnect_delay(failures: int, spread: float) -> float:
-    """Seconds until the next attempt: exponential, and spread so that a fleet does not come back in one second."""
+    """Seconds until the next attempt: a random part of ``spread`` after a lost connection, so that a fleet does not
+    come back in one second; then exponential, up to about twice ``spread``."""
     if failures == 0:
         return random.uniform(0, spread)  # noqa: S311 - not a secret
-    return min(2.0 ** min(failures, 10), _LONGEST_DELAY) * random.uniform(0.5, 1.5)  # noqa: S311
+    return min(2.0 ** min(failures, 10), 2 * spread) * random.uniform(0.5, 1.5)  # noqa: S311 - not a secret
 
 
 class Publisher:

@@ -49,7 +49,7 @@ def has_health(document: dict[str, Any]) -> bool:
     table = dig(document, "ata_smart_attributes", "table")
     if table or dig(document, "nvme_smart_health_information_log"):
         return True
-    if dig(document, "smart_support", "available") is False:
+    if dig(document, "smart_support", "available") is False or dig(document, "smart_support", "enabled") is False:
         return False
     return (
         isinstance(dig(document, "smart_status", "passed"), bool)

@@ -9,8 +9,9 @@ It reads ``devices.json`` beside the path under which it was started, so a direc
      "/dev/sdb": {"type": "sat", "hang": true},
      "/dev/sdc": {"type": "scsi", "open_error": "/dev/sdc: Unknown USB bridge [0x1234:0x5678 (0x100)]", "file": "..."}}
 
-``"json_scan": false`` leaves a device out of the JSON scan, not of the text scan. ``file`` is relative to the directory. Without ``exit_status`` the one in the recorded JSON is used, else 0. ``hang``
-never ends and ignores SIGTERM. Every call is noted in ``calls.log``. Set up from the command line:
+``"json_scan": false`` leaves a device out of the JSON scan, not of the text scan. ``file`` is relative to the
+directory. Without ``exit_status`` the one in the recorded JSON is used, else 0. ``hang`` never ends and ignores
+SIGTERM. Every call is noted in ``calls.log``. Set up from the command line:
 
     fake_smartctl.py --install DIRECTORY /dev/sda=sat=RECORDED [...]
 """

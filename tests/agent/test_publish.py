@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from forewarn_wire import (
     EventReport,
@@ -40,7 +43,9 @@ class Listener:
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", port)
+        lasting = Properties(PacketTypes.CONNECT)
+        lasting.SessionExpiryInterval = 3600
+        self._client.connect("127.0.0.1", port, clean_start=False, properties=lasting)
         self._client.loop_start()
         assert self._subscribed.wait(10)
 
@@ -135,30 +140,27 @@ def test_an_orderly_stop_empties_the_outbox_and_says_goodbye(
 
 
 def test_the_backlog_arrives_when_the_server_is_back(
-    agent_process: Any, config: dict[str, Any], listener: Listener, mosquitto: Any, wait_for: Wait, tmp_path: Path
+    agent_process: Any, config: dict[str, Any], make_mosquitto: Any, wait_for: Wait, tmp_path: Path
 ) -> None:
-    agent = agent_process(config)
+    # A persistent broker: what it takes before the listener is back waits for it.
+    server = make_mosquitto(f"persistence true\npersistence_location {tmp_path}/\nmax_queued_messages 0\n")
+    listener = Listener(server.port)
+    agent = agent_process(config | {"server": f"mqtt://127.0.0.1:{server.port}"})
     agent.start()
     wait_for(lambda: listener.of(LoadReport))
-    mosquitto.stop()
+    server.stop()
     wait_for(lambda: "next attempt" in agent.log())
-    newest = max(number for _, number in numbers(listener.messages))
-    wait_for(lambda: _next_seq(tmp_path) > newest + 40)
-    listener.close()
-    mosquitto.start()
-    back = Listener(mosquitto.port, "back")
+    stopped_at = _next_seq(tmp_path)
+    wait_for(lambda: _next_seq(tmp_path) > stopped_at + 30)
+    server.start()
     target = _next_seq(tmp_path)
-    wait_for(lambda: any(number >= target for _, number in numbers(back.messages)))
+    wait_for(lambda: any(number >= target for _, number in numbers(listener.messages)))
     agent.end(signal.SIGTERM)
-    wait_for(lambda: back.status("offline"))
-    arrived = {number for _, number in numbers(listener.messages) + numbers(back.messages)}
-    births = [status.session for status in back.status("online")]
-    assert births
-    assert births[0] >= 2
-    # What went out between the server's start and the subscription went to nobody: Mosquitto answers it with 0x10.
-    first_heard = min(number for _, number in numbers(back.messages))
-    assert set(range(first_heard, max(arrived) + 1)) <= arrived
-    back.close()
+    (farewell,) = wait_for(lambda: [status for status in listener.status("offline") if status.reason == "shutdown"])
+    arrived = numbers(listener.messages)
+    assert sorted({number for _, number in arrived}) == list(range(1, farewell.seq)), "every report, without a gap"
+    assert farewell.session > 1
+    listener.close()
 
 
 def _next_seq(tmp_path: Path) -> int:
@@ -259,6 +261,20 @@ def test_a_server_that_refuses_the_connection_is_named_and_tried_again(
     agent.start()
     wait_for(lambda: agent.log().count("connection refused: Not authorized") >= 2)
     assert agent.end(signal.SIGTERM) == 0
+
+
+def test_a_password_is_read_from_its_file_and_never_logged(
+    agent_process: Any, config: dict[str, Any], tmp_path: Path, wait_for: Wait, make_mosquitto: Any
+) -> None:
+    subprocess.run(["mosquitto_passwd", "-b", "-c", f"{tmp_path}/passwords", DEVICE, "top-secret"], check=True)
+    (tmp_path / "password").write_text("top-secret\n")
+    server = make_mosquitto(f"password_file {tmp_path}/passwords\n", anonymous=False)
+    address = f"mqtt://127.0.0.1:{server.port}"
+    agent = agent_process(config | {"server": address, "password_file": f"{tmp_path}/password"})
+    agent.start()
+    wait_for(lambda: "connected to" in agent.log())
+    assert agent.end(signal.SIGTERM) == 0
+    assert "top-secret" not in agent.log()
 
 
 def test_the_log_is_one_line_per_event(agent_process: Any, config: dict[str, Any], wait_for: Wait) -> None:

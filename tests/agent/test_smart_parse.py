@@ -322,6 +322,13 @@ def test_what_cannot_be_understood_is_null_and_not_zero() -> None:
     assert report.nvme.power_cycles is UNSET
 
 
+def test_smart_that_is_switched_off_is_said_so() -> None:
+    document = {"smart_support": {"available": True, "enabled": False}, "temperature": {"current": 30}}
+    report = parse(json.dumps(document).encode(), 4)
+    assert report.outcome is Outcome.UNSUPPORTED
+    assert "smartctl -s on" in report.detail
+
+
 def test_names_that_are_not_utf8_harm_nothing_else() -> None:
     report = parse(b'{"serial_number": "S\xff\xfe1\\u0000", "smart_status": {"passed": true}}')
     assert report.passed is True
