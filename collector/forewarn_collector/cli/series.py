@@ -98,17 +98,18 @@ def moment(when: When, times: Times) -> float:
 def _show(session: Session, found: list[SeriesData], times: Times, rows: int, as_plot: bool) -> None:
     for data in found:
         named = f"{data.metric} of {data.part}" if data.part else data.metric
-        unknown = sum(1 for value in data.values if value is None)
         session.screen.print(heading(f"{named} on {data.device} ({data.unit or 'count'})"))
         if as_plot:
             from forewarn_collector.cli.plot import draw
 
             click.echo(draw(data, times, session.screen.width, PLOT_HEIGHT))
+            note = f"{count(len(data.at), 'point')}; where values share one it is the mean of what was measured"
         else:
             session.screen.print(build_table(data, times, rows))
-        hidden = f", the newest {rows} shown (--rows 0 shows all)" if not as_plot and 0 < rows < len(data.at) else ""
-        many = count(len(data.at), "value")
-        session.screen.print(cell(f"{many}, {unknown} could not be measured{hidden}", "dim"))
+            unknown = sum(1 for value in data.values if value is None)
+            hidden = f", the newest {rows} shown (--rows 0 shows all)" if 0 < rows < len(data.at) else ""
+            note = f"{count(len(data.at), 'value')}, {unknown} could not be measured{hidden}"
+        session.screen.print(cell(note, "dim"))
 
 
 def build_table(data: SeriesData, times: Times, rows: int) -> Table:
