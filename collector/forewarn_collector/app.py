@@ -10,7 +10,7 @@ from forewarn_collector.api.app import build_api
 from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.server import ApiServer, bind, leave_address, new_token, url_of
 from forewarn_collector.api.views import Health
-from forewarn_collector.clock import Clock
+from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.config import Broker, Config, DestinationEntry, DirectoryEntry, Tls
 from forewarn_collector.directory import Directory, Entry, Whose
 from forewarn_collector.ingest.intake import Intake
@@ -30,6 +30,8 @@ from forewarn_rules import Engine, load_rules
 log = logging.getLogger(__name__)
 
 SEAL_SECONDS = 10.0
+TICK_SECONDS = 15.0
+SIMULATED_TICK_SECONDS = 0.2
 
 
 class StartError(Exception):
@@ -59,7 +61,8 @@ class Collector:
         self.desk = Desk(self._state, [destination.name for destination in destinations], now)
         self.push = Push(self._state, destinations, now)
         self.desk.wake_push = self.push.wake
-        tick = max(0.2, 15.0 / self.clock.rate)
+        simulated = isinstance(self.clock, SettableClock)
+        tick = SIMULATED_TICK_SECONDS if simulated else TICK_SECONDS
         self.judge = Judge(Engine(rules), self.journal.reader, self.desk, directory, now, tick)
         self.intake = Intake(self.journal, self.judge.wake)
         self.listener = Listener(self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, tls=tls)
@@ -76,7 +79,7 @@ class Collector:
         except OSError as error:
             raise StartError(_taken("api", api.address, api.port, error)) from None
         token = new_token()
-        self._api = ApiServer(build_api(token, self.fleet, self.desk, self.push, self.health), listening)
+        self._api = ApiServer(build_api(token, self.fleet, self.desk, self.push, self.health, self.clock), listening)
         self.api_url = url_of(listening)
         if listen.enabled:
             try:

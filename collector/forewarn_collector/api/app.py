@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from litestar import Litestar, Request, Response, Router, get, post
+from litestar import Litestar, Request, Response, Router, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers.base import BaseRouteHandler
@@ -13,7 +13,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.params import Parameter
 
 from forewarn_collector.api.fleet import Fleet, NotHere
-from forewarn_collector.api.views import Act, DeadLetters, DeviceLine, DeviceView, Health, SeriesData
+from forewarn_collector.api.views import Act, DeadLetters, DeviceLine, DeviceView, Health, SeriesData, SetClock
+from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.store.sampling import Aggregate
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.life import ACTIONS, LIVE, STATES, NoTicket, TicketError
@@ -27,7 +28,7 @@ Limit = Annotated[int, Parameter(ge=1, le=100_000)]
 Points = Annotated[int | None, Parameter(ge=1, le=100_000)]
 
 
-def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable[[], Health]) -> Litestar:
+def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable[[], Health], clock: Clock) -> Litestar:
     """``token``: what a caller must send as ``Authorization: Bearer``. ``/healthz`` answers anybody."""
     expected = f"Bearer {token}".encode()
 
@@ -114,7 +115,28 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
         """What was sent, waits, or is parked."""
         return push.listing(limit)
 
-    guarded = [status, devices, reports, device, series, tickets, ticket, note, act, dead_letters, deliveries]
+    @put("/clock", sync_to_thread=True)
+    def set_clock(data: SetClock) -> SetClock:
+        """Set the clock of a simulation; null gives it back to the machine."""
+        assert isinstance(clock, SettableClock)
+        clock.set(data.now)
+        return data
+
+    guarded: list[Any] = [
+        status,
+        devices,
+        reports,
+        device,
+        series,
+        tickets,
+        ticket,
+        note,
+        act,
+        dead_letters,
+        deliveries,
+    ]
+    if isinstance(clock, SettableClock):
+        guarded.append(set_clock)
     return Litestar(
         route_handlers=[healthz, Router("/api/v1", route_handlers=guarded, guards=[guard])],
         exception_handlers={NotHere: _not_here, NoTicket: _not_here, TicketError: _ticket_error, 500: _internal_error},

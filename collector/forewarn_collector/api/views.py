@@ -137,3 +137,7 @@ class Act(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     outcome: str | None = None
     waiting_for: str = ""
     visibility: str = "internal"
+
+
+class SetClock(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    now: float | None

@@ -106,7 +106,7 @@ class Client:
 
     def set_clock(self, now: float | None) -> None:
         """Set the clock of a simulation; None gives it back to the machine."""
-        self._decode(self._fetch("PUT", "/clock", body=SetClock(now=now)), Health)
+        self._decode(self._fetch("PUT", "/clock", body=SetClock(now=now)), SetClock)
 
     def get(self, path: str) -> Any:
         """Any answer as plain values; ``path`` is below the API's root: ``/status``."""

@@ -1,6 +1,7 @@
 """``forewarn demo``: a simulated fleet with faults, so that the first predictive ticket is seen without any device."""
 
 import asyncio
+import contextlib
 import json
 import tempfile
 import time
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from forewarn_collector.cli.client import Client, ClientError
 from forewarn_collector.demo.fleet import build_fleet, directory
 from forewarn_collector.demo.machines import DAY, Machine
-from forewarn_collector.demo.run import Told, play
+from forewarn_collector.demo.run import Play, Told
 from forewarn_collector.replay.embedded import EmbeddedError, embedded_collector
 from forewarn_collector.replay.sender import SendError
 from forewarn_collector.tickets.model import Ticket
@@ -23,7 +24,7 @@ from forewarn_collector.tickets.model import Ticket
 @click.command("demo")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Keep it here; default a fresh place.")
 @click.option("--days", type=click.FloatRange(1, 400), default=90.0, show_default=True, help="Days to simulate.")
-@click.option("--days-per-minute", type=click.FloatRange(1, 500), default=60.0, show_default=True, help="How fast.")
+@click.option("--days-per-minute", type=click.FloatRange(1, 500), default=45.0, show_default=True, help="How fast.")
 @click.option("--devices", type=click.IntRange(8, 2000), default=40, show_default=True, help="Machines in the fleet.")
 @click.option("--seed", default=1, show_default=True, help="Another seed gives another fleet.")
 @click.option("--stay", is_flag=True, help="Keep the collector up afterwards, until Ctrl-C.")
@@ -39,17 +40,16 @@ def demo(
     """
     screen = Console(stderr=True, markup=False, highlight=False)
     data = data or Path(tempfile.mkdtemp(prefix="forewarn-demo-"))
-    rate = days_per_minute * DAY / 60
     start = time.time() - days * DAY
     fleet = build_fleet(seed, devices)
     settings = _settings(data)
     try:
-        options = ["--config", str(settings), "--simulated-clock", f"{start:.3f},{rate:.3f}"]
+        options = ["--config", str(settings), "--simulated-clock", f"{start:.3f}"]
         with embedded_collector(data, options) as _, Client.connect(data, None, None) as client:
-            tickets = _play(client, fleet, start, days, rate, screen)
-            click.echo(json.dumps(_summary(fleet, tickets, start)) if as_json else _words(tickets, data, stay))
-            if stay:
-                _wait_for_interrupt()
+            with contextlib.suppress(KeyboardInterrupt):
+                _play(client, Play(client, fleet, start, days), days, days_per_minute, start, stay, screen)
+            tickets = client.tickets(state="all")
+        click.echo(json.dumps(_summary(fleet, tickets, start)) if as_json else _words(tickets, data))
     except (SendError, EmbeddedError, ClientError, TimeoutError, OSError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -61,22 +61,21 @@ def _settings(data: Path) -> Path:
     return path
 
 
-def _play(
-    client: Client, fleet: list[Machine], start: float, days: float, rate: float, screen: Console
-) -> list[Ticket]:
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=screen)
-    with bar:
+def _play(client: Client, play: Play, days: float, pace: float, start: float, stay: bool, screen: Console) -> None:
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=screen) as bar:
         task = bar.add_task("day 0", total=days)
 
         def day(passed: float) -> None:
             bar.update(task, completed=passed, description=f"day {passed:.0f} of {days:.0f}")
+            if stay and passed >= days - 1 / 24:
+                bar.stop()
+                screen.print("The simulation has reached today and goes on live; Ctrl-C ends it. In another terminal:")
+                screen.print(_hints(client.address.data, "N"))
 
         def ticket(found: Ticket, when: float) -> None:
             screen.print(f"day {when:3.0f}  {found.severity:8}  {found.customer}, {found.device}: {found.title}")
 
-        asyncio.run(play(client, fleet, start, days, rate, Told(day, ticket)))
-        bar.update(task, completed=days, description=f"day {days:.0f} of {days:.0f}")
-    return client.tickets(state="all")
+        asyncio.run(play.through(pace, Told(day, ticket), stay))
 
 
 def _summary(fleet: list[Machine], tickets: list[Ticket], start: float) -> dict[str, object]:
@@ -92,19 +91,11 @@ def _summary(fleet: list[Machine], tickets: list[Ticket], start: float) -> dict[
     }
 
 
-def _words(tickets: list[Ticket], data: Path, stay: bool) -> str:
-    first = "It is still up. In another terminal:" if stay else f"Start it again with: forewarn up --data {data}\nThen:"
-    return (
-        f"{len(tickets)} tickets. {first}\n"
-        f"  forewarn --data {data} tickets\n"
-        f"  forewarn --data {data} ticket show {tickets[0].number if tickets else 1}\n"
-        f"  forewarn --data {data} devices"
-    )
+def _words(tickets: list[Ticket], data: Path) -> str:
+    first = str(tickets[0].number) if tickets else "N"
+    return f"{len(tickets)} tickets. Look closer with: forewarn up --data {data}\nand then:\n{_hints(data, first)}"
 
 
-def _wait_for_interrupt() -> None:
-    try:
-        while True:
-            time.sleep(3600)
-    except KeyboardInterrupt:
-        pass
+def _hints(data: Path | None, number: str) -> str:
+    commands = ("tickets", f"ticket show {number}", "devices")
+    return "\n".join(f"  forewarn --data {data} {command}" for command in commands)

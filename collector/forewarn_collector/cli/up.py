@@ -15,7 +15,7 @@ import yaml
 
 from forewarn_collector.api.views import DeviceLine
 from forewarn_collector.app import Collector, StartError
-from forewarn_collector.clock import Clock
+from forewarn_collector.clock import SettableClock
 from forewarn_collector.config import Config
 from forewarn_collector.config_file import ConfigError, load_config
 from forewarn_collector.paths import default_data
@@ -32,7 +32,7 @@ SHOWN_DEVICES = 20
 @click.option("--mqtt-port", type=click.IntRange(0, 65535), help="Port of the MQTT listener; 0 takes a free one.")
 @click.option("--api-port", type=click.IntRange(0, 65535), help="Port of the HTTP API; 0 takes a free one.")
 @click.option("--with-agent", is_flag=True, help="Run this machine's own agent too.")
-@click.option("--simulated-clock", hidden=True, metavar="START,RATE", help="Run on a clock that catches up.")
+@click.option("--simulated-clock", hidden=True, type=float, metavar="START", help="A clock that the API sets.")
 @click.pass_context
 def up(
     context: click.Context,
@@ -41,7 +41,7 @@ def up(
     mqtt_port: int | None,
     api_port: int | None,
     with_agent: bool,
-    simulated_clock: str | None,
+    simulated_clock: float | None,
 ) -> None:
     """Start the collector: MQTT front door, judge, tickets and API. Ctrl-C stops it in order.
 
@@ -53,7 +53,8 @@ def up(
     try:
         config = _with_ports(load_config(config_path), mqtt_port, api_port)
         chosen = data or context.find_root().params.get("data") or (Path(config.data) if config.data else None)
-        collector = Collector(config, Path(chosen or default_data()).absolute(), _clock(simulated_clock))
+        clock = None if simulated_clock is None else SettableClock(simulated_clock)
+        collector = Collector(config, Path(chosen or default_data()).absolute(), clock)
         asyncio.run(_run(collector, with_agent))
     except (ConfigError, RuleFileErrors, StoreError, StartError, OSError) as error:
         raise click.ClickException(str(error)) from None
@@ -65,16 +66,6 @@ def _with_ports(config: Config, mqtt_port: int | None, api_port: int | None) -> 
     if api_port is not None:
         config = msgspec.structs.replace(config, api=msgspec.structs.replace(config.api, port=api_port))
     return config
-
-
-def _clock(text: str | None) -> Clock:
-    if text is None:
-        return Clock()
-    start, _, rate = text.partition(",")
-    try:
-        return Clock(float(start), float(rate or 1.0))
-    except ValueError:
-        raise click.BadParameter("write START,RATE as two numbers", param_hint="--simulated-clock") from None
 
 
 async def _run(collector: Collector, with_agent: bool) -> None:

@@ -1,17 +1,19 @@
-"""Plays the simulated fleet against a collector, at many days a minute, until its clock has caught up with now."""
+"""Plays the simulated fleet against a collector, at many days a minute, on a clock that moves with it."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from forewarn_collector.cli.client import Client
-from forewarn_collector.clock import Clock
 from forewarn_collector.demo.machines import DAY, HOUR, Machine
 from forewarn_collector.replay.sender import Crowd
 from forewarn_collector.replay.waiting import wait_until_judged
 from forewarn_collector.tickets.model import Ticket
 
 SMART_EVERY_HOURS = 6
-OWED_AT_MOST = 2000
+# Few reports on their way, or a machine would seem silent because its report still waits.
+OWED_AT_MOST = 100
+LIVE_SECONDS = 30.0
 
 
 class Told:
@@ -22,46 +24,60 @@ class Told:
         self.ticket = ticket
 
 
-async def play(client: Client, fleet: list[Machine], start: float, days: float, rate: float, told: Told) -> Crowd:
-    """Send every hour of every machine when the collector's clock shows it. Raise SendError when it is gone."""
-    status = await asyncio.to_thread(client.status)
-    assert status.mqtt is not None
-    crowd = Crowd(status.mqtt)
-    clock = Clock(status.now, rate)
-    boot = f"demo-{int(start)}"
-    for machine in fleet:
-        crowd.send("status", machine.birth(boot, status.now))
-    watcher = asyncio.create_task(_watch(client, told, start))
-    try:
-        for hour in range(int(days * 24)):
-            now = start + hour * HOUR
-            while clock.now() < now:
-                await asyncio.sleep(min(0.2, (now - clock.now()) / rate))
-            _send_hour(crowd, fleet, boot, now, hour)
-            told.day(hour / 24)
-            await crowd.wait_below(OWED_AT_MOST)
-        await crowd.finish()
-        await asyncio.to_thread(wait_until_judged, client)
-    finally:
-        watcher.cancel()
-    return crowd
+class Play:
+    """One run. Every method raises SendError or ClientError when the collector is gone."""
 
+    def __init__(self, client: Client, fleet: list[Machine], start: float, days: float) -> None:
+        self._client = client
+        self._fleet = fleet
+        self._start = start
+        self._hours = int(days * 24)
+        self._boot = f"demo-{int(start)}"
 
-def _send_hour(crowd: Crowd, fleet: list[Machine], boot: str, now: float, hour: int) -> None:
-    day = hour / 24
-    for machine in fleet:
-        if day >= machine.silent_since():
-            continue
-        crowd.send("load", machine.load(boot, now, day))
-        if hour % SMART_EVERY_HOURS == 0:
-            crowd.send("smart", machine.smart(boot, now, day))
+    async def through(self, days_per_minute: float, told: Told, stay: bool) -> None:
+        """Send every hour of every machine; at the end give the clock back, and with ``stay`` go on live."""
+        status = await asyncio.to_thread(self._client.status)
+        assert status.mqtt is not None
+        crowd = Crowd(status.mqtt)
+        for machine in self._fleet:
+            crowd.send("status", machine.birth(self._boot, self._start))
+        watcher = asyncio.create_task(self._watch(told))
+        seconds_an_hour = 60 / days_per_minute / 24
+        began = time.monotonic()
+        try:
+            for hour in range(self._hours):
+                await self._hour(crowd, hour)
+                told.day(hour / 24)
+                await asyncio.sleep(max(0.0, began + (hour + 1) * seconds_an_hour - time.monotonic()))
+            await crowd.wait_below(1)
+            await asyncio.to_thread(self._client.set_clock, None)
+            await asyncio.to_thread(wait_until_judged, self._client)
+            while stay:
+                self._send(crowd, time.time(), (time.time() - self._start) / DAY, smart=False)
+                await asyncio.sleep(LIVE_SECONDS)
+            await crowd.finish()
+        finally:
+            watcher.cancel()
 
+    async def _hour(self, crowd: Crowd, hour: int) -> None:
+        now = self._start + hour * HOUR
+        await asyncio.to_thread(self._client.set_clock, now)
+        self._send(crowd, now, hour / 24, smart=hour % SMART_EVERY_HOURS == 0)
+        await crowd.wait_below(OWED_AT_MOST)
 
-async def _watch(client: Client, told: Told, start: float) -> None:
-    seen: set[int] = set()
-    while True:
-        for ticket in reversed(await asyncio.to_thread(lambda: client.tickets(state="all"))):
-            if ticket.number not in seen:
-                seen.add(ticket.number)
-                told.ticket(ticket, (ticket.opened_at - start) / DAY)
-        await asyncio.sleep(0.5)
+    def _send(self, crowd: Crowd, now: float, day: float, *, smart: bool) -> None:
+        for machine in self._fleet:
+            if day >= machine.silent_since():
+                continue
+            crowd.send("load", machine.load(self._boot, now, day))
+            if smart:
+                crowd.send("smart", machine.smart(self._boot, now, day))
+
+    async def _watch(self, told: Told) -> None:
+        seen: set[int] = set()
+        while True:
+            for ticket in reversed(await asyncio.to_thread(lambda: self._client.tickets(state="all"))):
+                if ticket.number not in seen:
+                    seen.add(ticket.number)
+                    told.ticket(ticket, (ticket.opened_at - self._start) / DAY)
+            await asyncio.sleep(0.5)

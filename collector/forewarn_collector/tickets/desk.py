@@ -87,18 +87,26 @@ class Desk:
             if (item.rule, item.component) != (change.rule, name)
         ]
         severity = ticket.severity if ticket else "none"
-        step = life.on_change(ticket is not None, severity, others, change.before, change.after, change.status)
+        cleared = None
+        if ticket is None:
+            cleared = rows.cleared_number(db, key, life.CONDITION_CLEARED, change.at - life.REOPEN_SECONDS)
+        step = life.on_change(
+            ticket is not None, cleared is not None, severity, others, change.before, change.after, change.status
+        )
         if step.action == "nothing":
             return 0
         now = self._now()
-        if number is None:
+        if step.action == "reopen" and cleared is not None:
+            number = cleared
+            self._reopen(db, number, key, change, step.reason)
+        elif number is None:
             number = rows.create(db, key, **_new_ticket(change, part, now))
         detail = {"values": _plain(change.values), "title": change.title, **_explanation(change)}
         rows.put_evidence(db, number, Evidence(change.rule, name, change.after, change.at, change.text, detail))
         said = f"{change.rule} {change.before} -> {change.after}: {change.text}"
         entry = rows.add_entry(db, number, Entry(change.at, "forewarn", "evidence", "customer", said))
-        event = {"create": "opened", "resolve": "resolved"}.get(step.action, "updated")
-        if step.action == "rise":
+        event = {"create": "opened", "reopen": "opened", "resolve": "resolved"}.get(step.action, "updated")
+        if step.action in ("rise", "reopen"):
             rows.update(db, number, severity=change.after, updated_at=now, **_forecast(change), **_words(change))
         elif step.action == "resolve":
             rows.end(
@@ -109,6 +117,10 @@ class Desk:
             rows.update(db, number, updated_at=now)
         self._announce(db, number, event, entry, now)
         return 1
+
+    def _reopen(self, db: sa.Connection, number: int, key: Key, change: Change, reason: str) -> None:
+        rows.update(db, number, open_key=key.text(), state=life.OPEN, outcome=None, resolved_at=None)
+        self._note_state(db, number, change.at, "forewarn", f"open: {reason}")
 
     # The engineer's side
 

@@ -19,6 +19,8 @@ OUTCOMES = {
     "false-alarm": "there was no fault",
 }
 CONDITION_CLEARED = "condition-cleared"
+# A fault that comes back within this time after it cleared by itself is the same fault.
+REOPEN_SECONDS = 7 * 86_400.0
 
 LEVELS = ("none", "watch", "warning", "critical")
 TICKET_LEVELS = ("warning", "critical")
@@ -64,12 +66,15 @@ def worst(levels: Iterable[str]) -> str:
 class Step:
     """What a change of level does to the ticket of its key, and why."""
 
-    action: str  # create | add | rise | ease | resolve | nothing
+    action: str  # create | reopen | add | rise | ease | resolve | nothing
     reason: str
 
 
-def on_change(live: bool, severity: str, others: Iterable[str], before: str, after: str, status: str) -> Step:
-    """Decide. ``live`` and ``severity`` describe the ticket of the key, ``others`` the levels of its other evidence.
+def on_change(
+    live: bool, recent: bool, severity: str, others: Iterable[str], before: str, after: str, status: str
+) -> Step:
+    """Decide. ``live`` and ``severity`` describe the ticket of the key, ``others`` the levels of its other evidence;
+    ``recent``: there is none, but one that cleared by itself less than ``REOPEN_SECONDS`` ago.
 
     A ticket never lowers its severity by itself and is resolved only when every rule behind it is calm. A calm rule
     of an ended ticket changes nothing: an engineer's word stands.
@@ -77,6 +82,8 @@ def on_change(live: bool, severity: str, others: Iterable[str], before: str, aft
     if status != "stable":
         return Step("nothing", f"the rule is {status}: it judges but opens no ticket")
     if after in TICKET_LEVELS:
+        if recent:
+            return Step("reopen", f"{after} again, soon after it cleared by itself")
         if not live:
             return Step("create", f"{after} and no ticket is open for this fault")
         if LEVELS.index(after) > LEVELS.index(severity):

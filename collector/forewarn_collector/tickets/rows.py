@@ -15,6 +15,14 @@ def live_number(db: sa.Connection, key: Key) -> int | None:
     return number
 
 
+def cleared_number(db: sa.Connection, key: Key, outcome: str, since: float) -> int | None:
+    """The newest ticket of the key that ended with ``outcome`` after ``since``."""
+    same = [getattr(ticket.c, name) == getattr(key, name) for name in Key.__struct_fields__]
+    query = sa.select(ticket.c.number).where(*same, ticket.c.outcome == outcome, ticket.c.resolved_at >= since)
+    number: int | None = db.execute(query.order_by(ticket.c.number.desc()).limit(1)).scalar()
+    return number
+
+
 def get(db: sa.Connection, number: int) -> Ticket | None:
     """One ticket with its evidence and timeline."""
     row = db.execute(sa.select(ticket).where(ticket.c.number == number)).mappings().first()
