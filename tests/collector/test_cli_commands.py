@@ -150,7 +150,7 @@ def shop_reports(now: float) -> list[Message]:
         SmartReport(
             device=name, boot="b1", seq=18, sampled_at=now - 600, disk=disk, outcome=Outcome.MEASURED, passed=True,
             temperature_celsius=34.0, power_on_hours=31_204.0,
-            attributes=[Attribute(5, 100, 100, 0, 8), Attribute(197, 100, 100, 0, None), Attribute(199, 1, 1, 0, 0)],
+            attributes=[Attribute(5, 100, 100, 10, 8), Attribute(197, 100, 100, 0, None), Attribute(199, 1, 1, 0, 0)],
         ),
         SmartReport(
             device=name, boot="b1", seq=19, sampled_at=now - 600, disk=asleep, outcome=Outcome.STANDBY, detail="asleep"
@@ -424,7 +424,7 @@ def test_another_collector_by_address_and_token(running: Running, tmp_path: Path
     token = tmp_path / "token"
     token.write_text(left["token"] + "\n")
     assert ask("--server", left["url"], "--token-file", str(token)).exit_code == 0
-    assert ask(FOREWARN_SERVER=left["url"], FOREWARN_TOKEN=str(token)).exit_code == 0
+    assert ask(FOREWARN_SERVER=left["url"], FOREWARN_TOKEN_FILE=str(token)).exit_code == 0
     assert ask(FOREWARN_DATA=str(running.data)).exit_code == 0
     assert ask("--server", left["url"]).exit_code == 2
     assert ask("--token-file", str(token)).exit_code == 2

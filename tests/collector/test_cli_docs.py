@@ -53,7 +53,7 @@ def test_a_command_and_its_options_are_documented(title: str) -> None:
 def test_the_options_of_the_group_are_documented() -> None:
     text = section("forewarn")
     assert not [option.opts[-1] for option in options(forewarn) if option.opts[-1] not in text]
-    for variable in ("FOREWARN_DATA", "FOREWARN_SERVER", "FOREWARN_TOKEN"):
+    for variable in ("FOREWARN_DATA", "FOREWARN_SERVER", "FOREWARN_TOKEN_FILE"):
         assert variable in text
 
 

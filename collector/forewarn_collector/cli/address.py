@@ -30,7 +30,7 @@ def find_address(data: Path | None, server: str | None, token_file: Path | None)
     """The named server, or the collector that runs on ``data`` (None: the default place). Raise ClientError."""
     if server is not None:
         if token_file is None:
-            raise ClientError("--server needs --token-file (or FOREWARN_TOKEN) with the name of a file")
+            raise ClientError("--server needs --token-file (or FOREWARN_TOKEN_FILE) with the name of a file")
         return Address(_checked_url(server), _checked_token(_read(token_file), token_file), token_file)
     directory = (data or default_data()).absolute()
     path = directory / FILE_NAME

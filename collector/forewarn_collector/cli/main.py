@@ -103,7 +103,7 @@ class LazyGroup(click.Group):
     help="Speak to the collector at this address instead.",
 )  # fmt: skip
 @click.option(
-    "--token-file", type=click.Path(path_type=Path, dir_okay=False), envvar="FOREWARN_TOKEN", show_envvar=True,
+    "--token-file", type=click.Path(path_type=Path, dir_okay=False), envvar="FOREWARN_TOKEN_FILE", show_envvar=True,
     help="File that holds the token for --server.",
 )  # fmt: skip
 @click.option("--utc", is_flag=True, help="Show times in UTC instead of local time.")

@@ -37,7 +37,7 @@ class Session:
         from forewarn_collector.cli.client import Client
 
         if self.server is not None and self.token_file is None:
-            raise click.UsageError("--server needs --token-file (or FOREWARN_TOKEN) with the name of a file")
+            raise click.UsageError("--server needs --token-file (or FOREWARN_TOKEN_FILE) with the name of a file")
         if self.server is None and self.token_file is not None:
             raise click.UsageError("--token-file is for --server: without it the data directory holds the token")
         return Client.connect(self.data, self.server, self.token_file)

@@ -114,7 +114,7 @@ def _add_health(columns: Columns, report: SmartReport) -> None:
 def _add_attributes(columns: Columns, report: SmartReport, facts: dict[str, Any]) -> None:
     if report.attributes is UNSET:
         return
-    thresholds: dict[int, int] = {}
+    thresholds: dict[str, int] = {}
     seen: set[int] = set()
     for attribute in report.attributes:
         if attribute.id in seen:
@@ -124,15 +124,20 @@ def _add_attributes(columns: Columns, report: SmartReport, facts: dict[str, Any]
         if attribute.value is not None:
             columns.add(_field("ata", str(attribute.id), "") + ".value", attribute.value)
         if attribute.threshold:
-            thresholds[attribute.id] = attribute.threshold
+            thresholds[str(attribute.id)] = attribute.threshold
     failed = {} if report.attributes_failed is UNSET else report.attributes_failed
     columns.add("disk.attributes_failed_now", sum(1 for when in failed.values() if when == "now"))
     if report.attribute_names is not UNSET:
-        facts["attribute_names"] = report.attribute_names
+        facts["attribute_names"] = _text_keys(report.attribute_names)
     if thresholds:
         facts["thresholds"] = thresholds
     if failed:
-        facts["attributes_failed"] = failed
+        facts["attributes_failed"] = _text_keys(failed)
+
+
+def _text_keys(found: dict[int, str]) -> dict[str, str]:
+    """JSON has text keys only, and the encoder orders no others."""
+    return {str(key): value for key, value in found.items()}
 
 
 def event_point(report: EventReport) -> Point:

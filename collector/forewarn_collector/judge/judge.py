@@ -15,8 +15,8 @@ from forewarn_collector.directory import Directory
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.judge.rounds import Batch, Wanted, rounds, warm_batches
 from forewarn_collector.store.history import History
-from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.model import Row, Series
+from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.desk import Desk
 from forewarn_rules import Change, Engine, Key, Kind, Standing
 
