@@ -51,6 +51,19 @@ class Engine:
         """
         self._judges[kind].warm(keys, _checked(keys, at, metrics), metrics)
 
+    def warm_history(self, kind: Kind, key: Key, at: npt.ArrayLike, metrics: Mapping[str, npt.ArrayLike]) -> None:
+        """As ``warm`` for a component that was not observed yet, with all its observations at once.
+
+        ``at`` ascends strictly, ``metrics`` has one value per time. Raise ValueError otherwise.
+        """
+        times = np.asarray(at, dtype=np.float64)
+        if times.ndim != 1 or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+            raise ValueError("a history needs finite times in ascending order")
+        for name, column in metrics.items():
+            if np.shape(column) != times.shape:
+                raise ValueError(f"the column {name} does not have one value per time")
+        self._judges[kind].warm_history(key, times, metrics)
+
     def reach_back(self, kind: Kind) -> float:
         """Seconds of history that the rules of this kind look back on."""
         signals = self._judges[kind].signals.signals

@@ -72,6 +72,13 @@ class Judge:
         self.signals.insert(rows, at, self.signals.matrix(metrics, len(keys)))
         self._last_at[rows] = np.maximum(self._last_at[rows], at)
 
+    def warm_history(self, key: Key, at: Floats, metrics: Mapping[str, npt.ArrayLike]) -> None:
+        if not self.rules or not len(at):
+            return
+        row = int(self._rows_of([key])[0])
+        self.signals.fold(row, at, self.signals.matrix(metrics, len(at)))
+        self._last_at[row] = max(self._last_at[row], at[-1])
+
     def forget(self, key: Key) -> None:
         row = self._rows.pop(key, None)
         if row is None:

@@ -88,6 +88,21 @@ class Signals:
             base = self.baseline[:, rows]
             self.baseline[:, rows] = np.where(np.isnan(base) & self._is_based, values, base)
 
+    def fold(self, row: int, at: Floats, values: Floats) -> None:
+        """Note the history of a component that is new here: ``at`` ascending, ``values`` [metric, time]."""
+        for window, metrics in self._windows:
+            window.fold(row, at, values[metrics])
+        there = ~np.isnan(values)
+        known = np.flatnonzero(there.any(axis=1))
+        if self._recent:
+            newest = values.shape[1] - 1 - np.argmax(there[known, ::-1], axis=1)
+            self.last[known, row] = values[known, newest]
+            self.last_time[known, row] = at[newest]
+        if self._based.size:
+            oldest = values[known, np.argmax(there[known], axis=1)]
+            base = self.baseline[known, row]
+            self.baseline[known, row] = np.where(np.isnan(base) & self._is_based[known, 0], oldest, base)
+
     def compute(self, rows: Rows, at: Floats, values: Floats) -> Floats:
         """Every signal [signal, component] after ``insert`` of the same observation."""
         now = values[self._metric_of]

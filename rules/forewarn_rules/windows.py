@@ -36,6 +36,13 @@ KEEPS = {
 _EMPTY = {"low": np.inf, "high": -np.inf, "last": np.nan, "time": -np.inf, "sum": 0.0, "count": 0.0}
 
 
+def _last(values: Floats, there: npt.NDArray[np.bool_], starts: Rows) -> tuple[Floats, Rows]:
+    """The last value of each stretch that begins at ``starts``, and where it stands; NaN and -1 where there is none."""
+    where = np.maximum.reduceat(np.where(there, np.arange(values.shape[1]), -1), starts, axis=1)
+    found = np.take_along_axis(values, np.maximum(where, 0), axis=1)
+    return np.where(where >= 0, found, np.nan), where
+
+
 class Window:
     """Bins of ``width`` seconds that cover ``bins`` * ``width`` before now and the bin of now itself."""
 
@@ -85,6 +92,33 @@ class Window:
             flat["last"][:, place] = np.where(newer, values, flat["last"].take(place, axis=1))
             flat["time"][:, place] = np.where(newer, at, time)
             self.seen[:, rows] = np.minimum(self.seen.take(rows, axis=1) + there, 2)
+
+    def fold(self, row: int, at: Floats, values: Floats) -> None:
+        """Note one component's whole history at once, as ``insert`` would one by one: ``at`` ascending, ``values``
+        [metric, time]. The component must be new here."""
+        bins = np.floor_divide(at, self.width).astype(np.int64)
+        there = ~np.isnan(values)
+        self.newest[row] = bins[-1]
+        first = int(np.searchsorted(bins, bins[-1] - self.slots + 1))
+        if "last" in self.bins:
+            self.seen[:, row] = np.minimum(there.sum(axis=1), 2)
+            if first:
+                self.carry[:, row] = _last(values[:, :first], there[:, :first], np.zeros(1, dtype=np.intp))[0][:, 0]
+        at, values, there, bins = at[first:], values[:, first:], there[:, first:], bins[first:]
+        starts = np.flatnonzero(np.diff(bins, prepend=bins[0] - 1))
+        summaries = {
+            "low": lambda: np.minimum.reduceat(np.where(there, values, np.inf), starts, axis=1),
+            "high": lambda: np.maximum.reduceat(np.where(there, values, -np.inf), starts, axis=1),
+            "sum": lambda: np.add.reduceat(np.where(there, values, 0.0), starts, axis=1),
+            "count": lambda: np.add.reduceat(there, starts, axis=1, dtype=np.float64),
+        }
+        place = bins[starts] % self.slots
+        for name in summaries.keys() & self.bins.keys():
+            self.bins[name][:, place, row] = summaries[name]()
+        if "last" in self.bins:
+            last, newest = _last(values, there, starts)
+            self.bins["last"][:, place, row] = last
+            self.bins["time"][:, place, row] = np.where(newest >= 0, at[newest], -np.inf)
 
     def _advance(self, rows: Rows, bins: npt.NDArray[np.int64]) -> None:
         """Move on to the bins of now: empty those that leave, and remember the last value that left."""

@@ -133,3 +133,28 @@ def test_hours_until() -> None:
     assert math.isnan(until([70, 71], 100)), "too few points"
     assert math.isnan(until([70, 71, 72, 73], 100, min_span=36000)), "too little history"
     assert math.isnan(until([70, 71, 72, 73], math.nan)), "the limit is unknown"
+
+
+@given(steps, st.sampled_from([("growth",), ("hours_until", "mean"), tuple(KEEPS)]))
+@settings(max_examples=200, deadline=None)
+def test_a_history_at_once_is_the_same_as_one_by_one(
+    moves: list[tuple[float, float | None]], takes: tuple[str, ...]
+) -> None:
+    """Two metrics, so that one may be unknown where the other is not; then one more observation on both."""
+    at = 1000.0 + np.cumsum([step for step, _ in moves])
+    column = np.array([math.nan if value is None else value for _, value in moves])
+    values = np.stack([column, column[::-1]])
+    one_by_one, at_once = Window(2, WIDTH, BINS, takes), Window(2, WIDTH, BINS, takes)
+    for window in (one_by_one, at_once):
+        window.reserve(2)
+    for n in range(len(at)):
+        one_by_one.insert(ROW, at[n : n + 1], values[:, n : n + 1])
+    at_once.fold(0, at, values)
+    for _ in range(2):
+        for name, array in one_by_one.bins.items():
+            np.testing.assert_array_equal(array, at_once.bins[name], err_msg=name)
+        np.testing.assert_array_equal(one_by_one.carry, at_once.carry)
+        np.testing.assert_array_equal(one_by_one.seen, at_once.seen)
+        np.testing.assert_array_equal(one_by_one.newest, at_once.newest)
+        for window in (one_by_one, at_once):
+            window.insert(ROW, at[-1:] + 25.0, np.array([[3.0], [math.nan]]))

@@ -13,7 +13,7 @@ import numpy as np
 
 from forewarn_collector.directory import Directory
 from forewarn_collector.judge.facts import FactBook
-from forewarn_collector.judge.rounds import Batch, Wanted, rounds, warm_batches
+from forewarn_collector.judge.rounds import Batch, Wanted, past, rounds
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Row, Series
 from forewarn_collector.store.reader import Reader
@@ -23,7 +23,8 @@ from forewarn_rules import Change, Engine, Key, Kind, Standing
 log = logging.getLogger(__name__)
 
 ROWS_PER_STEP = 2000
-WARM_SECONDS = 31 * 86_400.0
+# The newest observation before a window counts too, and a machine may have been off for long.
+WARM_BEYOND_SECONDS = 31 * 86_400.0
 
 
 class Judge:
@@ -48,6 +49,7 @@ class Judge:
         self._began = now()
         self._tick_seconds = tick_seconds
         self._wanted: Wanted = tuple((kind, frozenset(engine.metrics(kind))) for kind in Kind)
+        self._reach = max(engine.reach_back(kind) for kind in Kind) + WARM_BEYOND_SECONDS
         self._warmed: set[int] = set()
         self._saved: dict[tuple[Kind, Key], bytes] = {}
         self._wake = threading.Event()
@@ -148,8 +150,8 @@ class Judge:
                 continue
             self._warmed.add(row.series)
             known = series[row.series]
-            for batch in warm_batches(history, known, row.at - WARM_SECONDS, row.at, row.fields, self._wanted):
-                self._engine.warm(batch.kind, batch.keys, batch.at, batch.metrics)
+            for found in past(history, known, row.at - self._reach, row.at, row.fields, self._wanted):
+                self._engine.warm_history(found.kind, found.key, found.at, found.metrics)
 
     def _record(
         self, position: int | None, changes: list[Change], touched: Iterable[tuple[Kind, Key]], book: FactBook

@@ -106,15 +106,22 @@ def _batch(kind: Kind, entries: list[tuple[Key, float, Slice, Row]], metrics: fr
     )
 
 
-def warm_batches(
+class Past(NamedTuple):
+    """One component's stored observations, oldest first."""
+
+    kind: Kind
+    key: Key
+    at: Floats
+    metrics: dict[str, Floats]
+
+
+def past(
     history: History, series: Series, start: float, end: float, fields: tuple[str, ...], wanted: Wanted
-) -> Iterator[Batch]:
-    """One component's stored history as a sequence of observations, oldest first; ``end`` itself is left out."""
+) -> Iterator[Past]:
+    """The history of each component that a series carries; ``end`` itself is left out."""
     for piece in slices(fields, wanted):
         names = [fields[column] for column in piece.columns]
         times, values = history.read(series.device, series.kind, series.part, names, start, end)
-        for index in np.flatnonzero(times < end):
-            columns = {
-                metric: values[name][index : index + 1] for metric, name in zip(piece.metrics, names, strict=True)
-            }
-            yield Batch(piece.kind, [key_of(piece, series)], times[index : index + 1], columns)
+        count = int(np.searchsorted(times, end))
+        columns = {metric: values[name][:count] for metric, name in zip(piece.metrics, names, strict=True)}
+        yield Past(piece.kind, key_of(piece, series), times[:count], columns)
