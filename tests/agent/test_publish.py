@@ -164,10 +164,26 @@ def test_the_backlog_arrives_when_the_server_is_back(
 
 
 def _next_seq(tmp_path: Path) -> int:
-    with sqlite3.connect(f"file:{tmp_path}/data/outbox.db?mode=ro", uri=True) as database:
-        row = database.execute("SELECT value FROM meta WHERE key = 'next_seq'").fetchone()
-    database.close()
-    return int(row[0])
+    return _outbox_number(tmp_path, "SELECT value FROM meta WHERE key = 'next_seq'")
+
+
+def _waiting(tmp_path: Path) -> int:
+    return _outbox_number(tmp_path, "SELECT COUNT(*) FROM reports")
+
+
+def _outbox_number(tmp_path: Path, query: str) -> int:
+    """Look into the outbox of a running agent; 0 while it has not made its tables yet."""
+    try:
+        database = sqlite3.connect(f"file:{tmp_path}/data/outbox.db?mode=ro", uri=True)
+    except sqlite3.OperationalError:
+        return 0
+    try:
+        row = database.execute(query).fetchone()
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        database.close()
+    return int(row[0]) if row else 0
 
 
 def test_a_kill_loses_nothing_and_the_will_is_sent(
@@ -200,7 +216,7 @@ def test_what_was_made_without_a_server_arrives_whole_when_there_is_one(
     closed = config | {"server": "mqtt://127.0.0.1:1", "load_interval": 0.02}
     agent = agent_process(closed)
     agent.start()
-    wait_for(lambda: (tmp_path / "data" / "outbox.db").exists() and _next_seq(tmp_path) > 150)
+    wait_for(lambda: _next_seq(tmp_path) > 150)
     agent.end(signal.SIGKILL)
     agent_process(config).start()
     wait_for(lambda: len({number for _, number in numbers(listener.messages)}) > 150)
@@ -243,13 +259,6 @@ def test_a_denied_device_keeps_its_reports(
     assert agent.end(signal.SIGTERM) == 0
     assert _next_seq(tmp_path) > 1
     assert _waiting(tmp_path) == _next_seq(tmp_path) - 1, "every report is still there"
-
-
-def _waiting(tmp_path: Path) -> int:
-    with sqlite3.connect(f"file:{tmp_path}/data/outbox.db?mode=ro", uri=True) as database:
-        row = database.execute("SELECT COUNT(*) FROM reports").fetchone()
-    database.close()
-    return int(row[0])
 
 
 def test_a_server_that_refuses_the_connection_is_named_and_tried_again(
