@@ -8,7 +8,7 @@ from pathlib import Path
 
 from forewarn_collector.api.app import build_api
 from forewarn_collector.api.fleet import Fleet
-from forewarn_collector.api.server import ApiServer, bind, leave_address, new_token, url_of
+from forewarn_collector.api.server import ApiServer, bind, leave_address, token_of, url_of
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.config import Broker, Config, DestinationEntry, DirectoryEntry, Tls
@@ -63,7 +63,7 @@ class Collector:
         self.desk.wake_push = self.push.wake
         simulated = isinstance(self.clock, SettableClock)
         tick = SIMULATED_TICK_SECONDS if simulated else TICK_SECONDS
-        self.judge = Judge(Engine(rules), self.journal.reader, self.desk, directory, now, tick)
+        self.judge = Judge(lambda: Engine(rules), self.journal.reader, self.desk, directory, now, tick)
         self.intake = Intake(self.journal, self.judge.wake)
         self.listener = Listener(self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, tls=tls)
         self.subscriber = Subscriber(self.intake, _broker(config.broker), now) if config.broker else None
@@ -78,7 +78,7 @@ class Collector:
             listening = bind(api.address, api.port)
         except OSError as error:
             raise StartError(_taken("api", api.address, api.port, error)) from None
-        token = new_token()
+        token = token_of(self.data)
         self._api = ApiServer(build_api(token, self.fleet, self.desk, self.push, self.health, self.clock), listening)
         self.api_url = url_of(listening)
         if listen.enabled:

@@ -41,8 +41,13 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def new_token() -> str:
-    return secrets.token_urlsafe(32)
+def token_of(data: Path) -> str:
+    """The token that this data directory has, or a new one: a restart locks nobody out."""
+    try:
+        known = json.loads((data / FILE_NAME).read_text(encoding="utf-8"))["token"]
+    except (OSError, ValueError, KeyError, TypeError):
+        known = None
+    return known if isinstance(known, str) and len(known) >= 32 else secrets.token_urlsafe(32)
 
 
 def leave_address(data: Path, url: str, token: str) -> None:

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from sqlalchemy.exc import SQLAlchemyError
 
 from forewarn_collector.directory import Directory
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.judge.rounds import Batch, Wanted, past, rounds
 from forewarn_collector.store.history import History
-from forewarn_collector.store.model import Row, Series
+from forewarn_collector.store.model import Row, Series, StoreError
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.desk import Desk
 from forewarn_rules import Change, Engine, Key, Kind, Standing
@@ -32,7 +33,7 @@ class Judge:
 
     def __init__(
         self,
-        engine: Engine,
+        new_engine: Callable[[], Engine],
         open_reader: Callable[[], Reader],
         desk: Desk,
         directory: Directory,
@@ -41,7 +42,10 @@ class Judge:
     ) -> None:
         self.position = 0
         self.trouble: str | None = None
-        self._engine = engine
+        self.skipped = 0
+        self._new_engine = new_engine
+        self._engine = engine = new_engine()
+        self._limit = ROWS_PER_STEP
         self._open_reader = open_reader
         self._desk = desk
         self._directory = directory
@@ -89,15 +93,36 @@ class Judge:
                     self.tick(reader, book)
                 self.trouble = None
             except Exception as error:
-                # The position is not advanced, so nothing is skipped: the same rows are tried again.
                 if self.trouble is None:
                     log.exception("the judge could not finish a step; it tries again")
                 self.trouble = f"judge: {type(error).__name__}: {error}"
                 busy = False
+                self._go_back(reader, error)
             if not busy:
                 self._wake.wait(min(1.0, self._tick_seconds))
                 self._wake.clear()
         reader.close()
+
+    def _go_back(self, reader: Reader, error: Exception) -> None:
+        """Forget what was not recorded and take smaller steps; a single row that can't be judged is passed over.
+
+        Trouble with a database is nobody's row: it is waited for.
+        """
+        with self._engine_lock:
+            self._engine = self._new_engine()
+            self._warmed.clear()
+            self._saved.clear()
+            self._restore()
+        if isinstance(error, StoreError | SQLAlchemyError):
+            return
+        if self._limit > 1:
+            self._limit = max(1, self._limit // 8)
+            return
+        for row in reader.rows_after(self.position, 1):
+            log.error("row %d of series %d can't be judged: %s", row.position, row.series, error)
+            self._desk.record(row.position, [], [])
+            self.position = row.position
+            self.skipped += 1
 
     def _restore(self) -> None:
         self.position = self._desk.judged_position()
@@ -107,7 +132,7 @@ class Judge:
 
     def step(self, reader: Reader, history: History, book: FactBook) -> bool:
         """Judge up to ``ROWS_PER_STEP`` rows. False when there is nothing more to read now."""
-        rows = reader.rows_after(self.position, ROWS_PER_STEP)
+        rows = reader.rows_after(self.position, self._limit)
         if not rows:
             return False
         series = {row.series: book.series(row.series) for row in rows}
@@ -122,7 +147,9 @@ class Judge:
             position = rows[-1].position
             self._record(position, changes, touched, book)
         self.position = position
-        return len(rows) == ROWS_PER_STEP
+        full = len(rows) == self._limit
+        self._limit = min(ROWS_PER_STEP, self._limit * 2)
+        return full
 
     def tick(self, reader: Reader, book: FactBook) -> None:
         """Judge silence. A device is not silent for the time in which the collector itself was away."""
