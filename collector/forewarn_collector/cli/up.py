@@ -15,6 +15,7 @@ import yaml
 
 from forewarn_collector.api.views import DeviceLine
 from forewarn_collector.app import Collector, StartError
+from forewarn_collector.cli import hint
 from forewarn_collector.clock import SettableClock
 from forewarn_collector.config import Config
 from forewarn_collector.config_file import ConfigError, load_config
@@ -111,7 +112,7 @@ async def _announce_devices(collector: Collector) -> None:
         for line in lines:
             if line.name not in seen and line.cpu_used_percent is not None:
                 seen.add(line.name)
-                click.echo(describe(line))
+                click.echo(f"{describe(line)}; look closer with: {hint.command(collector.data)} device {line.name}")
 
 
 def describe(line: DeviceLine) -> str:
@@ -124,4 +125,4 @@ def describe(line: DeviceLine) -> str:
     said.append("no temperature sensor" if line.hottest_celsius is None else f"{line.hottest_celsius:.0f} °C")
     unknown = f" ({line.disks_unknown} without SMART)" if line.disks_unknown else ""
     said.append(f"{line.disks} disk{'' if line.disks == 1 else 's'}{unknown}")
-    return f"{line.name} is live: {', '.join(said)}; look closer with: forewarn device {line.name}"
+    return f"{line.name} is live: {', '.join(said)}"

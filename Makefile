@@ -1,0 +1,67 @@
+# Everything that a clean machine needs to run forewarn and to test it. `make help` lists the targets.
+#
+# What was set up is noted in .venv in a file named after the content of pyproject.toml, so a second call does nothing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+DATA ?= run
+UP ?=
+PYTEST ?=
+
+# The one list of Debian packages. None of their services is started.
+DEBIAN_VENV := python3-venv
+DEBIAN_RUN := smartmontools
+DEBIAN_TEST := smartmontools mosquitto openssl systemd
+
+VENV := .venv
+BIN := $(VENV)/bin
+KEY := $(shell sha256sum pyproject.toml | cut -c1-16)
+READY_RUN := $(VENV)/ready-to-run-$(KEY)
+READY_TEST := $(VENV)/ready-to-test-$(KEY)
+
+.PHONY: help run test check fresh clean run-packages test-packages
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: $(READY_RUN) run-packages ## start a collector with this machine's own agent; DATA=DIRECTORY, UP=options
+	@exec $(BIN)/forewarn up --data "$(DATA)" --with-agent $(UP)
+
+test: test-packages check ## everything that CI runs: checks, then all tests; PYTEST=options
+	@exec $(BIN)/pytest $(PYTEST)
+
+check: $(READY_TEST) ## ruff, mypy --strict and the walls between the rooms
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fresh: ## as root: README's commands on a new Debian 12, timed
+	@exec deploy/fresh/fresh
+
+clean: ## remove what the other targets made, but never a data directory
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+run-packages:
+	@deploy/setup/debian $(DEBIAN_RUN)
+
+test-packages:
+	@deploy/setup/debian $(DEBIAN_TEST)
+
+$(READY_TEST): EXTRAS := collector,dev
+$(READY_RUN): EXTRAS := collector
+
+$(READY_RUN) $(READY_TEST): | $(BIN)/pip
+	@echo "installing forewarn[$(EXTRAS)] into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore -e '.[$(EXTRAS)]'
+	@rm -f $(VENV)/ready-to-$(if $(findstring dev,$(EXTRAS)),*,run-*)
+	@touch $@ $(if $(findstring dev,$(EXTRAS)),$(READY_RUN))
+
+$(BIN)/pip:
+	@deploy/setup/python $(PYTHON) $(DEBIAN_VENV)
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
