@@ -42,8 +42,8 @@ def demo(
     data = data or Path(tempfile.mkdtemp(prefix="forewarn-demo-"))
     start = time.time() - days * DAY
     fleet = build_fleet(seed, devices)
-    settings = _settings(data)
     try:
+        settings = _settings(data)
         options = ["--config", str(settings), "--simulated-clock", f"{start:.3f}"]
         with embedded_collector(data, options) as _, Client.connect(data, None, None) as client:
             with contextlib.suppress(KeyboardInterrupt):
@@ -67,7 +67,7 @@ def _play(client: Client, play: Play, days: float, pace: float, start: float, st
 
         def day(passed: float) -> None:
             bar.update(task, completed=passed, description=f"day {passed:.0f} of {days:.0f}")
-            if stay and passed >= days - 1 / 24:
+            if stay and passed >= days:
                 bar.stop()
                 screen.print("The simulation has reached today and goes on live; Ctrl-C ends it. In another terminal:")
                 screen.print(_hints(client.address.data, "N"))

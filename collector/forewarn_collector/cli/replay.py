@@ -47,6 +47,8 @@ def replay(
 
     Example: forewarn replay 2018-01-*.csv --failed 40 --healthy 400
     """
+    if data is not None and server is not None:
+        raise click.UsageError("--data starts a collector of its own, --server uses one that runs: choose one")
     screen = Console(stderr=True)
     try:
         choice = choose(files, failed, healthy, serials, seed)
