@@ -53,9 +53,7 @@ class Subscriber:
 
     def _build(self) -> mqtt.Client:
         settings = self._settings
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, settings.client_id, protocol=mqtt.MQTTv5, manual_ack=True
-        )
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, settings.client_id, protocol=mqtt.MQTTv5, manual_ack=True)
         if settings.username is not None:
             client.username_pw_set(settings.username, settings.password)
         if urlsplit(settings.url).scheme == "mqtts":
