@@ -104,13 +104,15 @@ def _start_agent(collector: Collector) -> "subprocess.Popen[bytes]":
 
 
 async def _announce_devices(collector: Collector) -> None:
-    """A line for each device when its first report is in; beyond a screenful only their number matters."""
+    """A line for each device at its first report since the start; beyond a screenful only their number matters."""
+    before = await asyncio.to_thread(collector.fleet.reports)
     seen: set[str] = set()
     while len(seen) < SHOWN_DEVICES:
         await asyncio.sleep(0.5)
         lines = await asyncio.to_thread(collector.fleet.lines)
         for line in lines:
-            if line.name not in seen and line.cpu_used_percent is not None:
+            heard = line.reports > before.get(line.name, 0)
+            if heard and line.name not in seen and line.cpu_used_percent is not None:
                 seen.add(line.name)
                 click.echo(f"{describe(line)}; look closer with: {hint.command(collector.data)} device {line.name}")
 
