@@ -37,7 +37,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     """The HTTP API that the command line speaks to. Loopback only."""
 
     address: Address = "127.0.0.1"
-    port: Port = 8383
+    port: Annotated[Port, Meta(examples=[8383])] = 8383
 
 
 class Broker(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,10 +47,14 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
     client_id: Annotated[str, Meta(min_length=1, description="MQTT client id", examples=["collector"])] = "collector"
     username: Annotated[str | None, Meta(description="user at the broker", examples=["collector"])] = None
     password_file: Annotated[str | None, Meta(description="file that holds the password", examples=["mqtt.pw"])] = None
-    group: Annotated[str | None, Meta(description="share the load with collectors of this group")] = None
+    group: Annotated[
+        str | None, Meta(description="share the load with collectors of this group", examples=["forewarn"])
+    ] = None
     ca: Annotated[str | None, Meta(description="CA of the broker's certificate", examples=["ca.pem"])] = None
-    certificate: Annotated[str | None, Meta(description="the collector's own certificate, PEM")] = None
-    key: Annotated[str | None, Meta(description="its private key, PEM")] = None
+    certificate: Annotated[
+        str | None, Meta(description="the collector's own certificate, PEM", examples=["collector.pem"])
+    ] = None
+    key: Annotated[str | None, Meta(description="its private key, PEM", examples=["collector.key"])] = None
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):

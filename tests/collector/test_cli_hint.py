@@ -48,6 +48,11 @@ def test_from_the_directory_of_the_script_itself(tmp_path: Path, python: Path) -
     assert spell(python, tmp_path / "usual", python.parent, {"PATH": "/nowhere"}, tmp_path / "usual") == "./forewarn"
 
 
+def test_a_service_says_whole_paths(tmp_path: Path, python: Path) -> None:
+    said = spell(python, tmp_path / "data", Path("/"), {"PATH": "/nowhere"}, tmp_path / "usual")
+    assert said == f"{python.with_name('forewarn')} --data {tmp_path}/data"
+
+
 def test_without_a_script_the_module_is_named(tmp_path: Path) -> None:
     said = spell(tmp_path / "python3", tmp_path / "usual", tmp_path, {}, tmp_path / "usual")
     assert said == f"{tmp_path}/python3 -m forewarn_collector"

@@ -35,4 +35,5 @@ def _program(python: Path, here: Path, path: str | None) -> list[str]:
 
 
 def _from(here: Path, path: Path) -> str:
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    """A service is started in /; nobody who reads its log is there."""
+    return str(path.relative_to(here)) if path.is_relative_to(here) and here != Path(here.anchor) else str(path)
