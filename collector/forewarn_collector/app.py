@@ -63,7 +63,7 @@ class Collector:
         self.desk.wake_push = self.push.wake
         simulated = isinstance(self.clock, SettableClock)
         tick = SIMULATED_TICK_SECONDS if simulated else TICK_SECONDS
-        self.judge = Judge(lambda: Engine(rules), self.journal.reader, self.desk, directory, now, tick)
+        self.judge = Judge(lambda: Engine(rules), self.journal.reader, self.desk, directory, self.clock, tick)
         self.intake = Intake(self.journal, self.judge.wake)
         self.listener = Listener(self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, tls=tls)
         self.subscriber = Subscriber(self.intake, _broker(config.broker), now) if config.broker else None

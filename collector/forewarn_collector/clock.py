@@ -9,9 +9,13 @@ class Clock:
     def now(self) -> float:
         return time.time()
 
+    def awake(self) -> float:
+        """Seconds that passed while this machine was running, from any beginning: it cannot be set and never jumps."""
+        return time.monotonic()
+
 
 class SettableClock(Clock):
-    """Stands where it was set, until it is released (None): then it is the machine's."""
+    """Stands where it was set, until it is released (None): then it is the machine's. Simulated time is never slept."""
 
     def __init__(self, start: float) -> None:
         self._set: float | None = start
@@ -21,3 +25,6 @@ class SettableClock(Clock):
 
     def now(self) -> float:
         return time.time() if self._set is None else self._set
+
+    def awake(self) -> float:
+        return self.now()

@@ -123,12 +123,15 @@ class Judge:
             if state is not None:
                 values = self._values(rule, self._seen[:, row])
                 kept.rules.setdefault(rule.id, KeptRule(values)).levels[level.name] = state
+                if state.raised:
+                    kept.labels = self._labels[row]
         return kept if kept.rules or kept.baselines else None
 
     def restore(self, key: Key, kept: Snapshot) -> None:
         row = int(self._rows_of([key])[0])
         self._last_at[row] = max(self._last_at[row], kept.last_at)
         self.signals.restore_baselines(row, kept.baselines)
+        self._labels[row] = kept.labels
         for n, (rule, level) in enumerate(self.timers.pairs):
             mine = kept.rules.get(rule.id)
             if mine is None:

@@ -24,11 +24,13 @@ class KeptRule(msgspec.Struct):
 
 
 class Snapshot(msgspec.Struct):
-    """One component. ``last_at`` is its newest observation, ``baselines`` first values by metric."""
+    """One component. ``last_at`` is its newest observation, ``baselines`` first values by metric, ``labels`` what its
+    rules that speak call it."""
 
     last_at: float
     baselines: dict[str, float]
     rules: dict[str, KeptRule] = {}
+    labels: dict[str, str | float] = {}
     schema: int = msgspec.field(default_factory=lambda: SCHEMA)
 
 

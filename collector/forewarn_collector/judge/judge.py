@@ -2,21 +2,27 @@
 
 How far it has come is written in the same transaction as what it found, so a kill at any instant neither skips a
 report nor opens a ticket twice. Windows are not saved: they are rebuilt from history at a component's first touch.
+An error is treated like a kill: what was not recorded is forgotten, and the judge begins anew from the record.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
+from forewarn_collector.clock import Clock
 from forewarn_collector.directory import Directory
 from forewarn_collector.judge.facts import FactBook
+from forewarn_collector.judge.presence import Presence, carried_on, silent_seconds
 from forewarn_collector.judge.rounds import Batch, Wanted, past, rounds
 from forewarn_collector.store.history import History
-from forewarn_collector.store.model import Row, Series, StoreError
+from forewarn_collector.store.model import Damaged, Row, Series, StoreError
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.desk import Desk
 from forewarn_rules import Change, Engine, Key, Kind, Standing
@@ -24,8 +30,20 @@ from forewarn_rules import Change, Engine, Key, Kind, Standing
 log = logging.getLogger(__name__)
 
 ROWS_PER_STEP = 2000
-# The newest observation before a window counts too, and a machine may have been off for long.
-WARM_BEYOND_SECONDS = 31 * 86_400.0
+# Filling the windows of a series takes a while, and a step should not take long.
+NEW_SERIES_PER_STEP = 200
+RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 30.0
+PRESENCE = "presence"
+PRESENCE_SECONDS = 60.0
+
+
+class _Sight(NamedTuple):
+    """What the judge looks through."""
+
+    reader: Reader
+    history: History
+    book: FactBook
 
 
 class Judge:
@@ -37,7 +55,7 @@ class Judge:
         open_reader: Callable[[], Reader],
         desk: Desk,
         directory: Directory,
-        now: Callable[[], float],
+        clock: Clock,
         tick_seconds: float = 15.0,
     ) -> None:
         self.position = 0
@@ -49,15 +67,23 @@ class Judge:
         self._open_reader = open_reader
         self._desk = desk
         self._directory = directory
-        self._now = now
-        self._began = now()
+        self._clock = clock
         self._tick_seconds = tick_seconds
         self._wanted: Wanted = tuple((kind, frozenset(engine.metrics(kind))) for kind in Kind)
-        self._reach = max(engine.reach_back(kind) for kind in Kind) + WARM_BEYOND_SECONDS
+        load_kinds = (Kind.DEVICE, Kind.FILESYSTEM, Kind.SENSOR)
+        # How far the rules look back, by the kind of series that carries the components.
+        self._reach = {
+            "smart": engine.reach_back(Kind.DISK),
+            "load": max(engine.reach_back(kind) for kind in load_kinds),
+        }
+        self._sight: _Sight | None = None
         self._warmed: set[int] = set()
         self._saved: dict[tuple[Kind, Key], bytes] = {}
+        self._presence: Presence | None = None
+        self._presence_kept_at = -math.inf
+        self._awake_at: float | None = None
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         # The API asks the engine where a component stands while the judge works on it.
         self._engine_lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="judge")
@@ -66,10 +92,17 @@ class Judge:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the journal. The next step takes up what was recorded, as after a start."""
+        if self._sight is not None:
+            self._sight.reader.close()
+            self._sight = None
 
     def wake(self) -> None:
         self._wake.set()
@@ -80,105 +113,158 @@ class Judge:
             return self._engine.levels(kind, key)
 
     def _run(self) -> None:
-        reader = self._open_reader()
-        history = History(reader)
-        book = FactBook(reader, self._directory)
-        self._restore()
         next_tick = time.monotonic()
-        while not self._stopping:
+        retry = RETRY_SECONDS
+        while not self._stopping.is_set():
             try:
-                busy = self.step(reader, history, book)
+                busy = self.step()
                 if time.monotonic() >= next_tick:
                     next_tick = time.monotonic() + self._tick_seconds
-                    self.tick(reader, book)
-                self.trouble = None
+                    self.tick()
             except Exception as error:
                 if self.trouble is None:
                     log.exception("the judge could not finish a step; it tries again")
                 self.trouble = f"judge: {type(error).__name__}: {error}"
-                busy = False
-                self._go_back(reader, error)
+                self._stopping.wait(retry)
+                retry = min(2 * retry, LONGEST_RETRY_SECONDS)
+                continue
+            self.trouble = None
+            retry = RETRY_SECONDS
             if not busy:
                 self._wake.wait(min(1.0, self._tick_seconds))
                 self._wake.clear()
-        reader.close()
 
-    def _go_back(self, reader: Reader, error: Exception) -> None:
-        """Forget what was not recorded and take smaller steps; a single row that can't be judged is passed over.
+    def step(self) -> bool:
+        """Judge the next rows; False when there were none.
 
-        Trouble with a database is nobody's row: it is waited for.
+        After an error nothing of the step is kept: the next one takes up what was recorded and tries again.
         """
+        rows: list[Row] = []
+        try:
+            sight = self._sight or self._begin()
+            rows = self._next_rows(sight)
+            if rows:
+                self._judge(sight, rows)
+        except (StoreError, SQLAlchemyError):
+            self.close()  # trouble with a database is nobody's row: it is waited for
+            raise
+        except Exception as error:
+            self.close()
+            self._take_smaller_steps(rows, error)
+            raise
+        self._limit = min(ROWS_PER_STEP, self._limit * 2)
+        return bool(rows)
+
+    def tick(self) -> None:
+        """Judge silence. A device is not silent for the time in which the collector itself was away."""
+        try:
+            sight = self._sight or self._begin()
+            now = self._clock.now()
+            presence = self._carry_on(now)
+            last = {row.name: row.last_received for row in sight.reader.devices()}
+            if last:
+                self._judge_silence(sight, now, {name: silent_seconds(at, now, presence) for name, at in last.items()})
+        except Exception:
+            self.close()
+            raise
+
+    def _begin(self) -> _Sight:
+        """Take up what was recorded: how far, and every component's levels, timers and baselines."""
+        engine = self._new_engine()
+        saved: dict[tuple[Kind, Key], bytes] = {}
+        for name, key, data in self._desk.snapshots():
+            try:
+                engine.restore(Kind(name), key, data)
+                saved[Kind(name), key] = data
+            except ValueError as error:
+                log.error("what was recorded of %s %s cannot be read: %s; it is judged anew", name, key, error)
+        reader = self._open_reader()
+        self._sight = _Sight(reader, History(reader), FactBook(reader, self._directory))
+        position, newest = self._desk.judged_position(), reader.max_position()
+        if position > newest:
+            log.warning("the journal ends at row %d though %d were judged: it is another one", newest, position)
+            position = newest
+            self._desk.record(position, [], [])
         with self._engine_lock:
-            self._engine = self._new_engine()
-            self._warmed.clear()
-            self._saved.clear()
-            self._restore()
-        if isinstance(error, StoreError | SQLAlchemyError):
-            return
-        if self._limit > 1:
-            self._limit = max(1, self._limit // 8)
-            return
-        for row in reader.rows_after(self.position, 1):
-            log.error("row %d of series %d can't be judged: %s", row.position, row.series, error)
-            self._desk.record(row.position, [], [])
-            self.position = row.position
-            self.skipped += 1
+            self._engine = engine
+        self._saved = saved
+        self._warmed.clear()
+        self.position = position
+        return self._sight
 
-    def _restore(self) -> None:
-        self.position = self._desk.judged_position()
-        for kind, key, data in self._desk.snapshots():
-            self._engine.restore(Kind(kind), key, data)
-            self._saved[Kind(kind), key] = data
+    def _next_rows(self, sight: _Sight) -> list[Row]:
+        rows = sight.reader.rows_after(self.position, self._limit)
+        new: set[int] = set()
+        for place, row in enumerate(rows):
+            if row.series not in self._warmed:
+                new.add(row.series)
+                if len(new) > NEW_SERIES_PER_STEP:
+                    return rows[:place]
+        return rows
 
-    def step(self, reader: Reader, history: History, book: FactBook) -> bool:
-        """Judge up to ``ROWS_PER_STEP`` rows. False when there is nothing more to read now."""
-        rows = reader.rows_after(self.position, self._limit)
-        if not rows:
-            return False
-        series = {row.series: book.series(row.series) for row in rows}
+    def _judge(self, sight: _Sight, rows: list[Row]) -> None:
+        series = {row.series: sight.book.series(row.series) for row in rows}
+        for row in rows:
+            if row.series not in self._warmed:
+                self._warm(sight.history, series[row.series], row.at)
+                self._warmed.add(row.series)
         changes: list[Change] = []
+        touched: dict[tuple[Kind, Key], None] = {}
         with self._engine_lock:
-            self._warm(history, rows, series)
-            touched: dict[tuple[Kind, Key], None] = {}
             for batches in rounds(rows, series, self._wanted):
                 for batch in batches:
-                    changes += self._observe(batch, book)
+                    changes += self._observe(batch, sight.book)
                     touched.update(((batch.kind, key), None) for key in batch.keys)
-            position = rows[-1].position
-            self._record(position, changes, touched, book)
+        position = rows[-1].position
+        self._record(position, changes, touched, sight.book)
         self.position = position
-        full = len(rows) == self._limit
-        self._limit = min(ROWS_PER_STEP, self._limit * 2)
-        return full
 
-    def tick(self, reader: Reader, book: FactBook) -> None:
-        """Judge silence. A device is not silent for the time in which the collector itself was away."""
-        now = self._now()
-        heard = {row.name: max(row.last_received, self._began) for row in reader.devices()}
-        if not heard:
-            return
-        keys = [(name, "") for name in heard]
-        silent = np.array([max(0.0, now - last) for last in heard.values()])
-        batch = Batch(Kind.LIVENESS, keys, np.full(len(keys), now), {"device.silent_seconds": silent})
+    def _judge_silence(self, sight: _Sight, now: float, silent: dict[str, float]) -> None:
+        keys = [(name, "") for name in silent]
+        seconds = np.array(list(silent.values()))
+        batch = Batch(Kind.LIVENESS, keys, np.full(len(keys), now), {"device.silent_seconds": seconds})
         with self._engine_lock:
-            changes = self._observe(batch, book)
-            if changes:
-                self._record(None, changes, {(Kind.LIVENESS, change.key): None for change in changes}, book)
+            changes = self._observe(batch, sight.book)
+        if changes:
+            self._record(None, changes, {(Kind.LIVENESS, change.key): None for change in changes}, sight.book)
+
+    def _carry_on(self, now: float) -> Presence:
+        """Note that the collector is there; on disk once a minute, so that a kill loses no more than that."""
+        before = self._presence or _presence(self._desk.kept(PRESENCE))
+        awake_at = self._clock.awake()
+        presence = carried_on(before, now, 0.0 if self._awake_at is None else awake_at - self._awake_at)
+        if before is None or presence.away != before.away or abs(now - self._presence_kept_at) >= PRESENCE_SECONDS:
+            self._desk.keep(PRESENCE, msgspec.json.encode(presence).decode())
+            self._presence_kept_at = now
+        self._presence, self._awake_at = presence, awake_at
+        return presence
+
+    def _take_smaller_steps(self, rows: list[Row], error: Exception) -> None:
+        """Find the row that cannot be judged by halves and less, and pass over it alone."""
+        if len(rows) > 1:
+            self._limit = len(rows) // 8 or 1
+        elif rows:
+            (row,) = rows
+            log.error("row %d of series %d cannot be judged and is passed over: %s", row.position, row.series, error)
+            self._desk.record(row.position, [], [])
+            self.skipped += 1
 
     def _observe(self, batch: Batch, book: FactBook) -> list[Change]:
         return self._engine.observe(
             batch.kind, batch.keys, lambda key: book.labels(batch.kind, key), batch.at, batch.metrics
         )
 
-    def _warm(self, history: History, rows: list[Row], series: dict[int, Series]) -> None:
-        """Rebuild the windows of series that are seen for the first time since the start."""
-        for row in rows:
-            if row.series in self._warmed:
-                continue
-            self._warmed.add(row.series)
-            known = series[row.series]
-            for found in past(history, known, row.at - self._reach, row.at, row.fields, self._wanted):
-                self._engine.warm_history(found.kind, found.key, found.at, found.metrics)
+    def _warm(self, history: History, series: Series, at: float) -> None:
+        """Fill the windows of a series that is seen for the first time since the start."""
+        reach = self._reach.get(series.kind)
+        if reach is None:
+            return
+        try:
+            for found in past(history, series, at, 2 * reach, self.position, self._wanted):
+                with self._engine_lock:
+                    self._engine.warm_history(found.kind, found.key, found.at, found.metrics)
+        except Damaged as error:
+            log.error("%s; its windows begin empty", error)
 
     def _record(
         self, position: int | None, changes: list[Change], touched: Iterable[tuple[Kind, Key]], book: FactBook
@@ -194,3 +280,7 @@ class Judge:
                 self._saved.pop((Kind(name), key), None)
             else:
                 self._saved[Kind(name), key] = data
+
+
+def _presence(kept: str | None) -> Presence | None:
+    return None if kept is None else msgspec.json.decode(kept, type=Presence)

@@ -3,6 +3,7 @@
 A round holds each component at most once; rows of one component keep their order over several rounds.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -115,13 +116,22 @@ class Past(NamedTuple):
     metrics: dict[str, Floats]
 
 
-def past(
-    history: History, series: Series, start: float, end: float, fields: tuple[str, ...], wanted: Wanted
-) -> Iterator[Past]:
-    """The history of each component that a series carries; ``end`` itself is left out."""
-    for piece in slices(fields, wanted):
-        names = [fields[column] for column in piece.columns]
-        times, values = history.read(series.device, series.kind, series.part, names, start, end)
-        count = int(np.searchsorted(times, end))
-        columns = {metric: values[name][:count] for metric, name in zip(piece.metrics, names, strict=True)}
-        yield Past(piece.kind, key_of(piece, series), times[:count], columns)
+def past(history: History, series: Series, at: float, reach: float, judged: int, wanted: Wanted) -> Iterator[Past]:
+    """What was judged of each component that a series carries, as far as rules look back from ``at``.
+
+    That is ``reach`` seconds and the newest row before them, because growth over a time in which the machine was off
+    counts from how it was left. Rows beyond the position ``judged`` are still to come and are left out.
+    """
+    start = at - reach
+    older = history.before(series, start, judged)
+    start = start if older is None else min(start, older)
+    fields = history.fields(series, start, judged)
+    pieces = slices(fields, wanted)
+    names = [fields[column] for piece in pieces for column in piece.columns]
+    times, values = history.read(series.device, series.kind, series.part, names, start, math.inf, up_to=judged)
+    if len(times):
+        for piece in pieces:
+            pairs = zip(piece.metrics, piece.columns, strict=True)
+            yield Past(
+                piece.kind, key_of(piece, series), times, {name: values[fields[column]] for name, column in pairs}
+            )

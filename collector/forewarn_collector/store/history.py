@@ -1,5 +1,6 @@
 """The time series as one: unsealed rows and sealed blocks read together, whatever was sealed meanwhile."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -9,16 +10,31 @@ from numpy.typing import NDArray
 
 from forewarn_collector.store import blocks
 from forewarn_collector.store.merging import HeadRow, table_of
-from forewarn_collector.store.model import LAST_TIME, Floats, HistoryStats, Latest, SealResult, StoreError
+from forewarn_collector.store.model import (
+    LAST_TIME,
+    Damaged,
+    Floats,
+    HistoryStats,
+    Latest,
+    SealResult,
+    Series,
+    StoreError,
+)
 from forewarn_collector.store.periods import SERIES_SHIFT, key_range, layout_in, period_in, period_of, series_in
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.sampling import Aggregate, thin_out
 from forewarn_collector.store.sealing import Sealer
 
+ANY_POSITION = sys.maxsize
+
 _Table = tuple[NDArray[np.int64], list[Floats]]
 
-_HEAD_ROWS = "SELECT at, layout, vals FROM head WHERE series = ? AND at BETWEEN ? AND ? ORDER BY at"
+_HEAD_ROWS = "SELECT at, layout, vals FROM head WHERE series = ? AND at BETWEEN ? AND ? AND position <= ? ORDER BY at"
 _BLOCKS = "SELECT key, body FROM block WHERE key BETWEEN ? AND ? AND last >= ? AND first <= ?"
+_HEAD_LAYOUTS = "SELECT DISTINCT layout FROM head WHERE series = ? AND at >= ? AND position <= ?"
+_BLOCK_KEYS = "SELECT key FROM block WHERE key BETWEEN ? AND ?"
+_HEAD_BEFORE = "SELECT MAX(at) FROM head WHERE series = ? AND at < ? AND position <= ?"
+_BLOCK_BEFORE = "SELECT key FROM block WHERE key BETWEEN ? AND ? AND first < ? ORDER BY key DESC LIMIT 1"
 _LAST_BLOCK = "SELECT last, key, body FROM block WHERE key BETWEEN ? AND ? ORDER BY last DESC LIMIT 1"
 _NEWEST = f"""
     SELECT series.id, device, kind, part, head.at, head.received, head.layout, head.vals,
@@ -59,18 +75,20 @@ class History:
         end: float,
         max_points: int | None = None,
         aggregate: Aggregate = "last",
+        up_to: int = ANY_POSITION,
     ) -> tuple[Floats, dict[str, Floats]]:
         """Rows with start <= time <= end (Unix seconds), in time order: their times, and a column for each field.
 
         nan: could not be measured, or the row has no such field. More rows than max_points are put together as
-        `sampling.thin_out` says. An unknown series has no rows. Raise StoreError if a block is damaged.
+        `sampling.thin_out` says. An unknown series has no rows. Rows that came after position ``up_to`` are left out;
+        sealed rows never are, because only judged rows are sealed. Raise StoreError if a block is damaged.
         """
         first, last = _milliseconds(start), _milliseconds(end)
         with self._reader.snapshot() as connection:
             series = self._reader.find_series(device, kind, part)
             if series is None or first > last or last < 0:
                 return np.empty(0), {field: np.empty(0) for field in fields}
-            head = [HeadRow(*row) for row in connection.execute(_HEAD_ROWS, (series.id, first, last))]
+            head = [HeadRow(*row) for row in connection.execute(_HEAD_ROWS, (series.id, first, last, up_to))]
             length = period_of(kind)
             keys = key_range(series.id, max(first, 0) // length, last // length)
             sealed = connection.execute(_BLOCKS, (*keys, first, last)).fetchall()
@@ -80,6 +98,27 @@ class History:
         if max_points is not None:
             times, columns = thin_out(times, columns, first, last, max_points, aggregate)
         return times / 1000, dict(zip(fields, columns, strict=True))
+
+    def fields(self, series: Series, start: float, up_to: int = ANY_POSITION) -> tuple[str, ...]:
+        """Every field that rows of the series since ``start`` carry, and perhaps some from shortly before."""
+        first = max(_milliseconds(start), 0)
+        with self._reader.snapshot() as connection:
+            layouts = {layout for (layout,) in connection.execute(_HEAD_LAYOUTS, (series.id, first, up_to))}
+            keys = connection.execute(_BLOCK_KEYS, key_range(series.id, first // period_of(series.kind)))
+            layouts.update(layout_in(key) for (key,) in keys)
+            return tuple(dict.fromkeys(field for layout in sorted(layouts) for field in self._reader.fields(layout)))
+
+    def before(self, series: Series, time: float, up_to: int = ANY_POSITION) -> float | None:
+        """A time from which a read finds the newest row that is older than ``time``; None when there is none."""
+        limit, length = max(_milliseconds(time), 0), period_of(series.kind)
+        with self._reader.snapshot() as connection:
+            (newest,) = connection.execute(_HEAD_BEFORE, (series.id, limit, up_to)).fetchone()
+            keys = key_range(series.id, 0, limit // length)
+            sealed = connection.execute(_BLOCK_BEFORE, (*keys, limit)).fetchone()
+        found = [] if newest is None else [newest]
+        if sealed:
+            found.append(period_in(sealed[0]) * length)
+        return max(found) / 1000 if found else None
 
     def latest(self, device: str, kind: str, part: str = "") -> Latest | None:
         """The newest row of a series by device time; None if it has no rows."""
@@ -163,7 +202,7 @@ class History:
             return blocks.decode(body, wanted)
         except blocks.BlockError as error:
             where = f"{self._reader.path}: block {key} of series {series_in(key)}"
-            raise StoreError(f"{where} is damaged: {error}; restore the file from a backup") from error
+            raise Damaged(f"{where} is damaged: {error}; restore the file from a backup") from error
 
 
 def _in_order(tables: list[_Table], columns: int) -> _Table:

@@ -24,6 +24,10 @@ class StoreError(Exception):
     """The store cannot do what was asked; the text names the file and, where there is one, the remedy."""
 
 
+class Damaged(StoreError):
+    """What was stored cannot be read back. Waiting does not help; the rest of the store is as good as before."""
+
+
 def time_problem(seconds: float) -> str | None:
     """Say why a time cannot be stored, or None. The front door asks before it accepts a report."""
     if 0 <= seconds <= LAST_TIME:

@@ -139,6 +139,11 @@ def open_state(path: Path) -> sa.Engine:
     return engine
 
 
+def reading(engine: sa.Engine) -> sa.Engine:
+    """The same database for those who only read: they neither wait for who writes nor hold anybody up."""
+    return engine.execution_options(reading=True)
+
+
 def _on_connect(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
     # The driver's own transaction handling would begin too late; see _on_begin.
     connection.isolation_level = None
@@ -150,4 +155,4 @@ def _on_connect(connection: sa.engine.interfaces.DBAPIConnection, _record: objec
 
 def _on_begin(connection: sa.Connection) -> None:
     # Judge and API both read before they write; a deferred transaction could then not be upgraded.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE")

@@ -6,13 +6,14 @@ another loop (``push``).
 
 import json
 import math
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from forewarn_collector.store.state import component, meta, verdict
+from forewarn_collector.store.state import component, meta, reading, verdict
 from forewarn_collector.tickets import life, rows
 from forewarn_collector.tickets.model import Entry, Evidence, Key, Ticket
 from forewarn_collector.tickets.parts import Part
@@ -26,6 +27,7 @@ class Desk:
 
     def __init__(self, engine: sa.Engine, destinations: Sequence[str], now: Callable[[], float]) -> None:
         self._engine = engine
+        self._reading = reading(engine)
         self._destinations = tuple(destinations)
         self._now = now
         self.wake_push: Callable[[], None] = lambda: None
@@ -33,12 +35,20 @@ class Desk:
     # The judge's side
 
     def judged_position(self) -> int:
-        with self._engine.connect() as db:
-            value = db.execute(sa.select(meta.c.value).where(meta.c.key == JUDGED)).scalar()
-        return int(value or 0)
+        return int(self.kept(JUDGED) or 0)
+
+    def kept(self, key: str) -> str | None:
+        """What the judge wanted kept under this name."""
+        with self._reading.connect() as db:
+            value: str | None = db.execute(sa.select(meta.c.value).where(meta.c.key == key)).scalar()
+        return value
+
+    def keep(self, key: str, value: str) -> None:
+        with self._engine.begin() as db:
+            _put_meta(db, key, value)
 
     def snapshots(self) -> list[tuple[str, tuple[str, str], bytes]]:
-        with self._engine.connect() as db:
+        with self._reading.connect() as db:
             return [(kind, (device, part), data) for kind, device, part, data in db.execute(sa.select(component))]
 
     def record(
@@ -80,6 +90,8 @@ class Desk:
         key = Key(part.whose.customer, part.device_serial, part.part_serial, change.fault)
         name = f"{change.kind}:{change.key[1]}"
         number = rows.live_number(db, key)
+        if number is None:
+            number = rows.live_with_evidence(db, change.key[0], change.rule, name)
         ticket = rows.get(db, number) if number is not None else None
         others = [
             item.level
@@ -87,11 +99,12 @@ class Desk:
             if (item.rule, item.component) != (change.rule, name)
         ]
         severity = ticket.severity if ticket else "none"
-        cleared = None
+        cleared, known = None, "none"
         if ticket is None:
             cleared = rows.cleared_number(db, key, life.CONDITION_CLEARED, change.at - life.REOPEN_SECONDS)
+            known = life.worst(rows.severities_ended_by_hand(db, key, life.CONDITION_CLEARED, change.at))
         step = life.on_change(
-            ticket is not None, cleared is not None, severity, others, change.before, change.after, change.status
+            ticket is not None, cleared is not None, severity, others, change.before, change.after, change.status, known
         )
         if step.action == "nothing":
             return 0
@@ -104,7 +117,7 @@ class Desk:
         detail = {"values": _plain(change.values), "title": change.title, **_explanation(change)}
         rows.put_evidence(db, number, Evidence(change.rule, name, change.after, change.at, change.text, detail))
         said = f"{change.rule} {change.before} -> {change.after}: {change.text}"
-        entry = rows.add_entry(db, number, Entry(change.at, "forewarn", "evidence", "customer", said))
+        rows.add_entry(db, number, Entry(change.at, "forewarn", "evidence", "customer", said))
         event = {"create": "opened", "reopen": "opened", "resolve": "resolved"}.get(step.action, "updated")
         if step.action in ("rise", "reopen"):
             rows.update(db, number, severity=change.after, updated_at=now, **_forecast(change), **_words(change))
@@ -115,23 +128,33 @@ class Desk:
             self._note_state(db, number, change.at, "forewarn", f"resolved: {step.reason}")
         else:
             rows.update(db, number, updated_at=now)
-        self._announce(db, number, event, entry, now)
+        self._announce(db, number, event, now)
         return 1
 
     def _reopen(self, db: sa.Connection, number: int, key: Key, change: Change, reason: str) -> None:
-        rows.update(db, number, open_key=key.text(), state=life.OPEN, outcome=None, resolved_at=None)
+        columns = {"outcome": None, "resolved_at": None, "waiting_for": ""}
+        rows.update(db, number, open_key=key.text(), state=life.OPEN, **columns)
         self._note_state(db, number, change.at, "forewarn", f"open: {reason}")
 
     # The engineer's side
 
     def act(
-        self, number: int, action: str, actor: str, *, outcome: str | None = None, text: str = "", waiting_for: str = ""
+        self,
+        number: int,
+        action: str,
+        actor: str,
+        *,
+        outcome: str | None = None,
+        text: str = "",
+        waiting_for: str = "",
+        visibility: str = "internal",
     ) -> Ticket:
         """Acknowledge, start, wait, resolve or close. Raise TicketError when that does not fit."""
         now = self._now()
         with self._engine.begin() as db:
             ticket = self._get(db, number)
             state = life.next_state(ticket.state, action, outcome)
+            waiting_for = waiting_for if state == life.WAITING else ""
             columns: dict[str, Any] = {"state": state, "updated_at": now, "waiting_for": waiting_for}
             if action in ("acknowledge", "start") and not ticket.owner:
                 columns["owner"] = actor
@@ -145,10 +168,10 @@ class Desk:
             else:
                 rows.update(db, number, **columns)
             said = state + (f" for {waiting_for}" if waiting_for else "") + (f", {outcome}" if outcome else "")
-            entry = self._note_state(db, number, now, actor, said)
+            self._note_state(db, number, now, actor, said)
             if text:
-                rows.add_entry(db, number, Entry(now, actor, "note", "internal", text))
-            self._announce(db, number, "closed" if action == "close" else "updated", entry, now)
+                rows.add_entry(db, number, Entry(now, actor, "note", visibility, text))
+            self._announce(db, number, {"resolve": "resolved", "close": "closed"}.get(action, "updated"), now)
             ticket = self._get(db, number)
         self.wake_push()
         return ticket
@@ -157,23 +180,23 @@ class Desk:
         now = self._now()
         with self._engine.begin() as db:
             self._get(db, number)
-            entry = rows.add_entry(db, number, Entry(now, actor, "note", visibility, text))
+            rows.add_entry(db, number, Entry(now, actor, "note", visibility, text))
             rows.update(db, number, updated_at=now)
-            self._announce(db, number, "updated", entry, now)
+            self._announce(db, number, "updated", now)
             ticket = self._get(db, number)
         self.wake_push()
         return ticket
 
     def ticket(self, number: int) -> Ticket:
-        with self._engine.connect() as db:
+        with self._reading.connect() as db:
             return self._get(db, number)
 
     def tickets(self, **wanted: Any) -> list[Ticket]:
-        with self._engine.connect() as db:
+        with self._reading.connect() as db:
             return rows.find(db, **wanted)
 
     def ticket_counts(self) -> dict[str, int]:
-        with self._engine.connect() as db:
+        with self._reading.connect() as db:
             return rows.counts(db)
 
     def _get(self, db: sa.Connection, number: int) -> Ticket:
@@ -182,13 +205,14 @@ class Desk:
             raise life.NoTicket(f"there is no ticket {number}")
         return ticket
 
-    def _note_state(self, db: sa.Connection, number: int, at: float, actor: str, said: str) -> int:
-        return rows.add_entry(db, number, Entry(at, actor, "state", "customer", said))
+    def _note_state(self, db: sa.Connection, number: int, at: float, actor: str, said: str) -> None:
+        rows.add_entry(db, number, Entry(at, actor, "state", "customer", said))
 
-    def _announce(self, db: sa.Connection, number: int, event: str, entry: int, now: float) -> None:
+    def _announce(self, db: sa.Connection, number: int, event: str, now: float) -> None:
+        """One event for every destination. Its id is like no other, also not of another or a later collector."""
         if self._destinations:
             body = msgspec.json.encode(self._get(db, number)).decode()
-            rows.add_deliveries(db, self._destinations, number, event, f"{number}-{entry}", body, now)
+            rows.add_deliveries(db, self._destinations, number, event, str(uuid.uuid4()), body, now)
 
 
 def _plain(values: dict[str, float | None]) -> dict[str, float | str | None]:

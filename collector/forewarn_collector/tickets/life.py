@@ -45,11 +45,15 @@ class NoTicket(TicketError):
 
 def next_state(state: str, action: str, outcome: str | None = None) -> str:
     """Given a state and an action, return the new state. Raise TicketError when the action does not fit."""
+    if action not in _ACTIONS:
+        raise TicketError(f"{action!r} is not an action; choose one of {', '.join(ACTIONS)}")
     allowed, target = _ACTIONS[action]
     if state not in allowed:
         possible = [name for name, (states, _) in _ACTIONS.items() if state in states]
         hint = f"possible now: {', '.join(possible)}" if possible else "nothing more can be done with it"
         raise TicketError(f"cannot {action} a ticket that is {state}; {hint}")
+    if action != "close" and outcome is not None:
+        raise TicketError(f"{action} takes no outcome; say it when you close the ticket")
     if action == "close":
         if outcome not in OUTCOMES:
             raise TicketError(f"outcome {outcome!r} is unknown; choose one of {', '.join(OUTCOMES)}")
@@ -71,24 +75,34 @@ class Step:
 
 
 def on_change(
-    live: bool, recent: bool, severity: str, others: Iterable[str], before: str, after: str, status: str
+    live: bool,
+    recent: bool,
+    severity: str,
+    others: Iterable[str],
+    before: str,
+    after: str,
+    status: str,
+    known: str = "none",
 ) -> Step:
     """Decide. ``live`` and ``severity`` describe the ticket of the key, ``others`` the levels of its other evidence;
-    ``recent``: there is none, but one that cleared by itself less than ``REOPEN_SECONDS`` ago.
+    ``recent``: there is none, but one that cleared by itself less than ``REOPEN_SECONDS`` ago; ``known``: the severity
+    of a ticket that an engineer ended after this was measured.
 
-    A ticket never lowers its severity by itself and is resolved only when every rule behind it is calm. A calm rule
-    of an ended ticket changes nothing: an engineer's word stands.
+    A ticket never lowers its severity by itself and is resolved only when every rule behind it is calm. An engineer's
+    word stands: neither a calm rule nor late evidence of what the engineer knew changes an ended ticket.
     """
     if status != "stable":
         return Step("nothing", f"the rule is {status}: it judges but opens no ticket")
     if after in TICKET_LEVELS:
+        if live:
+            if LEVELS.index(after) > LEVELS.index(severity):
+                return Step("rise", f"{after} is above {severity}")
+            return Step("add", "new evidence for the open ticket")
+        if LEVELS.index(after) <= LEVELS.index(known):
+            return Step("nothing", f"an engineer ended a {known} ticket after this was measured")
         if recent:
             return Step("reopen", f"{after} again, soon after it cleared by itself")
-        if not live:
-            return Step("create", f"{after} and no ticket is open for this fault")
-        if LEVELS.index(after) > LEVELS.index(severity):
-            return Step("rise", f"{after} is above {severity}")
-        return Step("add", "new evidence for the open ticket")
+        return Step("create", f"{after} and no ticket is open for this fault")
     if not live or before not in TICKET_LEVELS:
         return Step("nothing", "no open ticket rests on this rule")
     if worst(others) in TICKET_LEVELS:

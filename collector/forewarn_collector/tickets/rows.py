@@ -15,12 +15,35 @@ def live_number(db: sa.Connection, key: Key) -> int | None:
     return number
 
 
-def cleared_number(db: sa.Connection, key: Key, outcome: str, since: float) -> int | None:
-    """The newest ticket of the key that ended with ``outcome`` after ``since``."""
-    same = [getattr(ticket.c, name) == getattr(key, name) for name in Key.__struct_fields__]
-    query = sa.select(ticket.c.number).where(*same, ticket.c.outcome == outcome, ticket.c.resolved_at >= since)
+def live_with_evidence(db: sa.Connection, device: str, rule: str, component: str) -> int | None:
+    """The open ticket that rests on this rule. Its key may be an older one: a device changes hands, or its serial
+    number is learned late."""
+    mine = (evidence.c.rule == rule, evidence.c.component == component)
+    query = sa.select(ticket.c.number).join(evidence, evidence.c.ticket == ticket.c.number)
+    query = query.where(ticket.c.device == device, ticket.c.open_key.is_not(None), *mine)
     number: int | None = db.execute(query.order_by(ticket.c.number.desc()).limit(1)).scalar()
     return number
+
+
+def cleared_number(db: sa.Connection, key: Key, outcome: str, since: float) -> int | None:
+    """The newest ticket of the key that ended with ``outcome`` after ``since``."""
+    query = sa.select(ticket.c.number).where(*_of(key), ticket.c.outcome == outcome, ticket.c.resolved_at >= since)
+    number: int | None = db.execute(query.order_by(ticket.c.number.desc()).limit(1)).scalar()
+    return number
+
+
+def severities_ended_by_hand(db: sa.Connection, key: Key, cleared: str, since: float) -> list[str]:
+    """Of the tickets of the key that an engineer ended after ``since``; ``cleared`` is the outcome of the others."""
+    by_hand = sa.or_(
+        ticket.c.closed_at >= since,
+        sa.and_(ticket.c.resolved_at >= since, sa.func.coalesce(ticket.c.outcome, "") != cleared),
+    )
+    query = sa.select(ticket.c.severity).where(*_of(key), ticket.c.open_key.is_(None), by_hand)
+    return list(db.execute(query).scalars())
+
+
+def _of(key: Key) -> list[sa.ColumnElement[bool]]:
+    return [getattr(ticket.c, name) == getattr(key, name) for name in Key.__struct_fields__]
 
 
 def get(db: sa.Connection, number: int) -> Ticket | None:
@@ -83,7 +106,9 @@ def create(db: sa.Connection, key: Key, **columns: Any) -> int:
             **columns,
         )
     )
-    return _new_id(result)
+    number = result.inserted_primary_key
+    assert number is not None
+    return int(number[0])
 
 
 def update(db: sa.Connection, number: int, **columns: Any) -> None:
@@ -97,11 +122,6 @@ def end(db: sa.Connection, number: int, **columns: Any) -> None:
     update(db, number, open_key=None, **columns)
 
 
-def levels(db: sa.Connection, number: int) -> dict[tuple[str, str], str]:
-    query = sa.select(evidence.c.rule, evidence.c.component, evidence.c.level).where(evidence.c.ticket == number)
-    return {(rule, component): level for rule, component, level in db.execute(query)}
-
-
 def put_evidence(db: sa.Connection, number: int, item: Evidence) -> None:
     values = {"level": item.level, "at": item.at, "text": item.text, "detail": json.dumps(item.detail)}
     same = sa.and_(evidence.c.ticket == number, evidence.c.rule == item.rule, evidence.c.component == item.component)
@@ -109,18 +129,9 @@ def put_evidence(db: sa.Connection, number: int, item: Evidence) -> None:
         db.execute(evidence.insert().values(ticket=number, rule=item.rule, component=item.component, **values))
 
 
-def add_entry(db: sa.Connection, number: int, entry: Entry) -> int:
-    result = db.execute(
-        timeline.insert().values(
-            ticket=number,
-            at=entry.at,
-            actor=entry.actor,
-            kind=entry.kind,
-            visibility=entry.visibility,
-            text=entry.text,
-        )
-    )
-    return _new_id(result)
+def add_entry(db: sa.Connection, number: int, entry: Entry) -> None:
+    values = {name: getattr(entry, name) for name in Entry.__struct_fields__}
+    db.execute(timeline.insert().values(ticket=number, **values))
 
 
 def add_deliveries(
@@ -138,12 +149,6 @@ def add_deliveries(
                 next_try_at=now,
             )
         )
-
-
-def _new_id(result: sa.CursorResult[Any]) -> int:
-    key = result.inserted_primary_key
-    assert key is not None
-    return int(key[0])
 
 
 def _ticket(row: Any, evidence: list[Evidence] | None = None, timeline: list[Entry] | None = None) -> Ticket:
