@@ -1,5 +1,6 @@
 """The front door's judgement of one publish: a report that may be stored, or a dead letter with its reason. Pure."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -21,6 +22,7 @@ from forewarn_wire import (
 # A device clock may be wrong by hours; a day ahead would freeze every later judgement of the device.
 FUTURE_LIMIT_SECONDS = 86_400.0
 EARLIEST = 946_684_800.0  # 2000-01-01: older than any agent, so the clock was never set
+DETAIL_LIMIT = 500
 REASONS = (
     "foreign-topic", "unknown-topic", "malformed-json", "wrong-type", "unknown-schema", "unknown-kind",
     "device-mismatch", "sampled-in-future", "sampled-before-2000", "malformed-packet", "packet-too-large",
@@ -38,9 +40,13 @@ class Publish(NamedTuple):
     received_at: float
 
 
+# The topics of a fleet come again and again; those that are refused are not remembered.
+_parse_topic = lru_cache(maxsize=65_536)(parse_topic)
+
+
 def accept(publish: Publish) -> Accepted | DeadLetter:
     try:
-        topic = parse_topic(publish.topic)
+        topic = _parse_topic(publish.topic)
     except TopicError as error:
         return dead_letter(publish, "unknown-topic", str(error))
     if publish.client and topic.device != publish.client:
@@ -66,9 +72,9 @@ def accept(publish: Publish) -> Accepted | DeadLetter:
 
 
 def dead_letter(publish: Publish, reason: str, detail: str) -> DeadLetter:
-    return DeadLetter(
-        publish.received_at, publish.door, publish.client, publish.topic[:200], reason, detail, publish.payload
-    )
+    """The publish with its reason. The detail may quote what was sent, so it is cut."""
+    topic, detail = publish.topic[:200], detail[:DETAIL_LIMIT]
+    return DeadLetter(publish.received_at, publish.door, publish.client, topic, reason, detail, publish.payload)
 
 
 def _shape(message: Message, received_at: float) -> Accepted:

@@ -20,9 +20,15 @@ if TYPE_CHECKING:
     from forewarn_collector.ingest.listener import Listener
 
 CONNECT_SECONDS = 15.0
+CLOSE_SECONDS = 10.0
+# For clients that ask for none: a connection whose other end is gone must end some day.
+KEEP_ALIVE_SECONDS = 600
 WRITE_LIMIT = 262_144
-# What an MQTT 3.1.1 client understands as "unacceptable protocol version" (3.1.1, section 3.2.2.3).
-REFUSE_3_1_1 = b"\x20\x02\x00\x01"
+LETTER_BYTES = 512
+CONNECT_BYTE = b"\x10"
+# What an older MQTT client understands as "unacceptable protocol version" (3.1.1, section 3.2.2.3).
+REFUSE_OLDER = b"\x20\x02\x00\x01"
+OLDER = {b"MQTT\x04": "MQTT 3.1.1", b"MQIsdp\x03": "MQTT 3.1"}
 _PINGRESP = mqtt5.PingRespPacket().write()
 
 
@@ -36,6 +42,7 @@ class Connection(asyncio.Protocol):
         self._listener = listener
         self._transport: asyncio.Transport | None = None
         self._framer = Framer(listener.max_packet_bytes)
+        self._silent = True
         self._keepalive: float | None = None
         self._will: mqtt5.Will | None = None
         self._owed = 0
@@ -49,24 +56,41 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._listener.left(self, self._ended or "connection-lost")
-        if self._will is not None:
+        # The collector's own end says nothing about the device.
+        if self._will is not None and self._ended != "server-stopped":
             self._submit(self._will.topic, self._will.payload or b"", None)
-            self._will = None
+        self._will = None
 
     def data_received(self, data: bytes) -> None:
+        if self._ended:
+            return
+        if self._silent:
+            self._silent = False
+            if data[:1] != CONNECT_BYTE:
+                hint = "it looks like TLS, and this port is plain text" if data[:2] == b"\x16\x03" else "is it MQTT?"
+                self._refuse(data, "malformed-packet", f"the first byte is not that of a CONNECT: {hint}")
+                return
         if self._keepalive is not None:
             self.deadline = time.monotonic() + self._keepalive
+        self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """Take packets until there is no more, or until reading must stop; what is left then waits in the framer."""
         try:
             for packet in self._framer.feed(data):
                 self._packet(packet)
-                if self._ended:
+                if self._ended or self.paused:
                     return
         except PacketTooLarge as error:
-            self._refuse(data, "packet-too-large", str(error), Bye.PACKET_TOO_LARGE)
+            self._refuse(self._framer.rest(LETTER_BYTES), "packet-too-large", str(error), Bye.PACKET_TOO_LARGE)
         except MalformedPacket as error:
-            if not self.client and data[:1] == b"\x10" and b"MQTT\x04" in data[:16]:
-                self._write(REFUSE_3_1_1)
-            self._refuse(data, "malformed-packet", str(error), Bye.MALFORMED_PACKET)
+            beginning = self._framer.rest(LETTER_BYTES)
+            older = next((name for mark, name in OLDER.items() if mark in beginning[:16]), None)
+            if older and not self.client:
+                self._write(REFUSE_OLDER)
+                self._refuse(beginning, "malformed-packet", f"the client speaks {older}: set it to MQTT 5")
+            else:
+                self._refuse(beginning, "malformed-packet", str(error))
 
     def _packet(self, packet: mqtt5.Packet) -> None:
         if not self.client:
@@ -91,23 +115,26 @@ class Connection(asyncio.Protocol):
             self.end(Bye.PROTOCOL_ERROR, "protocol-error")
 
     def _connect(self, packet: mqtt5.ConnectPacket) -> None:
-        name = self._certificate_name() or packet.client_id
+        name = packet.client_id if self._listener.tls is None else self._certificate_name()
         problem = device_name_problem(name)
         own = f"forewarn/v1/{name}/up/status"
         if problem:
             self._reject(Reply.CLIENT_ID_NOT_VALID, problem)
         elif packet.client_id != name or packet.username not in (None, name):
             self._reject(Reply.NOT_AUTHORIZED, f"client id and user name must both be {name!r}")
+        elif packet.authentication_method is not None:
+            self._reject(Reply.BAD_AUTHENTICATION_METHOD, "no such authentication here")
         elif packet.will is not None and packet.will.topic != own:
             self._reject(Reply.NOT_AUTHORIZED, f"the will must be on {own}")
         else:
             self.client = name
             self._will = packet.will
-            self._keepalive = packet.keep_alive * 1.5 or float("inf")
+            self._keepalive = 1.5 * (packet.keep_alive or KEEP_ALIVE_SECONDS)
             self.deadline = time.monotonic() + self._keepalive
             self._listener.entered(self)
             self._write(
                 mqtt5.ConnAckPacket(
+                    server_keep_alive=None if packet.keep_alive else KEEP_ALIVE_SECONDS,
                     receive_max=self._listener.receive_maximum,
                     max_qos=QoS.AT_LEAST_ONCE,
                     max_packet_size=self._listener.max_packet_bytes,
@@ -117,21 +144,20 @@ class Connection(asyncio.Protocol):
                 ).write()
             )
 
-    def _certificate_name(self) -> str | None:
-        """The common name of the client's certificate, which the TLS layer has verified."""
+    def _certificate_name(self) -> str:
+        """The common name of the client's certificate, which the TLS layer has verified; "" if it has none."""
         assert self._transport is not None
-        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
-        certificate = tls.getpeercert() if tls else None
-        if not certificate:
-            return None
-        subject = cast(tuple[tuple[tuple[str, str], ...], ...], certificate.get("subject", ()))
-        return next((value for part in subject for key, value in part if key == "commonName"), None)
+        tls: ssl.SSLObject = self._transport.get_extra_info("ssl_object")
+        subject = cast(tuple[tuple[tuple[str, str], ...], ...], (tls.getpeercert() or {}).get("subject", ()))
+        return next((value for part in subject for key, value in part if key == "commonName"), "")
 
     def _publish(self, packet: mqtt5.PublishPacket) -> None:
         if packet.topic_alias is not None:
             self.end(Bye.TOPIC_ALIAS_INVALID, "topic-alias")
         elif packet.qos == QoS.EXACTLY_ONCE:
             self.end(Bye.QOS_NOT_SUPPORTED, "qos-2")
+        elif packet.packet_id == 0:
+            self.end(Bye.PROTOCOL_ERROR, "packet-id-0")
         elif packet.qos == QoS.AT_LEAST_ONCE and self._owed >= self._listener.receive_maximum:
             self.end(Bye.RECEIVE_MAX_EXCEEDED, "receive-maximum")
         else:
@@ -147,10 +173,16 @@ class Connection(asyncio.Protocol):
             self._pause()
 
     def _subscribe(self, packet: mqtt5.SubscribePacket) -> None:
+        if not packet.topic_filters or not packet.packet_id:
+            self.end(Bye.PROTOCOL_ERROR, "protocol-error")
+            return
         below = f"forewarn/v1/{self.client}/down/"
-        granted = mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE
-        refused = mqtt5.SubAckReasonCode.NOT_AUTHORIZED
-        codes = [granted if f.pattern.startswith(below) else refused for f in packet.topic_filters]
+        codes = [
+            mqtt5.SubAckReasonCode(min(wanted.max_qos, QoS.AT_LEAST_ONCE))
+            if wanted.pattern.startswith(below)
+            else mqtt5.SubAckReasonCode.NOT_AUTHORIZED
+            for wanted in packet.topic_filters
+        ]
         self._write(mqtt5.SubAckPacket(packet.packet_id, codes).write())
 
     def acknowledged(self, packets: list[bytes]) -> None:
@@ -160,22 +192,39 @@ class Connection(asyncio.Protocol):
     def _pause(self) -> None:
         if not self.paused and self._transport is not None and not self._transport.is_closing():
             self.paused = True
+            self._listener.paused.add(self)
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        if self.paused and self._transport is not None and not self._transport.is_closing():
-            self.paused = False
-            if self._keepalive is not None:
-                self.deadline = time.monotonic() + self._keepalive
+        """Go on with the packets that are here already, then with the socket."""
+        self.paused = False
+        self._listener.paused.discard(self)
+        if self._keepalive is not None:
+            self.deadline = time.monotonic() + self._keepalive
+        if not self._ended:
+            self._read(b"")
+        if not self.paused and self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def expire(self, now: float) -> None:
+        """End a connection that was silent for too long; break one that does not take its goodbye."""
+        if now <= self.deadline or self._transport is None:
+            return
+        if self._ended:
+            self._transport.abort()
+        elif not self.client:
+            self.end(None, "connect-timeout")
+        elif not self.paused:
+            self.end(Bye.KEEP_ALIVE_TIMEOUT, "keepalive-timeout")
 
     def _reject(self, code: Reply, text: str) -> None:
         self._write(mqtt5.ConnAckPacket(reason_code=code, reason_str=text).write())
         self.end(None, f"refused: {code.name.lower().replace('_', '-')}")
 
-    def _refuse(self, data: bytes, reason: str, detail: str, bye: Bye) -> None:
+    def _refuse(self, beginning: bytes, reason: str, detail: str, bye: Bye = Bye.MALFORMED_PACKET) -> None:
         """Keep the beginning of what could not be read, then end the connection."""
-        letter = DeadLetter(self._listener.now(), "listener", self.client, "", reason, detail, data[:512])
+        now = self._listener.now()
+        letter = DeadLetter(now, "listener", self.client, "", reason, detail, beginning[:LETTER_BYTES])
         self._listener.intake.offer(Item(self._listener, None, letter))
         self.end(bye, reason)
 
@@ -183,6 +232,7 @@ class Connection(asyncio.Protocol):
         if self._ended or self._transport is None:
             return
         self._ended = reason
+        self.deadline = time.monotonic() + CLOSE_SECONDS
         if bye is not None and self.client:
             self._write(mqtt5.DisconnectPacket(reason_code=bye).write())
         self._transport.close()

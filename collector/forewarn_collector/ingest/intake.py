@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 500
 RETRY_SECONDS = 1.0
+LIMIT_BYTES = 32 * 2**20
 
 
 class Verdict(NamedTuple):
@@ -44,17 +45,32 @@ class Committer(Protocol):
     def commit(self, accepted: Sequence[Accepted], dead: Sequence[DeadLetter] = ()) -> Sequence[bool]: ...
 
 
-class Intake:
-    """The queue and its writer. ``after_commit`` wakes the judge."""
+class Stopped(Exception):
+    """The collector ends while the journal cannot be written. What is queued was not acknowledged."""
 
-    def __init__(self, journal: Committer, after_commit: Callable[[], None], limit: int = 5000) -> None:
+
+class Intake:
+    """The queue and its writer. ``after_commit`` wakes the judge.
+
+    The queue is full with ``limit`` messages, or with payloads of ``limit_bytes``; doors then stop reading.
+    """
+
+    def __init__(
+        self,
+        journal: Committer,
+        after_commit: Callable[[], None],
+        limit: int = 5000,
+        limit_bytes: int = LIMIT_BYTES,
+    ) -> None:
         self.limit = limit
+        self.limit_bytes = limit_bytes
         self.trouble: str | None = None
         self._journal = journal
         self._after_commit = after_commit
         self._items: deque[Item] = deque()
+        self._bytes = 0
         self._changed = threading.Condition()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="intake")
 
     def start(self) -> None:
@@ -62,8 +78,8 @@ class Intake:
 
     def stop(self) -> None:
         """Write what is queued, then end."""
+        self._stopping.set()
         with self._changed:
-            self._stopping = True
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join()
@@ -72,53 +88,93 @@ class Intake:
     def depth(self) -> int:
         return len(self._items)
 
-    def offer(self, item: Item) -> bool:
-        """Queue an item. False says that the queue is full now: stop reading until ``depth`` falls."""
-        with self._changed:
-            self._items.append(item)
-            self._changed.notify()
-        return len(self._items) < self.limit
+    @property
+    def full(self) -> bool:
+        return len(self._items) >= self.limit or self._bytes >= self.limit_bytes
 
-    def put(self, item: Item) -> None:
-        """Queue an item, waiting while the queue is full (for doors with a thread of their own)."""
+    @property
+    def has_room(self) -> bool:
+        """The queue is at most half full: those who stopped reading may go on."""
+        return len(self._items) <= self.limit // 2 and self._bytes <= self.limit_bytes // 2
+
+    def offer(self, item: Item) -> bool:
+        """Queue an item. False says that the queue is full now: stop reading until it ``has_room``."""
         with self._changed:
-            while len(self._items) >= self.limit and not self._stopping:
-                self._changed.wait(1.0)
-            self._items.append(item)
-            self._changed.notify()
+            self._append(item)
+            return not self.full
+
+    def put(self, item: Item, given_up: threading.Event) -> bool:
+        """Queue an item, waiting while the queue is full (for doors with a thread of their own).
+
+        False: it was ``given_up`` in the meantime, and the item is not queued.
+        """
+        with self._changed:
+            while self.full:
+                if given_up.is_set():
+                    return False
+                self._changed.wait(0.5)
+            self._append(item)
+        return True
+
+    def _append(self, item: Item) -> None:
+        self._items.append(item)
+        self._bytes += len(item.publish.payload)
+        if len(self._items) == 1:
+            self._changed.notify_all()
 
     def _take(self) -> list[Item] | None:
         with self._changed:
             while not self._items:
-                if self._stopping:
+                if self._stopping.is_set():
                     return None
                 self._changed.wait(0.5)
             batch = [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
+            self._bytes -= sum(len(item.publish.payload) for item in batch)
             self._changed.notify_all()
             return batch
 
     def _run(self) -> None:
         while (batch := self._take()) is not None:
-            self._write(batch)
+            try:
+                judged = self._write(batch, [_accept(item.publish) for item in batch])
+                self._after_commit()
+                self._tell(batch, judged)
+            except Stopped:
+                return
+            except Exception:
+                # Not acknowledged, so the senders still have them.
+                log.exception("%d messages could not be finished", len(batch))
 
-    def _write(self, batch: list[Item]) -> None:
-        judged = [_accept(item.publish) for item in batch]
+    def _write(self, batch: list[Item], judged: list[Accepted | DeadLetter]) -> list[Accepted | DeadLetter]:
+        """Commit, and say what became of each item. One that the journal trips over must not hold up the others:
+        halving the batch finds it, and it is kept as a dead letter."""
+        try:
+            self._commit(judged)
+            return judged
+        except Stopped:
+            raise
+        except Exception as error:
+            if len(batch) > 1:
+                half = len(batch) // 2
+                return self._write(batch[:half], judged[:half]) + self._write(batch[half:], judged[half:])
+            if isinstance(judged[0], DeadLetter):
+                raise
+            return self._write(batch, [_internal_error(batch[0].publish, error)])
+
+    def _commit(self, judged: list[Accepted | DeadLetter]) -> None:
+        """Raise Stopped when the collector ends before the journal can be written again."""
         accepted = [entry for entry in judged if isinstance(entry, Accepted)]
         dead = [entry for entry in judged if isinstance(entry, DeadLetter)]
         while True:
             try:
                 self._journal.commit(accepted, dead)
-                break
+                self.trouble = None
+                return
             except StoreError as error:
                 # Nothing is acknowledged, so nothing is lost: the doors stop reading when the queue is full.
                 self._say_trouble(str(error))
-                with self._changed:
-                    if self._stopping:
-                        return
-                    self._changed.wait(RETRY_SECONDS)
-        self.trouble = None
-        self._after_commit()
-        self._tell(batch, judged)
+                if self._stopping.wait(RETRY_SECONDS):
+                    raise Stopped from error
 
     def _tell(self, batch: list[Item], judged: list[Accepted | DeadLetter]) -> None:
         by_door: dict[int, tuple[Door, list[Verdict]]] = {}
@@ -141,5 +197,10 @@ def _accept(publish: Publish | DeadLetter) -> Accepted | DeadLetter:
     try:
         return accept(publish)
     except Exception as error:
-        log.exception("a publish on %r could not be taken", publish.topic)
-        return dead_letter(publish, "internal-error", f"{type(error).__name__}: {error}")
+        return _internal_error(publish, error)
+
+
+def _internal_error(publish: Publish | DeadLetter, error: Exception) -> DeadLetter:
+    assert isinstance(publish, Publish)
+    log.error("a publish on %.200r could not be taken", publish.topic, exc_info=error)
+    return dead_letter(publish, "internal-error", f"{type(error).__name__}: {error}")

@@ -20,6 +20,7 @@ from forewarn_collector.ingest.intake import Intake, Verdict
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 2.0
+HANDSHAKE_SECONDS = 15.0
 REFUSALS = {
     "foreign-topic": PubAckReasonCode.NOT_AUTHORIZED,
     "unknown-topic": PubAckReasonCode.TOPIC_NAME_INVALID,
@@ -48,6 +49,7 @@ class Listener:
         self.tls = tls
         self.clients: dict[str, Connection] = {}
         self.open: set[Connection] = set()
+        self.paused: set[Connection] = set()
         self.ended: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncio.Server | None = None
@@ -57,8 +59,9 @@ class Listener:
         """Listen; return the address and port in use (port 0 takes a free one). Raise OSError when it can't."""
         self._loop = asyncio.get_running_loop()
         self._server = await self._loop.create_server(
-            lambda: Connection(self), address, port, ssl=self.tls, backlog=4096
-        )
+            lambda: Connection(self), address, port, backlog=4096, ssl=self.tls,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if self.tls else None,
+        )  # fmt: skip
         self._sweeper = self._loop.create_task(self._sweep())
         host, bound = self._server.sockets[0].getsockname()[:2]
         return str(host), int(bound)
@@ -82,6 +85,7 @@ class Listener:
 
     def left(self, connection: Connection, reason: str) -> None:
         self.open.discard(connection)
+        self.paused.discard(connection)
         self.ended[reason] += 1
         if self.clients.get(connection.client) is connection:
             del self.clients[connection.client]
@@ -106,9 +110,13 @@ class Listener:
             answers.setdefault(connection, []).append(answer)
         for connection, packets in answers.items():
             connection.acknowledged(packets)
-        if self.intake.depth < self.intake.limit // 2:
-            for connection in self.open:
-                connection.resume()
+        self._resume()
+
+    def _resume(self) -> None:
+        for connection in list(self.paused):
+            if not self.intake.has_room:
+                return
+            connection.resume()
 
     async def _sweep(self) -> None:
         """End connections whose keepalive ran out, and those that never said who they are."""
@@ -116,8 +124,5 @@ class Listener:
             await asyncio.sleep(SWEEP_SECONDS)
             now = time.monotonic()
             for connection in list(self.open):
-                if now > connection.deadline and not connection.paused:
-                    connection.end(Bye.KEEP_ALIVE_TIMEOUT, "keepalive-timeout")
-            if self.intake.depth < self.intake.limit // 2:
-                for connection in self.open:
-                    connection.resume()
+                connection.expire(now)
+            self._resume()

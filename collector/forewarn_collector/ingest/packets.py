@@ -24,7 +24,10 @@ class Framer:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[mqtt5.Packet]:
-        """Yield each whole packet. Raise PacketTooLarge or MalformedPacket; the connection is then useless."""
+        """Yield each whole packet. Raise PacketTooLarge or MalformedPacket; the connection is then useless.
+
+        Whoever stops early finds the packets that are left when feeding again, if only with no bytes.
+        """
         buffer = self._buffer
         buffer += data
         position = 0
@@ -37,10 +40,19 @@ class Framer:
                     break
                 except ValueError as error:
                     raise MalformedPacket(str(error)) from None
+                except BaseException as error:
+                    # mqtt5 0.8 panics over a string that is not UTF-8, and a panic is not an Exception.
+                    if type(error).__name__ != "PanicException":
+                        raise
+                    raise MalformedPacket("a string is not UTF-8") from None
                 position += size
                 yield packet
         finally:
             del buffer[:position]
+
+    def rest(self, most: int) -> bytes:
+        """The beginning of what was fed and not taken: after an error, the packet that is to blame."""
+        return bytes(self._buffer[:most])
 
     def _check_length(self, position: int) -> None:
         length = 0

@@ -7,6 +7,7 @@ on a later one, because packet ids are used again.
 
 import logging
 import ssl
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from forewarn_collector.ingest.accept import Publish
 from forewarn_collector.ingest.intake import Intake, Item, Verdict
@@ -49,6 +51,8 @@ class Subscriber:
         self._now = now
         self._settings = settings
         self._epoch = 0
+        self._epoch_lock = threading.Lock()
+        self._stopping = threading.Event()
         self._client = self._build()
 
     def _build(self) -> mqtt.Client:
@@ -62,12 +66,15 @@ class Subscriber:
                 context.load_cert_chain(settings.certificate, settings.key)
             client.tls_set_context(context)
         client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.reconnect_delay_set(1, 30)
         return client
 
     def start(self) -> None:
+        self.trouble = f"{self._settings.url}: not connected yet"
         url = urlsplit(self._settings.url)
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = SESSION_EXPIRY_SECONDS
@@ -82,36 +89,57 @@ class Subscriber:
         self._client.loop_start()
 
     def stop(self) -> None:
+        # The queue may be full and stay so; what waits before it is not acknowledged, and the broker keeps it.
+        self._stopping.set()
         self._client.disconnect()
         self._client.loop_stop()
 
     def _on_connect(self, client: mqtt.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
-        self._epoch += 1
         if reason.is_failure:
-            self.trouble = f"the broker refuses: {reason}"
-            log.error("%s", self.trouble)
+            self._say(f"the broker refuses: {reason}")
             return
         group = self._settings.group
         prefix = f"$share/{group}/" if group else ""
-        client.subscribe(f"{prefix}forewarn/v1/+/up/#", qos=1)
+        # A session that goes on gets no retained messages again: an old birth is no sign of life.
+        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+        client.subscribe(f"{prefix}forewarn/v1/+/up/#", options=options)
+
+    def _on_subscribe(self, _c: Any, _u: Any, _m: Any, reasons: Any, _p: Any) -> None:
+        refused = [str(reason) for reason in reasons if reason.is_failure]
+        if refused:
+            self._say(f"the broker refuses the subscription: {', '.join(refused)}")
+            return
         self.connected, self.trouble = True, None
         log.info("subscribed at %s", self._settings.url)
 
+    def _on_connect_fail(self, _c: Any, _u: Any) -> None:
+        self._say("cannot be reached, or the TLS handshake failed")
+
     def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
-        if self.connected:
-            log.warning("disconnected from the broker: %s", reason)
+        with self._epoch_lock:
+            self._epoch += 1
+        # When it was never connected, the reason is known better already.
+        if self.connected and not self._stopping.is_set():
+            self._say(f"disconnected: {reason}")
         self.connected = False
-        self.trouble = f"not connected: {reason}"
+
+    def _say(self, text: str) -> None:
+        trouble = f"{self._settings.url}: {text}"
+        if trouble != self.trouble:
+            log.error("%s", trouble)
+        self.trouble = trouble
 
     def _on_message(self, _client: Any, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        token = (self._epoch, message.mid, message.qos) if message.qos else None
-        self._intake.put(Item(self, token, Publish("broker", "", message.topic, bytes(message.payload), self._now())))
+        token = (self._epoch, message.mid) if message.qos else None
+        publish = Publish("broker", "", message.topic, bytes(message.payload), self._now())
+        self._intake.put(Item(self, token, publish), self._stopping)
 
     def finish(self, verdicts: Sequence[Verdict]) -> None:
         """A dead letter is acknowledged too: it is stored as such, and the broker must not send it for ever."""
         for verdict in verdicts:
             if verdict.token is None:
                 continue
-            epoch, packet_id, qos = verdict.token
-            if epoch == self._epoch:
-                self._client.ack(packet_id, qos)
+            epoch, packet_id = verdict.token
+            with self._epoch_lock:
+                if epoch == self._epoch:
+                    self._client.ack(packet_id, 1)
