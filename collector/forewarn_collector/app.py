@@ -67,7 +67,8 @@ class Collector:
         self.intake = Intake(self.journal, self.judge.wake)
         self.listener = Listener(self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, tls=tls)
         self.subscriber = Subscriber(self.intake, _broker(config.broker), now) if config.broker else None
-        self.fleet = Fleet(self._reader, History(self.journal.reader()), self.judge, self.desk, directory)
+        self._history = History(self.journal.reader())
+        self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory)
         self._sealer = _Repeat("seal", SEAL_SECONDS, self._seal)
         self._api: ApiServer | None = None
 
@@ -109,6 +110,7 @@ class Collector:
         if self._api:
             await self._api.stop()
         self._reader.close()
+        self._history.close()
         self.journal.close()
         self._state.dispose()
 

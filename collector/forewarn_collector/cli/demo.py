@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from forewarn_collector.cli.client import Client, ClientError
+from forewarn_collector.cli.up import CONFIG_NAME
 from forewarn_collector.demo.fleet import build_fleet, directory
 from forewarn_collector.demo.machines import DAY, Machine
 from forewarn_collector.demo.run import Play, Told
@@ -43,8 +44,8 @@ def demo(
     start = time.time() - days * DAY
     fleet = build_fleet(seed, devices)
     try:
-        settings = _settings(data)
-        options = ["--config", str(settings), "--simulated-clock", f"{start:.3f}"]
+        _write_directory(data)
+        options = ["--simulated-clock", f"{start:.3f}"]
         with embedded_collector(data, options) as _, Client.connect(data, None, None) as client:
             with contextlib.suppress(KeyboardInterrupt):
                 _play(client, Play(client, fleet, start, days), days, days_per_minute, start, stay, screen)
@@ -54,11 +55,10 @@ def demo(
         raise click.ClickException(str(error)) from None
 
 
-def _settings(data: Path) -> Path:
+def _write_directory(data: Path) -> None:
+    """Whose machines they are, where a later ``forewarn up`` on this directory finds it too."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = data / "demo.yaml"
-    path.write_text(yaml.safe_dump({"directory": directory()}), encoding="utf-8")
-    return path
+    (data / CONFIG_NAME).write_text(yaml.safe_dump({"directory": directory()}), encoding="utf-8")
 
 
 def _play(client: Client, play: Play, days: float, pace: float, start: float, stay: bool, screen: Console) -> None:

@@ -24,12 +24,16 @@ from forewarn_collector.store.model import StoreError
 from forewarn_rules.document import RuleFileErrors
 
 AGENT_LOAD_INTERVAL = "10s"
+CONFIG_NAME = "collector.yaml"
 SHOWN_DEVICES = 20
 
 
 @click.command("up")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Where everything is kept.")
-@click.option("--config", "config_path", type=click.Path(path_type=Path), help="Configuration file (YAML).")
+@click.option(
+    "--config", "config_path", type=click.Path(path_type=Path),
+    help="Configuration file (YAML); default collector.yaml in the data directory.",
+)  # fmt: skip
 @click.option("--mqtt-port", type=click.IntRange(0, 65535), help="Port of the MQTT listener; 0 takes a free one.")
 @click.option("--api-port", type=click.IntRange(0, 65535), help="Port of the HTTP API; 0 takes a free one.")
 @click.option("--with-agent", is_flag=True, help="Run this machine's own agent too.")
@@ -52,13 +56,20 @@ def up(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        config = _with_ports(load_config(config_path), mqtt_port, api_port)
-        chosen = data or context.find_root().params.get("data") or (Path(config.data) if config.data else None)
+        named = data or context.find_root().params.get("data")
+        config = _with_ports(load_config(config_path or _kept_with(named)), mqtt_port, api_port)
+        chosen = named or config.data
         clock = None if simulated_clock is None else SettableClock(simulated_clock)
         collector = Collector(config, Path(chosen or default_data()).absolute(), clock)
         asyncio.run(_run(collector, with_agent))
     except (ConfigError, RuleFileErrors, StoreError, StartError, OSError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _kept_with(data: Path | None) -> Path | None:
+    """The configuration that lies in the data directory, if one does."""
+    path = Path(data or default_data()) / CONFIG_NAME
+    return path if path.is_file() else None
 
 
 def _with_ports(config: Config, mqtt_port: int | None, api_port: int | None) -> Config:
