@@ -14,16 +14,28 @@ from msgspec import UNSET
 from msgspec.structs import astuple
 
 from forewarn_collector.store.model import Point
-from forewarn_wire import EventReport, LoadReport, Outcome, SmartReport
+from forewarn_wire import (
+    Cpu,
+    EventReport,
+    Filesystem,
+    LoadReport,
+    Memory,
+    Outcome,
+    SmartReport,
+    Temperature,
+    Uptime,
+)
 from forewarn_wire.messages import Disk
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _NO_FACTS = _ENCODER.encode({})
-_CPU = ("used_percent", "load_average_1m", "load_average_5m", "load_average_15m")
-_MEMORY = ("total_bytes", "available_bytes", "used_percent", "swap_total_bytes", "swap_used_percent")
-_FILESYSTEM = ("total_bytes", "free_bytes", "used_percent", "inodes_used_percent")
-_TEMPERATURE = ("celsius", "high_celsius", "critical_celsius")
-_UPTIME = ("seconds", "unexpected_reboots")
+_LOAD: dict[type[msgspec.Struct], tuple[str, tuple[str, ...]]] = {
+    Cpu: ("cpu", ("used_percent", "load_average_1m", "load_average_5m", "load_average_15m")),
+    Memory: ("memory", ("total_bytes", "available_bytes", "used_percent", "swap_total_bytes", "swap_used_percent")),
+    Uptime: ("uptime", ("seconds", "unexpected_reboots")),
+    Filesystem: ("filesystem", ("total_bytes", "free_bytes", "used_percent", "inodes_used_percent")),
+    Temperature: ("temperature", ("celsius", "high_celsius", "critical_celsius")),
+}
 _DISK = ("temperature_celsius", "temperature_limit_celsius", "power_on_hours", "endurance_used_percent")
 _NVME = (
     "critical_warning", "available_spare", "available_spare_threshold", "percentage_used", "media_errors",
@@ -43,17 +55,13 @@ class Columns:
         self.fields: list[str] = []
         self.values: list[float] = []
 
-    def take(self, prefix: str, source: Any, names: tuple[str, ...], instance: str = "") -> None:
-        """The values of a struct whose last fields are ``names``."""
+    def take(self, prefix: str, source: Any, names: tuple[str, ...]) -> None:
         if source is UNSET or source is None:
             return
-        fields: tuple[str, ...] = _fields(prefix, names, instance)
-        values: tuple[Any, ...] = astuple(source)[-len(names) :]
-        if UNSET in values:
-            fields = tuple(field for field, value in zip(fields, values, strict=True) if value is not UNSET)
-            values = tuple(value for value in values if value is not UNSET)
-        self.fields += fields
-        self.values += [nan if value is None else value for value in values] if None in values else values
+        for name in names:
+            value = getattr(source, name)
+            if value is not UNSET:
+                self.add(_field(prefix, name, ""), value)
 
     def add(self, field: str, value: float | None) -> None:
         self.fields.append(field)
@@ -61,30 +69,41 @@ class Columns:
 
 
 @lru_cache(maxsize=65536)
-def _fields(prefix: str, names: tuple[str, ...], instance: str) -> tuple[str, ...]:
-    return tuple(_field(prefix, name, instance) for name in names)
-
-
-@lru_cache(maxsize=65536)
 def _field(prefix: str, name: str, instance: str) -> str:
     return f"{prefix}.{name}|{instance}" if instance else f"{prefix}.{name}"
 
 
+@lru_cache(maxsize=4096)
+def _shared(fields: tuple[str, ...]) -> tuple[str, ...]:
+    """The same tuple object for the same layout, so that later look-ups are cheap."""
+    return fields
+
+
+def disk_key(disk: Disk) -> str:
+    """What identifies a disk over time: its serial number, or where it sits when it does not tell one."""
+    return disk.serial or f"slot:{disk.slot}"
+
+
 class Layout(NamedTuple):
-    """``fields`` is the same tuple object for the same layout, so that later look-ups are cheap. ``columns`` says
-    which values belong to them when the report named one field twice, and is None when it did not."""
+    """``fields`` is one tuple object for one layout; ``columns`` says where their values stand."""
 
     fields: tuple[str, ...]
-    columns: tuple[int, ...] | None
+    columns: tuple[int, ...]
 
 
 @lru_cache(maxsize=2048)
-def _layout(fields: tuple[str, ...]) -> Layout:
-    """A report that names a mount or a sensor twice is garbled, or two have one name: the first one counts."""
-    first: dict[str, int] = {}
-    for column, field in enumerate(fields):
-        first.setdefault(field, column)
-    return Layout(fields, None) if len(first) == len(fields) else Layout(tuple(first), tuple(first.values()))
+def _load_layout(parts: tuple[tuple[type[msgspec.Struct], str], ...], absent: tuple[int, ...]) -> Layout:
+    """What the values of a report's parts, strung together, are called. A mount or sensor that is named twice is
+    garbled, or two have one name: the first one counts."""
+    found: dict[str, int] = {}
+    start = 0
+    for type_, instance in parts:
+        prefix, names = _LOAD[type_]
+        for name in names:
+            found.setdefault(_field(prefix, name, instance), start + type_.__struct_fields__.index(name))
+        start += len(type_.__struct_fields__)
+    kept = {field: column for field, column in found.items() if column not in absent}
+    return Layout(_shared(tuple(kept)), tuple(kept.values()))
 
 
 @lru_cache(maxsize=2048)
@@ -95,27 +114,30 @@ def _load_facts(filesystems: tuple[tuple[str, str, str], ...]) -> bytes:
     return _ENCODER.encode({"filesystems": mounts})
 
 
-def disk_key(disk: Disk) -> str:
-    """What identifies a disk over time: its serial number, or where it sits when it does not tell one."""
-    return disk.serial or f"slot:{disk.slot}"
-
-
 def load_point(report: LoadReport) -> Point:
-    columns = Columns()
-    columns.take("cpu", report.cpu, _CPU)
-    columns.take("memory", report.memory, _MEMORY)
-    columns.take("uptime", report.uptime, _UPTIME)
+    """Most of a fleet's reports come through here, so what is the same from report to report is remembered."""
+    parts: list[tuple[type[msgspec.Struct], str]] = []
+    strung: list[Any] = []
     facts = _NO_FACTS
+    for part in (report.cpu, report.memory, report.uptime):
+        if part is not UNSET:
+            parts.append((type(part), ""))
+            strung += astuple(part)
     if report.filesystems is not UNSET:
         for filesystem in report.filesystems:
-            columns.take("filesystem", filesystem, _FILESYSTEM, filesystem.mount)
+            parts.append((Filesystem, filesystem.mount))
+            strung += astuple(filesystem)
         facts = _load_facts(tuple([(f.mount, f.fstype, f.source) for f in report.filesystems]))
     if report.temperatures is not UNSET:
         for temperature in report.temperatures:
-            columns.take("temperature", temperature, _TEMPERATURE, temperature.sensor)
+            parts.append((Temperature, temperature.sensor))
+            strung += astuple(temperature)
     if report.unread:
         facts = _ENCODER.encode(msgspec.json.decode(facts) | {"unread": report.unread})
-    return _point(report, "load", "", columns, facts)
+    absent = tuple([column for column, value in enumerate(strung) if value is UNSET])
+    fields, columns = _load_layout(tuple(parts), absent)
+    values = tuple([nan if strung[column] is None else strung[column] for column in columns])
+    return Point(report.device, "load", "", report.sampled_at, fields, values, facts)
 
 
 def smart_point(report: SmartReport) -> Point:
@@ -134,9 +156,7 @@ def smart_point(report: SmartReport) -> Point:
 def _add_health(columns: Columns, report: SmartReport) -> None:
     if report.passed is not UNSET:
         columns.add("disk.passed", report.passed)
-    for name in _DISK:
-        if (value := getattr(report, name)) is not UNSET:
-            columns.add(_field("disk", name, ""), value)
+    columns.take("disk", report, _DISK)
     if report.self_test is not UNSET and report.self_test is not None:
         columns.add("disk.self_test_passed", report.self_test.passed)
     columns.take("nvme", report.nvme, _NVME)
@@ -178,11 +198,6 @@ def event_point(report: EventReport) -> Point:
     return _point(report, "event", report.event, columns, _NO_FACTS)
 
 
-def _point(
-    report: LoadReport | SmartReport | EventReport, kind: str, part: str, columns: Columns, facts: bytes
-) -> Point:
-    fields, chosen = _layout(tuple(columns.fields))
-    values = tuple(columns.values)
-    if chosen is not None:
-        values = tuple([values[column] for column in chosen])
+def _point(report: SmartReport | EventReport, kind: str, part: str, columns: Columns, facts: bytes) -> Point:
+    fields, values = _shared(tuple(columns.fields)), tuple(columns.values)
     return Point(report.device, kind, part, report.sampled_at, fields, values, facts)
