@@ -70,15 +70,36 @@ def key_of(piece: Slice, series: Series) -> Key:
     return (series.device, piece.instance or series.part)
 
 
+class _Block(NamedTuple):
+    """The same slice of several rows, one below the other."""
+
+    piece: Slice
+    keys: list[Key]
+    at: Floats
+    values: Floats
+
+
 def rounds(rows: Sequence[Row], series: Mapping[int, Series], wanted: Wanted) -> Iterator[list[Batch]]:
     """Group rows by their turn (first row of each series, second row, ...) and each turn by kind."""
+    names = {kind: sorted(metrics) for kind, metrics in wanted}
     for turn in _turns(rows):
-        collected: dict[Kind, list[tuple[Key, float, Slice, Row]]] = {}
-        for row in turn:
-            for piece in slices(row.fields, wanted):
-                entry = (key_of(piece, series[row.series]), row.at, piece, row)
-                collected.setdefault(piece.kind, []).append(entry)
-        yield [_batch(kind, entries, dict(wanted)[kind]) for kind, entries in collected.items()]
+        blocks: dict[Kind, list[_Block]] = {}
+        for alike in _by_layout(turn):
+            at = np.array([row.at for row in alike])
+            values = np.array([row.values for row in alike])
+            for piece in slices(alike[0].fields, wanted):
+                keys = [key_of(piece, series[row.series]) for row in alike]
+                block = _Block(piece, keys, at, values[:, piece.columns])
+                blocks.setdefault(piece.kind, []).append(block)
+        yield [_batch(kind, found, names[kind]) for kind, found in blocks.items()]
+
+
+def _by_layout(rows: Iterable[Row]) -> Iterable[list[Row]]:
+    """The store gives one tuple object for one layout; comparing long tuples would cost more than all the rest."""
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(id(row.fields), []).append(row)
+    return found.values()
 
 
 def _turns(rows: Iterable[Row]) -> list[list[Row]]:
@@ -93,18 +114,17 @@ def _turns(rows: Iterable[Row]) -> list[list[Row]]:
     return turns
 
 
-def _batch(kind: Kind, entries: list[tuple[Key, float, Slice, Row]], metrics: frozenset[str]) -> Batch:
-    names = sorted(metrics)
+def _batch(kind: Kind, blocks: list[_Block], names: list[str]) -> Batch:
     place = {name: column for column, name in enumerate(names)}
-    table = np.full((len(entries), len(names)), np.nan)
-    for index, (_, _, piece, row) in enumerate(entries):
-        table[index, [place[name] for name in piece.metrics]] = row.values[list(piece.columns)]
-    return Batch(
-        kind,
-        [key for key, _, _, _ in entries],
-        np.array([at for _, at, _, _ in entries]),
-        {name: table[:, place[name]] for name in names},
-    )
+    keys = [key for block in blocks for key in block.keys]
+    table = np.full((len(keys), len(names)), np.nan)
+    start = 0
+    for block in blocks:
+        end = start + len(block.keys)
+        table[start:end, [place[name] for name in block.piece.metrics]] = block.values
+        start = end
+    at = np.concatenate([block.at for block in blocks])
+    return Batch(kind, keys, at, {name: table[:, place[name]] for name in names})
 
 
 class Past(NamedTuple):
