@@ -1,9 +1,12 @@
-"""What several rooms' tests share: recorded data, waiting, a real Mosquitto."""
+"""What several rooms' tests share: recorded data, waiting, a real Mosquitto, a collector as a process."""
 
+import contextlib
+import json
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,3 +103,60 @@ def make_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
 @pytest.fixture
 def mosquitto(make_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
     return make_mosquitto()
+
+
+class CollectorProcess:
+    """``forewarn up`` as a process: it can be killed and started again on the same ports and directory."""
+
+    def __init__(self, data: Path, *options: str) -> None:
+        self.data = data
+        self.mqtt_port, self.api_port = free_port(), free_port()
+        self.options = options
+        self.log = data.parent / f"{data.name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.api_port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "forewarn_collector", "up", "--data", str(self.data), *self.options]
+        command += ["--mqtt-port", str(self.mqtt_port), "--api-port", str(self.api_port)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_for(self._is_up, 60)
+
+    def _is_up(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"the collector ended:\n{self.said()}"
+        with contextlib.suppress(OSError, ValueError):
+            return bool(json.loads((self.data / "api.json").read_text())["pid"] == self.process.pid)
+        return False
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+@pytest.fixture
+def make_collector(tmp_path: Path) -> Iterator[Callable[..., CollectorProcess]]:
+    """Start a collector with more options, on a directory of this name."""
+    made: list[CollectorProcess] = []
+
+    def make(*options: str, name: str = "data") -> CollectorProcess:
+        made.append(CollectorProcess(tmp_path / name, *options))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for collector in made:
+        collector.stop()
