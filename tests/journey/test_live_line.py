@@ -1,0 +1,48 @@
+"""What `forewarn up` prints when a device is live: the command in it works, and an old device is not called live."""
+
+import asyncio
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+from forewarn_collector.replay.sender import Crowd
+from forewarn_wire import Cpu, LoadReport
+
+LIVE = re.compile(r"^(\S+) is live: cpu 7 %, no temperature sensor, 0 disks; look closer with: (.+)$", re.M)
+
+
+def report(port: int, device: str, seq: int) -> None:
+    """Send one load report and wait for its acknowledgement."""
+
+    async def send() -> None:
+        crowd = Crowd(f"mqtt://127.0.0.1:{port}")
+        message = LoadReport(device=device, boot="b1", seq=seq, sampled_at=time.time(), cpu=Cpu(used_percent=7.0))
+        crowd.send("load", message)
+        await crowd.finish()
+
+    asyncio.run(send())
+
+
+def test_the_command_in_the_line_works_as_it_is_printed(collector: Any, wait_until: Callable[..., None]) -> None:
+    report(collector.mqtt_port, "shop-07", 1)
+    wait_until(lambda: LIVE.search(collector.said()), 30, "no live line")
+    device, command = LIVE.findall(collector.said())[0]
+    assert device == "shop-07"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "shop-07" in done.stdout
+
+
+def test_a_device_of_an_earlier_run_is_live_when_it_reports(collector: Any, wait_until: Callable[..., None]) -> None:
+    report(collector.mqtt_port, "shop-07", 1)
+    wait_until(lambda: LIVE.search(collector.said()), 30, "no live line")
+    collector.stop()
+    collector.log.write_text("")
+    collector.start()
+    report(collector.mqtt_port, "shop-08", 1)
+    wait_until(lambda: LIVE.search(collector.said()), 30, "no live line of the new device")
+    assert [device for device, _ in LIVE.findall(collector.said())] == ["shop-08"]
+    report(collector.mqtt_port, "shop-07", 2)
+    wait_until(lambda: len(LIVE.findall(collector.said())) == 2, 30, "no live line of the old device")
