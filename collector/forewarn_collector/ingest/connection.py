@@ -19,8 +19,6 @@ from forewarn_wire import device_name_problem
 if TYPE_CHECKING:
     from forewarn_collector.ingest.listener import Listener
 
-CONNECT_SECONDS = 15.0
-CLOSE_SECONDS = 10.0
 # For clients that ask for none: a connection whose other end is gone must end some day.
 KEEP_ALIVE_SECONDS = 600
 WRITE_LIMIT = 262_144
@@ -38,7 +36,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, listener: "Listener") -> None:
         self.client = ""
         self.paused = False
-        self.deadline = time.monotonic() + CONNECT_SECONDS
+        self.deadline = time.monotonic() + listener.connect_seconds
         self._listener = listener
         self._transport: asyncio.Transport | None = None
         self._framer = Framer(listener.max_packet_bytes)
@@ -93,11 +91,9 @@ class Connection(asyncio.Protocol):
                 self._refuse(beginning, "malformed-packet", str(error))
 
     def _packet(self, packet: mqtt5.Packet) -> None:
-        if not self.client:
-            if isinstance(packet, mqtt5.ConnectPacket):
-                self._connect(packet)
-            else:
-                self.end(Bye.PROTOCOL_ERROR, "no-connect")
+        """Take one packet. The first one is a CONNECT: nothing else gets past its first byte."""
+        if isinstance(packet, mqtt5.ConnectPacket):
+            self._connect(packet)
         elif isinstance(packet, mqtt5.PublishPacket):
             self._publish(packet)
         elif isinstance(packet, mqtt5.PingReqPacket):
@@ -115,6 +111,9 @@ class Connection(asyncio.Protocol):
             self.end(Bye.PROTOCOL_ERROR, "protocol-error")
 
     def _connect(self, packet: mqtt5.ConnectPacket) -> None:
+        if self.client:
+            self.end(Bye.PROTOCOL_ERROR, "second-connect")
+            return
         name = packet.client_id if self._listener.tls is None else self._certificate_name()
         problem = device_name_problem(name)
         own = f"forewarn/v1/{name}/up/status"
@@ -232,7 +231,7 @@ class Connection(asyncio.Protocol):
         if self._ended or self._transport is None:
             return
         self._ended = reason
-        self.deadline = time.monotonic() + CLOSE_SECONDS
+        self.deadline = time.monotonic() + self._listener.close_seconds
         if bye is not None and self.client:
             self._write(mqtt5.DisconnectPacket(reason_code=bye).write())
         self._transport.close()

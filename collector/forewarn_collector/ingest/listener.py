@@ -19,8 +19,6 @@ from forewarn_collector.ingest.intake import Intake, Verdict
 
 log = logging.getLogger(__name__)
 
-SWEEP_SECONDS = 2.0
-HANDSHAKE_SECONDS = 15.0
 REFUSALS = {
     "foreign-topic": PubAckReasonCode.NOT_AUTHORIZED,
     "unknown-topic": PubAckReasonCode.TOPIC_NAME_INVALID,
@@ -39,13 +37,19 @@ class Listener:
         max_packet_bytes: int = 262_144,
         receive_maximum: int = 200,
         max_connections: int = 50_000,
+        connect_seconds: float = 15.0,
+        close_seconds: float = 10.0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        """``connect_seconds``: how long a client may take for the TLS handshake, and again for its CONNECT;
+        ``close_seconds``: how long one may take to read its goodbye."""
         self.intake = intake
         self.now = now
         self.max_packet_bytes = max_packet_bytes
         self.receive_maximum = receive_maximum
         self.max_connections = max_connections
+        self.connect_seconds = connect_seconds
+        self.close_seconds = close_seconds
         self.tls = tls
         self.clients: dict[str, Connection] = {}
         self.open: set[Connection] = set()
@@ -60,7 +64,7 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._server = await self._loop.create_server(
             lambda: Connection(self), address, port, backlog=4096, ssl=self.tls,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS if self.tls else None,
+            ssl_handshake_timeout=self.connect_seconds if self.tls else None,
         )  # fmt: skip
         self._sweeper = self._loop.create_task(self._sweep())
         host, bound = self._server.sockets[0].getsockname()[:2]
@@ -121,7 +125,7 @@ class Listener:
     async def _sweep(self) -> None:
         """End connections whose keepalive ran out, and those that never said who they are."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(min(2.0, self.connect_seconds, self.close_seconds))
             now = time.monotonic()
             for connection in list(self.open):
                 connection.expire(now)

@@ -1,0 +1,206 @@
+"""A collector inside the test, and clients that may also misbehave."""
+
+import asyncio
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mqtt5
+import pytest
+from mqtt5 import QoS
+
+from forewarn_collector.app import Collector
+from forewarn_collector.config import Api, Config, Listen
+from forewarn_collector.ingest.packets import Framer
+from forewarn_collector.store.reader import Reader
+from forewarn_wire import Cpu, LoadReport, StatusReport, encode, up_topic
+
+PACKET_LIMIT = 262_144
+
+
+class Closed(Exception):
+    """The collector has ended the connection."""
+
+
+class Device:
+    """A client made of a socket and the codec."""
+
+    Closed = Closed
+
+    def __init__(self, port: int, name: str = "shop-07", tls: ssl.SSLContext | None = None) -> None:
+        self.name = name
+        plain = socket.create_connection(("127.0.0.1", port), 10)
+        self.socket = tls.wrap_socket(plain, server_hostname="localhost") if tls else plain
+        self._framer = Framer(PACKET_LIMIT)
+        self._received: list[mqtt5.Packet] = []
+        self._packet_id = 0
+
+    def send(self, *packets: Any) -> None:
+        self.socket.sendall(b"".join(p if isinstance(p, bytes) else p.write() for p in packets))
+
+    def receive(self, seconds: float = 10.0) -> Any:
+        """The next packet. Raise Closed when there will be none, TimeoutError when none comes."""
+        self.socket.settimeout(seconds)
+        while not self._received:
+            try:
+                data = self.socket.recv(65_536)
+            except (ConnectionResetError, ssl.SSLError) as error:
+                raise Closed from error
+            if not data:
+                raise Closed
+            self._received += self._framer.feed(data)
+        return self._received.pop(0)
+
+    def until_closed(self, seconds: float = 10.0) -> list[Any]:
+        """What still comes before the end of the connection."""
+        packets = []
+        try:
+            while True:
+                packets.append(self.receive(seconds))
+        except Closed:
+            return packets
+
+    def connect(self, **options: Any) -> Any:
+        """Send CONNECT, return the CONNACK."""
+        self.send(mqtt5.ConnectPacket(options.pop("client_id", self.name), **{"keep_alive": 60} | options))
+        return self.receive()
+
+    def packet(self, topic: str, payload: bytes, **options: Any) -> bytes:
+        self._packet_id = self._packet_id % 65_535 + 1
+        options = {"qos": QoS.AT_LEAST_ONCE, "packet_id": self._packet_id} | options
+        # The codec refuses to write some topics that others may send.
+        name = topic.encode()
+        stand_in = b"t" * len(name)
+        return mqtt5.PublishPacket(stand_in.decode(), payload, **options).write().replace(stand_in, name, 1)
+
+    def publish(self, topic: str, payload: bytes) -> Any:
+        """Send one message, return its PUBACK."""
+        self.send(self.packet(topic, payload))
+        return self.receive()
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def load(device: str = "shop-07", seq: int = 1, boot: str = "b1", at: float | None = None) -> bytes:
+    """The payload of a good report."""
+    sampled_at = time.time() - 86_400 + seq if at is None else at
+    report = LoadReport(device=device, boot=boot, seq=seq, sampled_at=sampled_at, cpu=Cpu(used_percent=12.5))
+    return encode(report)
+
+
+def status(device: str = "shop-07", session: int = 1, state: str = "online", boot: str = "b1") -> bytes:
+    message = StatusReport(device=device, boot=boot, seq=1, sampled_at=time.time(), state=state, session=session)
+    return encode(message)
+
+
+class RunningCollector:
+    """A whole collector in this process; its event loop has a thread of its own."""
+
+    def __init__(self, data: Path, config: Config | None = None) -> None:
+        self.data = data
+        config = config or Config(listen=Listen(port=0), api=Api(port=0))
+        self.collector = Collector(config, data)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.collector.start(), self.loop).result(60)
+        self.reader: Reader = self.collector.journal.reader()
+        self._good = 0
+
+    @property
+    def port(self) -> int:
+        return int(str(self.collector.mqtt_url).rsplit(":", 1)[1])
+
+    def stop(self) -> None:
+        self.reader.close()
+        asyncio.run_coroutine_threadsafe(self.collector.stop(), self.loop).result(60)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    @property
+    def ended(self) -> Counter[str]:
+        """How connections ended, by reason."""
+        return self.collector.listener.ended
+
+    def letters(self) -> Counter[str]:
+        """Dead letters so far, by reason."""
+        return Counter(self.reader.dead_letter_totals())
+
+    def take_a_good_report(self, tls: ssl.SSLContext | None = None, name: str = "good-one") -> None:
+        """Assert that a new connection's report is stored."""
+        before = self.reader.counts().reports
+        self._good += 1
+        device = Device(self.port, name, tls)
+        assert device.connect().reason_code == 0
+        assert device.publish(up_topic(name, "load"), load(name, self._good)).reason_code == 0
+        device.close()
+        assert self.reader.counts().reports == before + 1
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
+    """One collector for the tests of a module."""
+    running = RunningCollector(tmp_path_factory.mktemp("collector") / "data")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def door(running: RunningCollector, no_errors_logged: None) -> Iterator[RunningCollector]:
+    """The collector. After the test it must take a good report on another connection, and have nothing to regret."""
+    yield running
+    running.take_a_good_report()
+    assert not running.collector.health().troubles
+
+
+@pytest.fixture
+def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    bad = [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR or record.exc_info]
+    assert not bad, [record.getMessage() for record in bad]
+
+
+@pytest.fixture
+def make_device() -> Iterator[Callable[..., Device]]:
+    """Open a connection: make_device(port, name, tls=...). It is closed after the test."""
+    made: list[Device] = []
+
+    def make(port: int, name: str = "shop-07", tls: ssl.SSLContext | None = None) -> Device:
+        made.append(Device(port, name, tls))
+        return made[-1]
+
+    yield make
+    for device in made:
+        device.close()
+
+
+@pytest.fixture
+def make_running(tmp_path: Path) -> Iterator[Callable[..., RunningCollector]]:
+    """Start a collector of the test's own: make_running(config, data=...)."""
+    made: list[RunningCollector] = []
+
+    def make(config: Config | None = None, data: Path | None = None) -> RunningCollector:
+        made.append(RunningCollector(data or tmp_path / "data", config))
+        return made[-1]
+
+    yield make
+    for running in made:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def load_payload() -> Callable[..., bytes]:
+    return load
+
+
+@pytest.fixture(scope="session")
+def status_payload() -> Callable[..., bytes]:
+    return status
