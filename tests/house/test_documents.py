@@ -68,12 +68,6 @@ def test_links_to_headings_lead_to_one(documents: dict[Path, str]) -> None:
                 assert anchor in {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in headings}
 
 
-def test_no_line_is_wider_than_the_code(documents: dict[Path, str]) -> None:
-    for path, text in documents.items():
-        prose = re.sub(r"```.*?```", "", text, flags=re.S).splitlines()
-        assert [line for line in prose if len(line) > 120 and "|" not in line] == [], path
-
-
 def test_every_change_is_typed(document: Callable[[str], str]) -> None:
     changes = [line for line in document("CHANGELOG.md").splitlines() if line.startswith("-")]
     assert changes
