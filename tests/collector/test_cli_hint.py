@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from forewarn_collector.cli.hint import spell
+from forewarn_collector.cli.hint import spell, start
 
 
 @pytest.fixture
@@ -56,3 +56,10 @@ def test_a_service_says_whole_paths(tmp_path: Path, python: Path) -> None:
 def test_without_a_script_the_module_is_named(tmp_path: Path) -> None:
     said = spell(tmp_path / "python3", tmp_path / "usual", tmp_path, {}, tmp_path / "usual")
     assert said == f"{tmp_path}/python3 -m forewarn_collector"
+
+
+def test_the_command_that_starts_one_names_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    *_, up, option, data = start(tmp_path / "kept").split()
+    assert (up, option, data) == ("up", "--data", "kept")
+    assert start(Path("kept")) == start(tmp_path / "kept")

@@ -12,6 +12,7 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from forewarn_collector.cli import hint
 from forewarn_collector.cli.client import Client, ClientError
 from forewarn_collector.cli.up import CONFIG_NAME
 from forewarn_collector.demo.fleet import build_fleet, directory
@@ -48,7 +49,7 @@ def demo(
         options = ["--simulated-clock", f"{start:.3f}"]
         with embedded_collector(data, options) as _, Client.connect(data, None, None) as client:
             with contextlib.suppress(KeyboardInterrupt):
-                _play(client, Play(client, fleet, start, days), days, days_per_minute, start, stay, screen)
+                _play(data, Play(client, fleet, start, days), days, days_per_minute, start, stay, screen)
             tickets = client.tickets(state="all")
         click.echo(json.dumps(_summary(fleet, tickets, start)) if as_json else _words(tickets, data))
     except (SendError, EmbeddedError, ClientError, TimeoutError, OSError) as error:
@@ -61,7 +62,7 @@ def _write_directory(data: Path) -> None:
     (data / CONFIG_NAME).write_text(yaml.safe_dump({"directory": directory()}), encoding="utf-8")
 
 
-def _play(client: Client, play: Play, days: float, pace: float, start: float, stay: bool, screen: Console) -> None:
+def _play(data: Path, play: Play, days: float, pace: float, start: float, stay: bool, screen: Console) -> None:
     with Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=screen) as bar:
         task = bar.add_task("day 0", total=days)
 
@@ -70,7 +71,7 @@ def _play(client: Client, play: Play, days: float, pace: float, start: float, st
             if stay and passed >= days:
                 bar.stop()
                 screen.print("The simulation has reached today and goes on live; Ctrl-C ends it. In another terminal:")
-                screen.print(_hints(client.address.data, "N"))
+                screen.print(_hints(data, "N"))
 
         def ticket(found: Ticket, when: float) -> None:
             screen.print(f"day {when:3.0f}  {found.severity:8}  {found.customer}, {found.device}: {found.title}")
@@ -93,9 +94,9 @@ def _summary(fleet: list[Machine], tickets: list[Ticket], start: float) -> dict[
 
 def _words(tickets: list[Ticket], data: Path) -> str:
     first = str(tickets[0].number) if tickets else "N"
-    return f"{len(tickets)} tickets. Look closer with: forewarn up --data {data}\nand then:\n{_hints(data, first)}"
+    return f"{len(tickets)} tickets. Look closer with: {hint.start(data)}\nand then:\n{_hints(data, first)}"
 
 
-def _hints(data: Path | None, number: str) -> str:
+def _hints(data: Path, number: str) -> str:
     commands = ("tickets", f"ticket show {number}", "devices")
-    return "\n".join(f"  forewarn --data {data} {command}" for command in commands)
+    return "\n".join(f"  {hint.command(data.absolute())} {command}" for command in commands)

@@ -15,6 +15,13 @@ def command(data: Path) -> str:
     return spell(Path(sys.executable), data, Path.cwd(), os.environ, default_data())
 
 
+def start(data: Path) -> str:
+    """The command that starts a collector on ``data`` from here."""
+    here = Path.cwd()
+    words = _program(Path(sys.executable), here, os.environ.get("PATH"))
+    return shlex.join([*words, "up", "--data", _from(here, data.absolute())])
+
+
 def spell(python: Path, data: Path, here: Path, environment: Mapping[str, str], usual: Path) -> str:
     """``python``: ours; its ``forewarn`` lies beside it. ``usual``: where a collector is looked for without --data."""
     words = _program(python, here, environment.get("PATH"))

@@ -11,6 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from forewarn_collector.cli import hint
 from forewarn_collector.cli.client import Client, ClientError
 from forewarn_collector.replay.embedded import EmbeddedError, embedded_collector
 from forewarn_collector.replay.histories import HistoryError, choose, count_rows
@@ -77,7 +78,7 @@ def _collector(data: Path | None, server: str | None, token_file: Path | None, s
     data = data or Path(tempfile.mkdtemp(prefix="forewarn-replay-"))
     with embedded_collector(data):
         yield Client.connect(data, None, None)
-    screen.print(f"kept in {data}; look at it with: forewarn up --data {data}", markup=False, highlight=False)
+    screen.print(f"kept in {data}; look at it with: {hint.start(data)}", markup=False, highlight=False)
 
 
 def describe(result: Result) -> str:
