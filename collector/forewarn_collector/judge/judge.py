@@ -183,7 +183,7 @@ class Judge:
         position, newest = self._desk.judged_position(), reader.max_position()
         if position > newest:
             log.warning("the journal ends at row %d though %d were judged: it is another one", newest, position)
-            position = newest
+            position = 0
             self._desk.record(position, [], [])
         with self._engine_lock:
             self._engine = engine
@@ -263,8 +263,8 @@ class Judge:
             for found in past(history, series, at, 2 * reach, self.position, self._wanted):
                 with self._engine_lock:
                     self._engine.warm_history(found.kind, found.key, found.at, found.metrics)
-        except Damaged as error:
-            log.error("%s; its windows begin empty", error)
+        except (Damaged, ValueError) as error:
+            log.error("the history of %s %s of %s: %s; its windows begin empty", *series[1:4], error)
 
     def _record(
         self, position: int | None, changes: list[Change], touched: Iterable[tuple[Kind, Key]], book: FactBook

@@ -52,14 +52,19 @@ class Slice(NamedTuple):
 
 @lru_cache(maxsize=8192)
 def slices(fields: tuple[str, ...], wanted: Wanted) -> tuple[Slice, ...]:
-    """Take a layout apart: one slice per component in it, with the metrics that some rule wants."""
+    """Take a layout apart: one slice per component in it, with the metrics that some rule wants.
+
+    A component of which none of them was measured has a slice too (a disk that sleeps): unknown stops timers.
+    """
     of_kind = dict(wanted)
     found: dict[tuple[Kind, str], list[tuple[str, int]]] = {}
     for column, field in enumerate(fields):
         metric, _, instance = field.partition("|")
         kind = KIND_OF_PREFIX.get(metric.split(".", 1)[0])
-        if kind is not None and metric in of_kind.get(kind, ()):
-            found.setdefault((kind, instance), []).append((metric, column))
+        if kind is not None and of_kind.get(kind):
+            pairs = found.setdefault((kind, instance), [])
+            if metric in of_kind[kind]:
+                pairs.append((metric, column))
     return tuple(
         Slice(kind, instance, tuple(m for m, _ in pairs), tuple(c for _, c in pairs))
         for (kind, instance), pairs in found.items()
