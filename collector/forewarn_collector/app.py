@@ -48,13 +48,14 @@ class Collector:
         self.mqtt_url: str | None = None
         self.api_url = ""
         self._started_at = self.clock.now()
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Everything that can be wrong with the configuration is found before the first file is written.
         rules = load_rules(directories=[Path(name) for name in config.rules.directories])
         tls = _server_context(config.listen.tls) if config.listen.tls else None
         destinations = [_destination(entry) for entry in config.destinations]
+        broker = _broker(config.broker) if config.broker else None
         now = self.clock.now
         directory = _directory(config.directory)
+        _make_data_directory(data)
         self.journal = Journal(data)
         self._state = open_state(data / "state.db")
         self._reader = self.journal.reader()
@@ -66,7 +67,7 @@ class Collector:
         self.judge = Judge(lambda: Engine(rules), self.journal.reader, self.desk, directory, self.clock, tick)
         self.intake = Intake(self.journal, self.judge.wake)
         self.listener = Listener(self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, tls=tls)
-        self.subscriber = Subscriber(self.intake, _broker(config.broker), now) if config.broker else None
+        self.subscriber = Subscriber(self.intake, broker, now) if broker else None
         self._history = History(self.journal.reader())
         self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory)
         self._sealer = _Repeat("seal", SEAL_SECONDS, self._seal)
@@ -172,6 +173,14 @@ class _Repeat:
                 self.trouble = str(error)
 
 
+def _make_data_directory(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        reason = "it is not a directory" if isinstance(error, FileExistsError) else error.strerror
+        raise StartError(f"{data}: {reason}; name a data directory that this user may write") from None
+
+
 def _taken(section: str, address: str, port: int, error: OSError) -> str:
     return (
         f"cannot listen on {address}:{port}: {error.strerror}; "
@@ -197,8 +206,7 @@ def _directory(entries: Sequence[DirectoryEntry]) -> Directory:
 
 
 def _destination(entry: DestinationEntry) -> Webhook:
-    headers = {"Authorization": f"Bearer {_secret(entry.token_file)}"} if entry.token_file else None
-    return Webhook(entry.name, entry.url, headers)
+    return Webhook(entry.name, entry.url, _token(entry.token_file) if entry.token_file else None)
 
 
 def _broker(broker: Broker) -> BrokerSettings:
@@ -212,6 +220,13 @@ def _broker(broker: Broker) -> BrokerSettings:
         broker.certificate,
         broker.key,
     )
+
+
+def _token(path: str) -> str:
+    token = _secret(path)
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise StartError(f"{path}: holds no token; it must hold the token and nothing else")
+    return token
 
 
 def _secret(path: str) -> str:

@@ -24,6 +24,10 @@ class DeliveryError(Exception):
         self.permanent = permanent
 
 
+class Unreachable(DeliveryError):
+    """Nobody answered: nothing else can be delivered there now either."""
+
+
 class Destination(Protocol):
     name: str
 

@@ -1,7 +1,7 @@
-"""The delivery loop: takes what is due from the outbox, sends it, and only then marks it sent. At least once.
+"""The delivery loops: each takes what is due for one destination, sends it, and only then marks it sent. At least once.
 
 Deliveries of one ticket to one destination keep their order: a later one waits for the earlier. A delivery that can't
-be accepted is parked with its reason and shown; it stops nothing else.
+be accepted is parked with its reason and shown; it stops nothing else. A destination that hangs stops only its own.
 """
 
 import logging
@@ -10,14 +10,20 @@ from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 
-from forewarn_collector.store.state import delivery
-from forewarn_collector.tickets.destination import DeliveryError, Destination, Parcel
+from forewarn_collector.store.state import delivery, reading
+from forewarn_collector.tickets.destination import DeliveryError, Destination, Parcel, Unreachable
 
 log = logging.getLogger(__name__)
 
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 900.0
-PARK_AFTER_TRIES = 200
+# What is refused again and again is parked after a week; a weekend without the ticket system loses nothing.
+PARK_AFTER_SECONDS = 7 * 86_400.0
+PARK_AFTER_TRIES = 20
+# Nobody answers: the whole destination waits, and drains within this time when it is back.
+LONGEST_PAUSE = 60.0
+STOP_SECONDS = 5.0
+GONE = "this destination is no longer configured"
 
 
 def delay_after(tries: int) -> float:
@@ -26,42 +32,113 @@ def delay_after(tries: int) -> float:
 
 
 class Push:
+    """All destinations, a thread for each."""
+
     def __init__(self, engine: sa.Engine, destinations: Iterable[Destination], now: Callable[[], float]) -> None:
         self._engine = engine
-        self._destinations = {destination.name: destination for destination in destinations}
+        self._reading = reading(engine)
+        self._now = now
+        self._workers = [_Worker(engine, destination, now) for destination in destinations]
+
+    def start(self) -> None:
+        self._take_up()
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self) -> None:
+        for worker in self._workers:
+            worker.stop()
+        for worker in self._workers:
+            worker.join()
+
+    def wake(self) -> None:
+        for worker in self._workers:
+            worker.wake()
+
+    def _take_up(self) -> None:
+        """A restart may come with another configuration or a mended token, so what was parked gets another chance,
+        unless something later of its ticket was delivered: the old must not follow the new."""
+        now = self._now()
+        configured = delivery.c.destination.in_([worker.name for worker in self._workers])
+        later = delivery.alias()
+        overtaken = sa.exists().where(
+            later.c.ticket == delivery.c.ticket,
+            later.c.destination == delivery.c.destination,
+            later.c.state == "done",
+            later.c.id > delivery.c.id,
+        )
+        again = (delivery.c.state == "parked", delivery.c.created_at > now - PARK_AFTER_SECONDS)
+        with self._engine.begin() as db:
+            gone = delivery.update().where(delivery.c.state == "pending", ~configured)
+            db.execute(gone.values(state="parked", last_error=GONE))
+            back = delivery.update().where(configured, *again, ~overtaken)
+            db.execute(back.values(state="pending", tries=0, next_try_at=now))
+
+    def summary(self) -> dict[str, int]:
+        query = sa.select(delivery.c.state, sa.func.count()).group_by(delivery.c.state)
+        with self._reading.connect() as db:
+            return {str(state): int(count) for state, count in db.execute(query)}
+
+    def listing(self, limit: int = 100) -> list[dict[str, object]]:
+        """The newest deliveries, those that wait or are parked first."""
+        done_last = sa.case((delivery.c.state == "done", 1), else_=0)
+        shown = [column for column in delivery.c if column.name != "body"]
+        query = sa.select(*shown).order_by(done_last, delivery.c.id.desc()).limit(limit)
+        with self._reading.connect() as db:
+            return [dict(row) for row in db.execute(query).mappings()]
+
+
+class _Worker:
+    """One destination."""
+
+    def __init__(self, engine: sa.Engine, destination: Destination, now: Callable[[], float]) -> None:
+        self.name = destination.name
+        self._engine = engine
+        self._reading = reading(engine)
+        self._destination = destination
         self._now = now
         self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="push")
+        self._stopping = threading.Event()
+        # Whoever hangs must not keep the collector from ending: what was not marked is sent again.
+        self._thread = threading.Thread(target=self._run, name=f"push {self.name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
+
+    def join(self) -> None:
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_SECONDS)
 
     def wake(self) -> None:
         self._wake.set()
 
     def _run(self) -> None:
-        while not self._stopping:
+        pause = 0.0
+        while not self._stopping.is_set():
             try:
-                sent = self.step()
+                sent = self._step()
+            except Unreachable:
+                pause = min(LONGEST_PAUSE, max(FIRST_DELAY, 2 * pause))
+                self._stopping.wait(pause)
+                continue
             except sa.exc.SQLAlchemyError:
-                log.exception("the delivery loop could not use the state database")
-                sent = 0
+                log.exception("the deliveries to %s could not use the state database", self.name)
+                self._stopping.wait(FIRST_DELAY)
+                continue
+            pause = 0.0
             if not sent:
                 self._wake.wait(0.5)
                 self._wake.clear()
 
-    def step(self) -> int:
-        """Try everything that is due; return how many were delivered."""
+    def _step(self) -> int:
+        """Try everything that is due; return how many were delivered. Raise Unreachable when nobody answers."""
         sent = 0
         for parcel in self._due():
-            if self._stopping:
+            if self._stopping.is_set():
                 break
             sent += self._try(parcel)
         return sent
@@ -74,26 +151,28 @@ class Push:
             earlier.c.state == "pending",
             earlier.c.id < delivery.c.id,
         )
+        now = self._now()
+        # Further away than any delay: the clock was set back.
+        due = sa.or_(delivery.c.next_try_at <= now, delivery.c.next_try_at > now + LONGEST_DELAY)
         query = (
             sa.select(delivery)
-            .where(delivery.c.state == "pending", delivery.c.next_try_at <= self._now(), ~blocked)
+            .where(delivery.c.destination == self.name, delivery.c.state == "pending", due, ~blocked)
             .order_by(delivery.c.id)
             .limit(limit)
         )
-        with self._engine.connect() as db:
+        with self._reading.connect() as db:
             return [Parcel(**{name: row[name] for name in Parcel._fields}) for row in db.execute(query).mappings()]
 
     def _try(self, parcel: Parcel) -> int:
-        destination = self._destinations.get(parcel.destination)
         try:
-            if destination is None:
-                raise DeliveryError("this destination is no longer configured", permanent=True)
-            destination.send(parcel)
+            self._destination.send(parcel)
         except DeliveryError as error:
             self._failed(parcel, error)
+            if isinstance(error, Unreachable):
+                raise
             return 0
         except Exception as error:  # a destination's own mistake must not stop the loop
-            log.exception("delivery %d to %s", parcel.id, parcel.destination)
+            log.exception("delivery %d to %s", parcel.id, self.name)
             self._failed(parcel, DeliveryError(f"{type(error).__name__}: {error}"))
             return 0
         self._mark(parcel, state="done", sent_at=self._now(), tries=parcel.tries + 1, last_error="")
@@ -101,29 +180,18 @@ class Push:
 
     def _failed(self, parcel: Parcel, error: DeliveryError) -> None:
         tries = parcel.tries + 1
-        parked = error.permanent or tries >= PARK_AFTER_TRIES
-        log.warning("delivery %d to %s: %s%s", parcel.id, parcel.destination, error, "; parked" if parked else "")
+        old = self._now() - parcel.created_at > PARK_AFTER_SECONDS
+        parked = error.permanent or (old and tries >= PARK_AFTER_TRIES)
+        log.warning("delivery %d to %s: %s%s", parcel.id, self.name, error, "; parked" if parked else "")
         self._mark(
             parcel,
             state="parked" if parked else "pending",
             tries=tries,
-            next_try_at=self._now() + delay_after(parcel.tries),
+            # While nobody answers the whole destination pauses, and this one is the first to be tried again.
+            next_try_at=self._now() + (0.0 if isinstance(error, Unreachable) else delay_after(parcel.tries)),
             last_error=str(error),
         )
 
     def _mark(self, parcel: Parcel, **columns: object) -> None:
         with self._engine.begin() as db:
             db.execute(delivery.update().where(delivery.c.id == parcel.id).values(**columns))
-
-    def summary(self) -> dict[str, int]:
-        query = sa.select(delivery.c.state, sa.func.count()).group_by(delivery.c.state)
-        with self._engine.connect() as db:
-            return {str(state): int(count) for state, count in db.execute(query)}
-
-    def listing(self, limit: int = 100) -> list[dict[str, object]]:
-        """The newest deliveries, those that wait or are parked first."""
-        done_last = sa.case((delivery.c.state == "done", 1), else_=0)
-        shown = [column for column in delivery.c if column.name != "body"]
-        query = sa.select(*shown).order_by(done_last, delivery.c.id.desc()).limit(limit)
-        with self._engine.connect() as db:
-            return [dict(row) for row in db.execute(query).mappings()]
