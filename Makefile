@@ -19,6 +19,8 @@ DEBIAN_TEST := smartmontools mosquitto openssl systemd
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Compiling everything beforehand takes longer than compiling what is used at its first use.
+PIP_INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --root-user-action=ignore
 KEY := $(shell sha256sum pyproject.toml | cut -c1-16)
 READY_RUN := $(VENV)/ready-to-run-$(KEY)
 READY_TEST := $(VENV)/ready-to-test-$(KEY)
@@ -57,7 +59,7 @@ $(READY_RUN): EXTRAS := collector
 
 $(READY_RUN) $(READY_TEST): | $(BIN)/pip
 	@echo "installing forewarn[$(EXTRAS)] into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore -e '.[$(EXTRAS)]'
+	@$(PIP_INSTALL) -e '.[$(EXTRAS)]'
 	@rm -f $(VENV)/ready-to-$(if $(findstring dev,$(EXTRAS)),*,run-*)
 	@touch $@ $(if $(findstring dev,$(EXTRAS)),$(READY_RUN))
 

@@ -8,18 +8,23 @@ from collections.abc import Callable
 from typing import Any
 
 from forewarn_collector.replay.sender import Crowd
-from forewarn_wire import Cpu, LoadReport
+from forewarn_wire import Cpu, EventReport, LoadReport
 
 LIVE = re.compile(r"^(\S+) is live: cpu 7 %, no temperature sensor, 0 disks; look closer with: (.+)$", re.M)
 
 
-def report(port: int, device: str, seq: int) -> None:
-    """Send one load report and wait for its acknowledgement."""
+def report(port: int, device: str, seq: int, kind: str = "load") -> None:
+    """Send one report and wait for its acknowledgement."""
 
     async def send() -> None:
         crowd = Crowd(f"mqtt://127.0.0.1:{port}")
-        message = LoadReport(device=device, boot="b1", seq=seq, sampled_at=time.time(), cpu=Cpu(used_percent=7.0))
-        crowd.send("load", message)
+        if kind == "load":
+            load = LoadReport(device=device, boot="b1", seq=seq, sampled_at=time.time(), cpu=Cpu(used_percent=7.0))
+            crowd.send(kind, load)
+        else:
+            crowd.send(
+                kind, EventReport(device=device, boot="b1", seq=seq, sampled_at=time.time(), event="agent-start")
+            )
         await crowd.finish()
 
     asyncio.run(send())
@@ -35,14 +40,17 @@ def test_the_command_in_the_line_works_as_it_is_printed(collector: Any, wait_unt
     assert "shop-07" in done.stdout
 
 
-def test_a_device_of_an_earlier_run_is_live_when_it_reports(collector: Any, wait_until: Callable[..., None]) -> None:
+def test_a_device_of_an_earlier_run_is_live_when_it_reports_its_load(
+    collector: Any, wait_until: Callable[..., None]
+) -> None:
     report(collector.mqtt_port, "shop-07", 1)
     wait_until(lambda: LIVE.search(collector.said()), 30, "no live line")
     collector.stop()
     collector.log.write_text("")
     collector.start()
+    report(collector.mqtt_port, "shop-07", 2, "event")  # it is there, but what is stored of its load is old
     report(collector.mqtt_port, "shop-08", 1)
     wait_until(lambda: LIVE.search(collector.said()), 30, "no live line of the new device")
     assert [device for device, _ in LIVE.findall(collector.said())] == ["shop-08"]
-    report(collector.mqtt_port, "shop-07", 2)
+    report(collector.mqtt_port, "shop-07", 3)
     wait_until(lambda: len(LIVE.findall(collector.said())) == 2, 30, "no live line of the old device")

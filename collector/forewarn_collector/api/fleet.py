@@ -52,6 +52,11 @@ class Fleet:
         """How many reports each device has in the store, duplicates not counted."""
         return {row.name: row.reports for row in self._reader.devices()}
 
+    def load_received(self, name: str) -> float | None:
+        """When the newest load report came in; None when there is none, or it is so old that it is sealed."""
+        latest = self._history.latest(name, "load")
+        return latest.received_at if latest else None
+
     def device(self, name: str) -> DeviceView:
         row = self._reader.device(name)
         if row is None:

@@ -85,10 +85,11 @@ async def _run(collector: Collector, with_agent: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    began = collector.clock.now()
     await collector.start()
     click.echo(f"forewarn is up: MQTT {collector.mqtt_url or 'off'}, API {collector.api_url}, data {collector.data}")
     agent = _start_agent(collector) if with_agent else None
-    watcher = asyncio.create_task(_announce_devices(collector))
+    watcher = asyncio.create_task(_announce_devices(collector, began))
     try:
         await stop.wait()
     finally:
@@ -114,16 +115,17 @@ def _start_agent(collector: Collector) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-m", "forewarn_agent", "run", "--config", str(path)])
 
 
-async def _announce_devices(collector: Collector) -> None:
-    """A line for each device at its first report since the start; beyond a screenful only their number matters."""
-    before = await asyncio.to_thread(collector.fleet.reports)
+async def _announce_devices(collector: Collector, began: float) -> None:
+    """A line for each device at its first load report since ``began``; beyond a screenful nobody reads them."""
     seen: set[str] = set()
     while len(seen) < SHOWN_DEVICES:
         await asyncio.sleep(0.5)
         lines = await asyncio.to_thread(collector.fleet.lines)
         for line in lines:
-            heard = line.reports > before.get(line.name, 0)
-            if heard and line.name not in seen and line.cpu_used_percent is not None:
+            if line.name in seen or line.cpu_used_percent is None or line.last_received < began:
+                continue
+            received = await asyncio.to_thread(collector.fleet.load_received, line.name)
+            if received is not None and received >= began:
                 seen.add(line.name)
                 click.echo(f"{describe(line)}; look closer with: {hint.command(collector.data)} device {line.name}")
 
