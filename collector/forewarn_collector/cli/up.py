@@ -127,7 +127,9 @@ async def _announce_devices(collector: Collector, began: float) -> None:
             received = await asyncio.to_thread(collector.fleet.load_received, line.name)
             if received is not None and received >= began:
                 seen.add(line.name)
-                click.echo(f"{describe(line)}; look closer with: {hint.command(collector.data)} device {line.name}")
+                now = await asyncio.to_thread(collector.fleet.device, line.name)
+                command = f"{hint.command(collector.data)} device {line.name}"
+                click.echo(f"{describe(now.line)}; look closer with: {command}")
 
 
 def describe(line: DeviceLine) -> str:
