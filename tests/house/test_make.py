@@ -43,7 +43,7 @@ def test_run_starts_the_collector_with_this_machine_s_agent(project: Path) -> No
 
 def test_test_checks_and_ends_with_pytest_over_everything(project: Path) -> None:
     planned = make(project, "-n", "test").splitlines()
-    assert planned[-1].split() == ["exec", ".venv/bin/pytest"]
+    assert planned[-1].split() == ["PYTHONUNBUFFERED=1", "exec", ".venv/bin/pytest"]
     for tool in ("ruff check", "ruff format --check", "mypy", "lint-imports"):
         assert any(line.startswith(f".venv/bin/{tool}") for line in planned), tool
 
@@ -55,6 +55,20 @@ def test_ci_runs_make_test(project: Path) -> None:
     assert text.startswith("#!/usr/bin/env bash\n")
     assert "set -euo pipefail" in text
     assert "make test" in text
+
+
+@pytest.mark.parametrize(("summary", "status"), [("3 passed in 0.10s", 0), ("1 failed, 2 passed in 0.10s", 1)])
+def test_the_summary_is_ci_s_last_line_and_the_status_is_right(
+    project: Path, tmp_path: Path, summary: str, status: int
+) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(project / ".ci" / "run", tmp_path / ".ci" / "run")
+    line = f"========= {summary} ========="
+    (tmp_path / "Makefile").write_text(f"test:\n\t@echo '== deceptive ==' && echo '{line}' && exit {status}\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run([tmp_path / ".ci" / "run"], env=environment, capture_output=True, text=True)
+    assert (done.returncode != 0) == (status != 0)
+    assert done.stdout.splitlines()[-1] == line
 
 
 def test_clean_spares_data(project: Path) -> None:
