@@ -1,6 +1,7 @@
 """A collector inside the test, and clients that may also misbehave."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -66,6 +67,15 @@ class Device:
         except Closed:
             return packets
 
+    def read_to_the_end(self) -> bytes:
+        """The same, whatever protocol it is."""
+        self.socket.settimeout(10)
+        found = b""
+        with contextlib.suppress(ConnectionResetError):
+            while data := self.socket.recv(65_536):
+                found += data
+        return found
+
     def connect(self, **options: Any) -> Any:
         """Send CONNECT, return the CONNACK."""
         self.send(mqtt5.ConnectPacket(options.pop("client_id", self.name), **{"keep_alive": 60} | options))
@@ -119,6 +129,8 @@ class RunningCollector:
         return int(str(self.collector.mqtt_url).rsplit(":", 1)[1])
 
     def stop(self) -> None:
+        if self.loop.is_closed():
+            return
         self.reader.close()
         asyncio.run_coroutine_threadsafe(self.collector.stop(), self.loop).result(60)
         self.loop.call_soon_threadsafe(self.loop.stop)

@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
         elif packet.qos == QoS.AT_LEAST_ONCE and self._owed >= self._listener.receive_maximum:
             self.end(Bye.RECEIVE_MAX_EXCEEDED, "receive-maximum")
         else:
-            self._submit(packet.topic, packet.payload, packet.packet_id if packet.qos else None)
+            self._submit(packet.topic, packet.payload, packet.packet_id)
 
     def _submit(self, topic: str, payload: bytes, packet_id: int | None) -> None:
         token = None
@@ -176,12 +176,7 @@ class Connection(asyncio.Protocol):
             self.end(Bye.PROTOCOL_ERROR, "protocol-error")
             return
         below = f"forewarn/v1/{self.client}/down/"
-        codes = [
-            mqtt5.SubAckReasonCode(min(wanted.max_qos, QoS.AT_LEAST_ONCE))
-            if wanted.pattern.startswith(below)
-            else mqtt5.SubAckReasonCode.NOT_AUTHORIZED
-            for wanted in packet.topic_filters
-        ]
+        codes = [_granted(wanted, below) for wanted in packet.topic_filters]
         self._write(mqtt5.SubAckPacket(packet.packet_id, codes).write())
 
     def acknowledged(self, packets: list[bytes]) -> None:
@@ -242,3 +237,11 @@ class Connection(asyncio.Protocol):
             if self._transport.get_write_buffer_size() > WRITE_LIMIT:
                 self._ended = self._ended or "does-not-read"
                 self._transport.abort()
+
+
+def _granted(wanted: mqtt5.TopicFilter, below: str) -> mqtt5.SubAckReasonCode:
+    if not wanted.pattern.startswith(below):
+        return mqtt5.SubAckReasonCode.NOT_AUTHORIZED
+    if wanted.max_qos == QoS.AT_MOST_ONCE:
+        return mqtt5.SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE
+    return mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE
