@@ -148,13 +148,20 @@ class RunningCollector:
 
     def take_a_good_report(self, tls: ssl.SSLContext | None = None, name: str = "good-one") -> None:
         """Assert that a new connection's report is stored."""
-        before = self.reader.counts().reports
+        known = self.reader.device(name)
+        before = known.reports if known else 0
         self._good += 1
         device = Device(self.port, name, tls)
         assert device.connect().reason_code == 0
         assert device.publish(up_topic(name, "load"), load(name, self._good)).reason_code == 0
         device.close()
-        assert self.reader.counts().reports == before + 1
+        assert self.reader.device(name).reports == before + 1  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="session")
+def start_collector() -> Callable[..., RunningCollector]:
+    """start_collector(data, config): whoever starts it stops it."""
+    return RunningCollector
 
 
 @pytest.fixture(scope="module")

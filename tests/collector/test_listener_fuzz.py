@@ -1,0 +1,80 @@
+"""Mutated packets: whatever is sent, the listener lives on and takes the next good report."""
+
+import contextlib
+import random
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import mqtt5
+import pytest
+from mqtt5 import QoS
+
+from forewarn_wire import up_topic
+
+SEED = 20_261_123
+BATCHES, IN_A_BATCH = 160, 50
+NAME = "shop-07"
+TOPIC = up_topic(NAME, "load")
+PAYLOAD = b'{"schema":1,"device":"shop-07","boot":"b1","seq":%d,"sampled_at":%d,"cpu":{"used_percent":1.5}}'
+CONNECT = mqtt5.ConnectPacket(NAME, keep_alive=60).write()
+
+
+def packets(rng: random.Random) -> list[bytes]:
+    payload = PAYLOAD % (rng.randrange(10**9), time.time())
+    will = mqtt5.Will(up_topic(NAME, "status"), payload=b"{}", user_properties=[("a", "b")])
+    return [
+        mqtt5.ConnectPacket(NAME, username=NAME, password=b"x", will=will, user_properties=[("k", "v")]).write(),
+        mqtt5.PublishPacket(TOPIC, payload, qos=QoS.AT_LEAST_ONCE, packet_id=rng.randrange(1, 65_536)).write(),
+        mqtt5.PublishPacket(TOPIC, payload, content_type="json", user_properties=[("k", "v")]).write(),
+        mqtt5.SubscribePacket(1, [mqtt5.TopicFilter(f"forewarn/v1/{NAME}/down/#"), mqtt5.TopicFilter("#")]).write(),
+        mqtt5.UnsubscribePacket(2, ["#"]).write(),
+        mqtt5.PubAckPacket(3, reason_str="yes").write(),
+        mqtt5.PingReqPacket().write(),
+        mqtt5.DisconnectPacket(reason_str="enough").write(),
+    ]
+
+
+def mutated(rng: random.Random, packet: bytes) -> bytes:
+    found = bytearray(packet)
+    for _ in range(rng.choice((0, 1, 1, 2, 4))):
+        place = rng.randrange(len(found))
+        match rng.randrange(6):
+            case 0:
+                found[place] = rng.randrange(256)
+            case 1:
+                found[place] ^= 1 << rng.randrange(8)
+            case 2:
+                del found[place : place + rng.randrange(1, 4)]
+            case 3:
+                found[place:place] = rng.randbytes(rng.randrange(1, 4))
+            case 4:
+                found[place : place + 4] = b"\xff\xff\xff\x7f"
+            case _:
+                found += found[place:]
+        if not found:
+            return b"\x00"
+    return bytes(found)
+
+
+@pytest.mark.slow
+def test_mutated_packets_never_end_the_listener(door: Any, make_device: Callable[..., Any]) -> None:
+    rng = random.Random(SEED)
+    for _ in range(BATCHES):
+        for _ in range(IN_A_BATCH):
+            device = make_device(door.port)
+            stream = [CONNECT] * (rng.random() < 0.8)
+            stream += [mutated(rng, rng.choice(packets(rng))) for _ in range(rng.randrange(1, 6))]
+            whole = b"".join(stream)
+            cut = rng.randrange(len(whole) + 1)
+            with contextlib.suppress(OSError):  # it may be cut off before it has said everything
+                device.send(whole[:cut])
+                device.send(whole[cut:])
+                device.socket.shutdown(socket.SHUT_WR)
+                device.read_to_the_end()
+            device.close()
+        door.take_a_good_report()
+    letters = door.letters()
+    assert letters["malformed-packet"] > BATCHES * IN_A_BATCH / 4
+    assert not letters["internal-error"]

@@ -1,0 +1,109 @@
+"""Which numbers of a message become which fields."""
+
+import math
+
+import msgspec
+
+from forewarn_collector.ingest.shape import event_point, load_point, smart_point
+from forewarn_wire import (
+    Attribute,
+    Cpu,
+    Disk,
+    EventReport,
+    Filesystem,
+    LoadReport,
+    Memory,
+    Outcome,
+    SmartReport,
+    Temperature,
+    Unread,
+    Uptime,
+)
+
+HEAD = {"device": "shop-07", "boot": "b1", "seq": 1, "sampled_at": 1_700_000_000.0}
+
+
+def test_every_number_of_a_load_report_has_its_field() -> None:
+    point = load_point(
+        LoadReport(
+            **HEAD,
+            cpu=Cpu(used_percent=1.0, load_average_1m=2.0, load_average_5m=3.0, load_average_15m=4.0),
+            memory=Memory(
+                total_bytes=5, available_bytes=6, used_percent=7.0, swap_total_bytes=8, swap_used_percent=9.0
+            ),
+            filesystems=[
+                Filesystem(
+                    mount="/", fstype="ext4", source="/dev/sda1", total_bytes=10, free_bytes=11, used_percent=12.0,
+                    inodes_used_percent=13.0,
+                )
+            ],
+            temperatures=[Temperature(sensor="cpu", celsius=14.0, high_celsius=15.0, critical_celsius=16.0)],
+            uptime=Uptime(seconds=17.0, unexpected_reboots=18),
+        )
+    )  # fmt: skip
+    assert dict(zip(point.fields, point.values, strict=True)) == {
+        "cpu.used_percent": 1, "cpu.load_average_1m": 2, "cpu.load_average_5m": 3, "cpu.load_average_15m": 4,
+        "memory.total_bytes": 5, "memory.available_bytes": 6, "memory.used_percent": 7, "memory.swap_total_bytes": 8,
+        "memory.swap_used_percent": 9, "filesystem.total_bytes|/": 10, "filesystem.free_bytes|/": 11,
+        "filesystem.used_percent|/": 12, "filesystem.inodes_used_percent|/": 13, "temperature.celsius|cpu": 14,
+        "temperature.high_celsius|cpu": 15, "temperature.critical_celsius|cpu": 16, "uptime.seconds": 17,
+        "uptime.unexpected_reboots": 18,
+    }  # fmt: skip
+    assert point[:4] == ("shop-07", "load", "", 1_700_000_000.0)
+    assert msgspec.json.decode(point.facts) == {"filesystems": {"/": {"fstype": "ext4", "source": "/dev/sda1"}}}
+
+
+def test_null_is_nan_absent_is_absent_and_zero_is_zero() -> None:
+    point = load_point(LoadReport(**HEAD, cpu=Cpu(used_percent=None, load_average_5m=0.0), filesystems=[]))
+    assert point.fields == ("cpu.used_percent", "cpu.load_average_5m")
+    assert math.isnan(point.values[0])
+    assert point.values[1] == 0
+
+
+def test_the_first_of_two_equal_mounts_counts_and_takes_nothing_from_the_second() -> None:
+    twice = [
+        Filesystem(mount="/", source="/dev/sda1", used_percent=10.0),
+        Filesystem(mount="/", source="/dev/sdb1", used_percent=90.0, free_bytes=5),
+    ]
+    point = load_point(LoadReport(**HEAD, filesystems=twice))
+    assert (point.fields, point.values) == (("filesystem.used_percent|/",), (10.0,))
+    assert msgspec.json.decode(point.facts)["filesystems"]["/"]["source"] == "/dev/sda1"
+
+
+def test_what_was_not_read_is_a_fact() -> None:
+    unread = [Unread(probe="temperature", outcome=Outcome.NO_ACCESS)]
+    point = load_point(LoadReport(**HEAD, filesystems=[Filesystem(mount="/")], unread=unread))
+    facts = msgspec.json.decode(point.facts)
+    assert facts["unread"] == [{"probe": "temperature", "outcome": "no-access"}]
+    assert list(facts["filesystems"]) == ["/"]
+
+
+def test_the_same_layout_is_the_same_object() -> None:
+    first, second = (load_point(LoadReport(**HEAD, cpu=Cpu(used_percent=value))) for value in (1.0, 2.0))
+    assert first.fields is second.fields
+
+
+def test_a_disk_that_was_not_measured_says_so_and_nothing_else() -> None:
+    point = smart_point(
+        SmartReport(**HEAD, disk=Disk(slot="/dev/sda", serial="S1"), outcome=Outcome.STANDBY, passed=True)
+    )
+    assert (point.fields, point.values, point.part) == (("disk.measured",), (0.0,), "S1")
+
+
+def test_the_first_of_two_equal_attributes_counts() -> None:
+    rows = [Attribute(5, 100, 100, 10, 8), Attribute(5, 1, 1, 1, 9), Attribute(197, 100, 100, 0, None)]
+    point = smart_point(
+        SmartReport(**HEAD, disk=Disk(slot="/dev/sda"), outcome=Outcome.MEASURED, passed=None, attributes=rows)
+    )
+    values = dict(zip(point.fields, point.values, strict=True))
+    assert values["ata.5.raw"] == 8
+    assert math.isnan(values["ata.197.raw"])
+    assert math.isnan(values["disk.passed"])
+    assert (point.part, msgspec.json.decode(point.facts)["thresholds"]) == ("slot:/dev/sda", {"5": 10})
+
+
+def test_an_event_counts_its_occurrences() -> None:
+    point = event_point(EventReport(**HEAD, event="unexpected-reboot", part="", count=3))
+    assert (point.kind, point.part, point.fields, point.values) == (
+        "event", "unexpected-reboot", ("event.unexpected-reboot",), (3.0,),
+    )  # fmt: skip
