@@ -82,6 +82,10 @@ class Engine:
         """Where every rule that applies stands on the component; empty for a component never seen."""
         return self._judges[kind].levels(key)
 
+    def raised(self, kind: Kind) -> dict[Key, str]:
+        """The worst level of every component of a kind on which any rule speaks."""
+        return self._judges[kind].raised()
+
     def forget(self, kind: Kind, key: Key) -> None:
         """Drop everything about a component: it was taken out, or its clock had been wrong."""
         self._judges[kind].forget(key)

@@ -113,11 +113,18 @@ class Judge:
             )
         return found
 
+    def raised(self) -> dict[Key, str]:
+        if not self.rules:
+            return {}
+        worst = self.timers.levels(self.timers.raised).max(axis=0).tolist()
+        return {key: LEVELS[worst[row]] for key, row in self._rows.items() if worst[row]}
+
     def snapshot(self, key: Key) -> Snapshot | None:
         row = self._rows.get(key)
         if row is None:
             return None
         kept = Snapshot(last_at=float(self._last_at[row]), baselines=self.signals.baselines(row))
+        kept.learned = self.signals.learning.kept(row)
         for n, (rule, level) in enumerate(self.timers.pairs):
             state = self.timers.state(n, row)
             if state is not None:
@@ -125,12 +132,13 @@ class Judge:
                 kept.rules.setdefault(rule.id, KeptRule(values)).levels[level.name] = state
                 if state.raised:
                     kept.labels = self._labels[row]
-        return kept if kept.rules or kept.baselines else None
+        return kept if kept.rules or kept.baselines or kept.learned else None
 
     def restore(self, key: Key, kept: Snapshot) -> None:
         row = int(self._rows_of([key])[0])
         self._last_at[row] = max(self._last_at[row], kept.last_at)
         self.signals.restore_baselines(row, kept.baselines)
+        self.signals.learning.restore(row, kept.learned)
         self._labels[row] = kept.labels
         for n, (rule, level) in enumerate(self.timers.pairs):
             mine = kept.rules.get(rule.id)

@@ -1,7 +1,7 @@
 """What is known of the fleet, put together from the journal, the judge and the ticket desk for those who ask."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 from forewarn_collector.api.views import (
@@ -20,7 +20,7 @@ from forewarn_collector.judge.facts import decode_facts, inventory_of
 from forewarn_collector.judge.judge import Judge
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX
 from forewarn_collector.store.history import History
-from forewarn_collector.store.model import DeviceRow, Series
+from forewarn_collector.store.model import DeviceRow, Latest, Series
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.sampling import Aggregate
 from forewarn_collector.tickets import life
@@ -46,7 +46,17 @@ class Fleet:
 
     def lines(self) -> list[DeviceLine]:
         tickets = Counter(ticket.device for ticket in self._desk.tickets(states=life.LIVE, limit=100_000))
-        return [self._line(row, self._reader.series_of(row.name), tickets[row.name]) for row in self._reader.devices()]
+        levels: dict[str, list[str]] = defaultdict(list)
+        for (_, (device, _)), level in self._judge.raised().items():
+            levels[device].append(level)
+        disks: dict[str, list[Series]] = defaultdict(list)
+        for series in self._reader.series_of_kind("smart"):
+            disks[series.device].append(series)
+        loads = self._history.latest_all("load")
+        return [
+            self._line(row, loads.get((row.name, "")), disks[row.name], levels[row.name], tickets[row.name])
+            for row in self._reader.devices()
+        ]
 
     def reports(self) -> dict[str, int]:
         """How many reports each device has in the store, duplicates not counted."""
@@ -62,15 +72,18 @@ class Fleet:
         if row is None:
             raise NotHere(f"no device {name!r} has reported; `forewarn devices` lists those that have")
         series = self._reader.series_of(name)
+        disks = [item for item in series if item.kind == "smart"]
+        standing = self._standing(name, series)
         tickets = len(self._desk.tickets(states=life.LIVE, device=name))
+        levels = [view.level for view in standing]
         return DeviceView(
-            line=self._line(row, series, tickets),
+            line=self._line(row, self._history.latest(name, "load"), disks, levels, tickets),
             engineer=self._directory.whose(name).engineer,
             last_sampled=row.last_sampled,
             clock_offset_seconds=None,
             inventory=inventory_of(row.birth),
             series=[view for item in series if item.kind != "event" and (view := self._series_view(item))],
-            standing=self._standing(name, series),
+            standing=standing,
             gaps=[GapView(boot=gap.boot, first=gap.first, last=gap.last) for gap in self._reader.gaps(name)[:100]],
             events=[
                 EventView(at=event.at, name=event.name, part=event.part, count=event.occurrences, text=event.text)
@@ -148,12 +161,12 @@ class Fleet:
         ]  # fmt: skip
         return DeadLetters(totals=self._reader.dead_letter_totals(), letters=letters)
 
-    def _line(self, row: DeviceRow, series: list[Series], tickets: int) -> DeviceLine:
+    def _line(
+        self, row: DeviceRow, load: Latest | None, disks: list[Series], levels: list[str], tickets: int
+    ) -> DeviceLine:
         whose = self._directory.whose(row.name)
         inventory = inventory_of(row.birth)
-        load = self._history.latest(row.name, "load", "")
         values = load.values if load else {}
-        disks = [item for item in series if item.kind == "smart"]
         full, mount = _greatest(values, "filesystem.used_percent")
         hot, _ = _greatest(values, "temperature.celsius")
         return DeviceLine(
@@ -165,7 +178,7 @@ class Fleet:
             memory_used_percent=plain(values.get("memory.used_percent")),
             fullest_percent=full, fullest_mount=mount, hottest_celsius=hot, disks=len(disks),
             disks_unknown=sum(1 for disk in disks if decode_facts(disk.facts).get("outcome") != "measured"),
-            level=life.worst(item.level for item in self._all_standing(row.name, series)), tickets=tickets,
+            level=life.worst(levels), tickets=tickets,
         )  # fmt: skip
 
     def _series_view(self, series: Series) -> SeriesView | None:
@@ -177,10 +190,8 @@ class Fleet:
             kind=series.kind, part=series.part, at=latest.at, values=values, facts=decode_facts(series.facts)
         )
 
-    def _all_standing(self, device: str, series: list[Series]) -> list[Standing]:
-        return [standing for _, _, standing in self._components(device, series)]
-
     def _components(self, device: str, series: list[Series]) -> list[tuple[Kind, str, Standing]]:
+        """What the device is made of now, and what is no longer there while a rule still speaks of it."""
         keys: list[tuple[Kind, str]] = [(Kind.LIVENESS, "")]
         for item in series:
             if item.kind == "smart":
@@ -188,8 +199,11 @@ class Fleet:
             elif item.kind == "load":
                 keys.append((Kind.DEVICE, ""))
                 keys += [(Kind.FILESYSTEM, mount) for mount in decode_facts(item.facts).get("filesystems", {})]
+        keys += [(kind, part) for kind, (name, part) in self._judge.raised() if name == device]
         return [
-            (kind, part, standing) for kind, part in keys for standing in self._judge.standing(kind, (device, part))
+            (kind, part, standing)
+            for kind, part in dict.fromkeys(keys)
+            for standing in self._judge.standing(kind, (device, part))
         ]
 
     def _standing(self, device: str, series: list[Series]) -> list[StandingView]:

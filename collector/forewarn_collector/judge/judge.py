@@ -112,6 +112,11 @@ class Judge:
         with self._engine_lock:
             return self._engine.levels(kind, key)
 
+    def raised(self) -> dict[tuple[Kind, Key], str]:
+        """The worst level of every component on which any rule speaks."""
+        with self._engine_lock:
+            return {(kind, key): level for kind in Kind for key, level in self._engine.raised(kind).items()}
+
     def _run(self) -> None:
         next_tick = time.monotonic()
         retry = RETRY_SECONDS
