@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from forewarn_rules import schema
-from forewarn_rules.conditions import Condition, parse_condition
+from forewarn_rules.build_signal import build_signal
+from forewarn_rules.conditions import Condition, Join, parse_condition
 from forewarn_rules.document import Document
-from forewarn_rules.durations import spell_duration
 from forewarn_rules.explain import Template, parse_template
-from forewarn_rules.metrics import LABELS, METRICS, find_metric
+from forewarn_rules.metrics import LABELS, find_metric
 from forewarn_rules.model import FAULTS, LEVELS, PART_LABEL, Kind
 from forewarn_rules.overlap import contradiction
 from forewarn_rules.rule import Level, Likelihood, Rule, Signal, Where
@@ -16,7 +16,6 @@ from forewarn_rules.verdicts import negate
 
 DAY, HOUR = 86400.0, 3600.0
 DEFAULT_MAX_GAP = {Kind.DISK: 3 * DAY}
-MOST_BINS = 400
 
 
 def build_rule(document: Document, file: schema.RuleFile, path: Path, test_path: Path) -> Rule | None:
@@ -27,7 +26,7 @@ def build_rule(document: Document, file: schema.RuleFile, path: Path, test_path:
         document.problem(("schema",), f"schema {file.schema} is not known", remedy, show=False)
         return None
     kind = _kind(document, file)
-    signals = {name: _signal(document, file, name) for name in file.signals}
+    signals = {name: build_signal(document, file, name) for name in file.signals}
     levels = [_level(document, file, name, signals) for name in LEVELS if name in file.levels]
     texts = _Texts(document, file, kind, {name: signal.unit for name, signal in signals.items() if signal is not None})
     explain = file.explain
@@ -84,69 +83,21 @@ def _kind(document: Document, file: schema.RuleFile) -> Kind | None:
 def _where(document: Document, file: schema.RuleFile, kind: Kind | None) -> tuple[Where, ...]:
     found = []
     for key, values in file.scope.where.items():
-        label = key.removesuffix("_not")
+        label, like = _label(key)
         place = ("scope", "where", key)
         known = [name for name, (kinds, _) in LABELS.items() if kind is None or kind in kinds]
         if label not in known:
             document.problem(place, f"there is no label {label!r} on a {kind}", suggest(label, known), show=False)
         elif not values:
             document.problem(place, "this list is empty", "write the values, or take the key out")
-        found.append(Where(label, frozenset(values), wanted=label == key))
+        found.append(Where(label, frozenset(values), not key.endswith("_not"), like))
     return tuple(found)
 
 
-def _signal(document: Document, file: schema.RuleFile, name: str) -> Signal | None:
-    given = file.signals[name]
-    place = ("signals", name)
-    metric = find_metric(given.metric)
-    if metric is None:
-        remedy = suggest(given.metric, METRICS)
-        document.problem((*place, "metric"), f"there is no metric {given.metric!r}", remedy, show=False)
-    if name in ("all", "any", "not"):
-        document.problem(place, f"a signal cannot be called {name!r}", "choose another name", show=False)
-    over_window = given.take in ("growth", "min", "max", "mean", "hours_until")
-    if over_window != (given.window is not None):
-        text = "needs a window" if over_window else "has no window"
-        document.problem(
-            place, f"take: {given.take} {text}", "add window: 7d" if over_window else "take it out", show=False
-        )
-        return None
-    if (given.take == "hours_until") != (given.reach is not None):
-        text = "needs to know what to reach" if given.reach is None else "reaches for nothing"
-        document.problem(place, f"take: {given.take} {text}", "give reach to hours_until, and only to it", show=False)
-        return None
-    window = given.window or 0.0
-    width = given.bin or (DAY if window >= 3 * DAY else window / 24)
-    if over_window and (
-        window <= 0 or abs(window / width - round(window / width)) > 1e-9 or window / width > MOST_BINS
-    ):
-        text = f"a window of {spell_duration(window)} is not cut into whole bins of {spell_duration(width)}"
-        document.problem(
-            (*place, "window"), text, f"choose 1 to {MOST_BINS} whole bins, for example window: 7d, bin: 1d"
-        )
-        return None
-    if isinstance(given.reach, dict) and (
-        set(given.reach) != {"signal"} or given.reach["signal"] not in file.signals or given.reach["signal"] == name
-    ):
-        document.problem((*place, "reach"), "this is not a signal of this rule", "write a number, or {signal: NAME}")
-        return None
-    if isinstance(given.reach, dict) and file.signals[given.reach["signal"]].take == "hours_until":
-        document.problem((*place, "reach"), "a forecast cannot be reached", "name a signal that holds the limit itself")
-        return None
-    if metric is None:
-        return None
-    return Signal(
-        metric=given.metric,
-        unit="hours" if given.take == "hours_until" else metric.unit,
-        take=given.take,
-        within=given.within,
-        window=window,
-        bin=width if over_window else 0.0,
-        reach=given.reach["signal"] if isinstance(given.reach, dict) else given.reach or 0.0,
-        up=given.direction == "up",
-        min_span=window / 4 if given.min_span is None else given.min_span,
-        min_points=given.min_points,
-    )
+def _label(key: str) -> tuple[str, bool]:
+    """``model_like_not`` is about the label model, by patterns."""
+    bare = key.removesuffix("_not")
+    return bare.removesuffix("_like"), bare.endswith("_like")
 
 
 def _level(document: Document, file: schema.RuleFile, name: str, signals: dict[str, Signal | None]) -> Level | None:
@@ -156,6 +107,12 @@ def _level(document: Document, file: schema.RuleFile, name: str, signals: dict[s
     clears: Condition | None = None if raises is None else negate(raises)
     if given.clear is not None:
         clears = parse_condition(document, given.clear, (*place, "clear"), signals)
+    if given.unless is not None:
+        unless = parse_condition(document, given.unless, (*place, "unless"), signals)
+        if raises is None or clears is None or unless is None:
+            return None
+        raises = Join("all", (raises, negate(unless)))
+        clears = Join("any", (clears, unless)) if given.clear is not None else negate(raises)
     if raises is None or clears is None:
         return None
     trouble = contradiction(raises, clears)
@@ -173,8 +130,20 @@ def _likelihood(
     if forecast is None:
         return None
     place = ("levels", name, "forecast")
-    if (forecast.within is None) == (forecast.within_signal is None):
-        document.problem(place, "by when is not clear", "give either within: 30d or within_signal: NAME")
+    within = forecast.within
+    ways = (forecast.within, forecast.within_signal, forecast.probability_signal)
+    if sum(way is not None for way in ways) != 1:
+        remedy = "give one of within: 30d, within_signal: NAME, probability_signal: NAME"
+        document.problem(place, "by when is not clear", remedy)
+    elif forecast.probability_signal is not None:
+        signal = signals.get(forecast.probability_signal)
+        if signal is None or signal.take != "crossing":
+            text = f"{forecast.probability_signal!r} is not a signal of take crossing"
+            document.problem((*place, "probability_signal"), text, "name one that is", show=False)
+        elif forecast.probability is not None:
+            document.problem((*place, "probability"), "there are two probabilities", "keep one of them")
+        else:
+            within = signal.horizon
     elif forecast.within_signal is not None:
         signal = signals.get(forecast.within_signal)
         if signal is None or signal.take != "hours_until":
@@ -182,7 +151,9 @@ def _likelihood(
             document.problem((*place, "within_signal"), text, "name one that is, or give within: 30d", show=False)
     elif forecast.probability is None:
         document.problem(place, "a fixed time without a probability says nothing", "add the measured probability")
-    return Likelihood(forecast.probability, forecast.within, forecast.within_signal, forecast.source)
+    return Likelihood(
+        forecast.probability, within, forecast.within_signal, forecast.probability_signal, forecast.source
+    )
 
 
 class _Texts:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from forewarn_rules import schema
+from forewarn_rules import schema_test
 from forewarn_rules.durations import write_duration
 from forewarn_rules.engine import Engine
 from forewarn_rules.load import RuleSet
@@ -42,7 +42,7 @@ def run_rule_tests(rules: RuleSet) -> list[CaseResult]:
     ]
 
 
-def _differences(rule: Rule, test: schema.TestFile, case: schema.Case) -> list[str]:
+def _differences(rule: Rule, test: schema_test.TestFile, case: schema_test.Case) -> list[str]:
     labels = {"device": "device", **test.labels, **case.labels}
     part = PART_LABEL[rule.kind]
     key: Key = (str(labels["device"]), "" if part is None else str(labels.get(part, part)))
@@ -65,7 +65,7 @@ def _differences(rule: Rule, test: schema.TestFile, case: schema.Case) -> list[s
     return problems
 
 
-def _compare(expect: schema.Expectation, engine: Engine, rule: Rule, key: Key, changes: list[Change]) -> list[str]:
+def _compare(expect: schema_test.Expectation, engine: Engine, rule: Rule, key: Key, changes: list[Change]) -> list[str]:
     standing = next(iter(engine.levels(rule.kind, key)), None)
     level = "none" if standing is None else standing.level
     problems = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from forewarn_rules.durations import spell_duration
 
-SECONDS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0}
+SECONDS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 """Units that the format ``duration`` can spell out."""
 
 _CLAUSE = re.compile(r"\[([^\[\]]*\{[^\[\]]*)\]")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from forewarn_rules import schema
+from forewarn_rules import schema, schema_test
 from forewarn_rules.build import build_rule
 from forewarn_rules.document import Document, Problem, RuleFileErrors, read_document
 from forewarn_rules.metrics import find_metric
@@ -21,7 +21,7 @@ class RuleSet:
     """Checked rules in order of their ids, with the tests beside them."""
 
     rules: tuple[Rule, ...]
-    tests: dict[str, schema.TestFile]
+    tests: dict[str, schema_test.TestFile]
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.rules)
@@ -43,7 +43,7 @@ def load_rules(builtin: bool = True, directories: Sequence[Path] = (), without: 
     a test beside it, a test without both a raising and a calm case.
     """
     packs = Path(str(resources.files("forewarn_rules"))) / "packs"
-    found: dict[str, tuple[Rule, schema.TestFile]] = {}
+    found: dict[str, tuple[Rule, schema_test.TestFile]] = {}
     problems: list[Problem] = []
     for directory in ([packs] if builtin else []) + [Path(given) for given in directories]:
         if not directory.is_dir():
@@ -82,7 +82,7 @@ def _orphan(path: Path, directory: Path) -> list[Problem]:
     return [Problem(name, 1, "", "", f"there is no rule {rule.name} beside this test", "add it, or remove the test")]
 
 
-def _load(document: Document, path: Path) -> tuple[Rule, schema.TestFile] | None:
+def _load(document: Document, path: Path) -> tuple[Rule, schema_test.TestFile] | None:
     if path.suffix != RULE:
         document.problem((), f"rule files end in {RULE}", f"call it {path.stem}{RULE}", show=False)
         return None
@@ -99,14 +99,14 @@ def _load(document: Document, path: Path) -> tuple[Rule, schema.TestFile] | None
         )
         return None
     test_document = read_document(test_path, str(Path(document.file).with_name(test_path.name)))
-    test = shape(test_document, schema.TestFile)
+    test = shape(test_document, schema_test.TestFile)
     if test is not None:
         _check_test(test_document, test, file)
     document.problems += test_document.problems
     return None if rule is None or test is None else (rule, test)
 
 
-def _check_test(document: Document, test: schema.TestFile, file: schema.RuleFile) -> None:
+def _check_test(document: Document, test: schema_test.TestFile, file: schema.RuleFile) -> None:
     if test.rule != file.id:
         document.problem(("rule",), f"the rule beside it is {file.id!r}", f"write rule: {file.id}")
     if test.step <= 0:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec.structs import fields
 
-from forewarn_rules import schema
+from forewarn_rules import schema, schema_test
 from forewarn_rules.conditions import COMPARISONS, JOINERS
 from forewarn_rules.load import load_rules
 from forewarn_rules.metrics import ATA_PATTERNS, LABELS, METRICS
@@ -23,9 +23,9 @@ _SECTIONS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("levels: forecast", schema.ForecastFile),
     ("explain", schema.Explain),
     ("ticket", schema.Ticket),
-    ("A test file", schema.TestFile),
-    ("cases: one entry each", schema.Case),
-    ("expect: one entry each", schema.Expectation),
+    ("A test file", schema_test.TestFile),
+    ("cases: one entry each", schema_test.Case),
+    ("expect: one entry each", schema_test.Expectation),
 )
 
 

@@ -2,11 +2,15 @@
 
 import datetime
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from forewarn_rules.conditions import Condition
 from forewarn_rules.explain import Template
 from forewarn_rules.model import Kind, Labels
+
+TAGS, TAG_SEPARATOR = "tags", ","
+"""The one label that holds several values: its tags stand side by side in one text."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class Signal:
     up: bool = True
     min_span: float = 0.0
     min_points: int = 2
+    quantile: float = 0.5
+    horizon: float = 0.0
 
     @property
     def bins(self) -> int:
@@ -31,11 +37,15 @@ class Signal:
 
 @dataclass(frozen=True)
 class Likelihood:
-    """A level's forecast: within a fixed time, or by when the signal ``within_signal`` says (hours)."""
+    """A level's forecast: within a fixed time, or by when the signal ``within_signal`` says (hours).
+
+    With ``probability_signal`` the probability is that signal's value, and ``within`` its horizon.
+    """
 
     probability: float | None
     within: float | None
     within_signal: str | None
+    probability_signal: str | None
     source: str
 
 
@@ -53,14 +63,27 @@ class Level:
 
 @dataclass(frozen=True)
 class Where:
-    """One label that the scope asks for. A component without the label is in no list."""
+    """One label that the scope asks for. A component without the label is in no list and fits no pattern.
+
+    With ``like`` the values are shell patterns. Of several tags one is enough.
+    """
 
     label: str
     values: frozenset[str | float]
     wanted: bool
+    like: bool = False
 
     def holds(self, labels: Labels) -> bool:
-        return (labels.get(self.label) in self.values) == self.wanted
+        found = labels.get(self.label)
+        several: list[str | float] = [] if found is None else [found]
+        if self.label == TAGS and isinstance(found, str):
+            several = list(found.split(TAG_SEPARATOR))
+        return any(self._has(one) for one in several) == self.wanted
+
+    def _has(self, value: str | float) -> bool:
+        if not self.like:
+            return value in self.values
+        return any(fnmatchcase(str(value), str(pattern)) for pattern in self.values)
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,12 @@ def _forecast(rule: Rule, after: str, values: Values) -> Forecast | None:
     for likelihood in (level.forecast for level in reversed(reached)):
         if likelihood is None:
             continue
-        seconds = likelihood.within
+        seconds, probability = likelihood.within, likelihood.probability
         if likelihood.within_signal is not None:
             hours = values[likelihood.within_signal]
             seconds = hours * 3600 if math.isfinite(hours) else None
-        if seconds is not None:
-            return Forecast(likelihood.probability, seconds, likelihood.source)
+        if likelihood.probability_signal is not None:
+            probability = values[likelihood.probability_signal]
+        if seconds is not None and not (probability is not None and math.isnan(probability)):
+            return Forecast(probability, seconds, likelihood.source)
     return None

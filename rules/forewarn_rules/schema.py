@@ -1,4 +1,4 @@
-"""The keys of a rule file and of a test file: type, meaning, example. The reference page is made from this."""
+"""The keys of a rule file: type, meaning, example. The reference page is made from this."""
 
 import datetime
 from typing import Annotated, Any, Literal
@@ -11,7 +11,20 @@ SCHEMA = 1
 DURATION = {"parse": "duration"}
 """Marks a key whose text is a duration; it arrives as seconds."""
 
-Take = Literal["last", "growth", "growth_since_baseline", "min", "max", "mean", "hours_until"]
+Take = Literal[
+    "last",
+    "growth",
+    "growth_since_baseline",
+    "min",
+    "max",
+    "mean",
+    "rate",
+    "slope",
+    "days_since_increase",
+    "distance_from_baseline",
+    "hours_until",
+    "crossing",
+]
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
 Word = Annotated[str, Meta(min_length=1)]
 
@@ -30,8 +43,8 @@ class Scope(msgspec.Struct, forbid_unknown_fields=True):
         dict[str, list[str | float]],
         Meta(
             description="Only components whose label is one of these values; with _not behind the label's name, only "
-            "those whose label is none of them.",
-            examples=["{disk_kind: [hdd], fstype_not: [tmpfs]}"],
+            "those whose label is none of them. With _like (or _like_not) the values are shell patterns: *, ?, [ab].",
+            examples=["{disk_kind: [hdd], model_like: ['ST4000*'], customer_not: [Acme]}"],
         ),
     ] = {}
 
@@ -44,8 +57,13 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
         Take,
         Meta(
             description="How: last (the newest value), growth (how far it is above its lowest within the window), "
-            "growth_since_baseline (above the first value ever seen), min, max, mean (over the window), hours_until "
-            "(at the window's pace, hours until the value reaches `reach`; infinite when it is not approaching).",
+            "growth_since_baseline (above the first value ever seen), min, max, mean (over the window), rate (growth "
+            "above the window's lowest per day of it, from its first bin that holds a value), slope (median slope, "
+            "per day), days_since_increase (since the last bin that ended higher than the one before; infinite when "
+            "none did within the window), distance_from_baseline (how far it is from its own usual value: the median "
+            "of the window in which the component was first seen), hours_until (at the window's pace, hours until the "
+            "value reaches `reach`; infinite when it is not approaching), crossing (how likely it reaches `reach` "
+            "within `horizon`, 0 to 1).",
             examples=["growth"],
         ),
     ]
@@ -61,8 +79,8 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
     window: Annotated[
         float | None,
         Meta(
-            description="How far to look back; for growth, min, max, mean and hours_until. It reaches back to the "
-            "beginning of the bin in which it starts.",
+            description="How far to look back; for every take but last and growth_since_baseline. It reaches back to "
+            "the beginning of the bin in which it starts. For distance_from_baseline: how long to learn.",
             examples=["7d"],
             extra=DURATION,
         ),
@@ -79,18 +97,30 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
     reach: Annotated[
         float | dict[str, str] | None,
         Meta(
-            description="For hours_until: the value that is waited for, or another signal's value.",
+            description="For hours_until and crossing: the value that is waited for, or another signal's value.",
             examples=["100", "{signal: spare_threshold}"],
         ),
     ] = None
     direction: Annotated[
-        Literal["up", "down"], Meta(description="For hours_until: from which side it comes.", examples=["down"])
+        Literal["up", "down"],
+        Meta(description="For hours_until and crossing: from which side it comes.", examples=["down"]),
     ] = "up"
+    quantile: Annotated[
+        Annotated[float, Meta(gt=0, lt=1)] | None,
+        Meta(
+            description="For hours_until: how likely it is there by then; 0.1 is the soonest, 0.9 the latest that is "
+            "worth planning for. Default: 0.5, at the median slope.",
+            examples=["0.1"],
+        ),
+    ] = None
+    horizon: Annotated[
+        float | None, Meta(description="For crossing: within which time.", examples=["30d"], extra=DURATION)
+    ] = None
     min_span: Annotated[
         float | None,
         Meta(
-            description="For hours_until: with less history than this the signal is unknown. Default: a quarter of the "
-            "window.",
+            description="With less history than this the signal is unknown; for rate, slope, hours_until and "
+            "crossing. Default: a quarter of the window.",
             examples=["6h"],
             extra=DURATION,
         ),
@@ -98,7 +128,8 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
     min_points: Annotated[
         int,
         Meta(
-            description="For hours_until: with fewer bins that hold a value than this the signal is unknown.",
+            description="With fewer bins that hold a value than this the signal is unknown; for slope, "
+            "distance_from_baseline, hours_until and crossing.",
             examples=["6"],
             ge=2,
         ),
@@ -118,6 +149,13 @@ class ForecastFile(msgspec.Struct, forbid_unknown_fields=True):
         str | None,
         Meta(description="Instead of within: a signal of take hours_until that says by when.", examples=["hours_left"]),
     ] = None
+    probability_signal: Annotated[
+        str | None,
+        Meta(
+            description="Instead of probability and within: a signal of take crossing, whose horizon is the time.",
+            examples=["likely"],
+        ),
+    ] = None
 
 
 class LevelFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -125,6 +163,14 @@ class LevelFile(msgspec.Struct, forbid_unknown_fields=True):
         dict[str, Any],
         Meta(description="The condition that raises the level.", examples=["{used: {at_least: 97}}"], min_length=1),
     ] = msgspec.field(name="raise")
+    unless: Annotated[
+        Annotated[dict[str, Any], Meta(min_length=1)] | None,
+        Meta(
+            description="A cause that explains it away: while this is true the level is not raised, and one that is "
+            "raised is cleared. While it is unknown nothing is decided.",
+            examples=["{host_silent: {at_least: 3600}}"],
+        ),
+    ] = None
     for_: Annotated[
         float,
         Meta(description="How long it must hold before it counts. Default: at once.", examples=["30m"], extra=DURATION),
@@ -232,50 +278,3 @@ class RuleFile(msgspec.Struct, forbid_unknown_fields=True):
             extra=DURATION,
         ),
     ] = None
-
-
-class Expectation(msgspec.Struct, forbid_unknown_fields=True):
-    at: Annotated[
-        float, Meta(description="When, counted from the first observation.", examples=["7h10m"], extra=DURATION)
-    ]
-    level: Annotated[
-        Literal["none", "watch", "warning", "critical"], Meta(description="The level then.", examples=["warning"])
-    ]
-    says: Annotated[str, Meta(description="A piece of the text then.", examples=["'81 % full'"])] = ""
-
-
-class Case(msgspec.Struct, forbid_unknown_fields=True):
-    name: Annotated[Word, Meta(description="What is shown, in words.", examples=["a burst of one hour is not a trend"])]
-    series: Annotated[
-        dict[str, str | float],
-        Meta(
-            description="Values by metric, one per step: start+stepxcount (count more values after the first), start, "
-            "_ for a report that did not come, ? for could not be measured; _xN and ?xN for N of them.",
-            examples=["{ata.5.raw: '0+0x7 8+2x3 _x2 ?'}"],
-            min_length=1,
-        ),
-    ]
-    expect: Annotated[list[Expectation], Meta(description="Levels at times.", min_length=1)]
-    labels: Annotated[
-        dict[str, str | float],
-        Meta(description="Labels of this case, over those of the file.", examples=["{fstype: tmpfs}"]),
-    ] = {}
-    transitions: Annotated[
-        Annotated[int, Meta(ge=0)] | None, Meta(description="How often the level changes in all.", examples=["2"])
-    ] = None
-
-
-class TestFile(msgspec.Struct, forbid_unknown_fields=True):
-    __test__ = False
-
-    rule: Annotated[Word, Meta(description="The id of the rule beside it.", examples=["ata-pending-sectors"])]
-    step: Annotated[float, Meta(description="Time between two values of a series.", examples=["1d"], extra=DURATION)]
-    cases: Annotated[
-        list[Case],
-        Meta(
-            description="Cases; at least one that raises a level and one that stays at none throughout.", min_length=1
-        ),
-    ]
-    labels: Annotated[
-        dict[str, str | float], Meta(description="Labels of the component.", examples=["{device: pi-7}"])
-    ] = {}

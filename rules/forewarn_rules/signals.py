@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
+from forewarn_rules.learning import Learning
 from forewarn_rules.rule import Rule, Signal
-from forewarn_rules.trend import hours_until
+from forewarn_rules.trend import DAY, crossing, hours_until, slope_per_day
 from forewarn_rules.windows import KEEPS, Window, grown
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
 _OVER_WINDOW = tuple(KEEPS)
+_SUMMARIES = ("growth", "min", "max", "mean")
+"""Takes that a window gives for all its metrics at once; the others are computed signal by signal."""
 
 
 class Signals:
@@ -45,6 +48,7 @@ class Signals:
             [n for n, s in enumerate(self.signals) if s.take == "growth_since_baseline"], dtype=np.intp
         )
         self._is_based = np.isin(np.arange(len(self.metrics)), self._metric_of[self._based])[:, np.newaxis]
+        self.learning = Learning([signal for signal in self.signals if signal.take == "distance_from_baseline"])
         self.last = np.full((len(self.metrics) if self._recent else 0, 0), np.nan)
         self.last_time = np.full(self.last.shape, -np.inf)
         self.baseline = np.full((len(self.metrics) if self._based.size else 0, 0), np.nan)
@@ -53,12 +57,14 @@ class Signals:
         self.last = grown(self.last, capacity, np.nan)
         self.last_time = grown(self.last_time, capacity, -np.inf)
         self.baseline = grown(self.baseline, capacity, np.nan)
+        self.learning.reserve(capacity)
         for window, _ in self._windows:
             window.reserve(capacity)
 
     def forget(self, row: int) -> None:
         self.last[:, row] = self.baseline[:, row] = np.nan
         self.last_time[:, row] = -np.inf
+        self.learning.forget(row)
         for window, _ in self._windows:
             window.forget(row)
 
@@ -116,18 +122,23 @@ class Signals:
         for served in self._served:
             measured = np.flatnonzero(~np.isnan(now[served.columns]).all(axis=0))
             if len(measured) == len(rows):
-                self._over_window(served, rows, now, out)
+                self._over_window(served, rows, at, now, out)
             elif len(measured):
                 part = out.take(measured, axis=1)
-                self._over_window(served, rows[measured], now.take(measured, axis=1), part)
+                self._over_window(served, rows[measured], at[measured], now.take(measured, axis=1), part)
                 out[:, measured] = part
         return out
 
-    def _over_window(self, served: "_Served", rows: Rows, now: Floats, out: Floats) -> None:
+    def _over_window(self, served: "_Served", rows: Rows, at: Floats, now: Floats, out: Floats) -> None:
         take, window, columns, places = served
-        if take == "hours_until":
+        if take not in _SUMMARIES:
             for n, place in zip(columns, places, strict=True):
-                out[n] = self._hours(self.signals[n], window, place, rows, now[n], out)
+                measured = np.flatnonzero(~np.isnan(now[n]))
+                found = np.full(len(rows), np.nan)
+                if measured.size:
+                    look = _Look(window, int(place), rows[measured], at[measured], now[n, measured])
+                    found[measured] = self._one(self.signals[n], look, out[:, measured])
+                out[n] = found
         elif take == "growth":
             out[columns] = now[columns] - window.floor(rows)[places]
         else:
@@ -153,22 +164,49 @@ class Signals:
                     places = np.searchsorted(metrics, self._metric_of[columns])
                     yield _Served(take, window, np.array(columns, dtype=np.intp), places)
 
-    def _hours(self, signal: Signal, window: Window, place: int, rows: Rows, now: Floats, out: Floats) -> Floats:
-        result = np.full(len(rows), np.nan)
-        measured = np.flatnonzero(~np.isnan(now))
-        if measured.size:
-            reach = out[int(signal.reach[1:])] if isinstance(signal.reach, str) else np.full(len(rows), signal.reach)
-            result[measured] = hours_until(
-                *window.points(place, rows[measured]),
-                now[measured],
-                reach[measured],
-                up=signal.up,
-                min_span=signal.min_span,
-                min_points=signal.min_points,
-                window=signal.window,
-                bin_width=signal.bin,
-            )
-        return result
+    def _one(self, signal: Signal, look: "_Look", out: Floats) -> Floats:
+        """One signal of the components that were measured."""
+        window, place, rows, at, now = look
+        if signal.take == "rate":
+            days = (at - window.beginning(rows)[place]) / DAY
+            fine = (days > 0) & (days * DAY >= signal.min_span)
+            return np.where(fine, now - window.lowest(rows)[place], np.nan) / np.where(fine, days, 1.0)
+        if signal.take == "days_since_increase":
+            return (at - window.last_increase(place, rows)) / DAY
+        if signal.take == "distance_from_baseline":
+            return self.learning.distance(signal, window, place, rows, at, now)
+        times, values = window.points(place, rows)
+        history: _History = {
+            "min_span": signal.min_span,
+            "min_points": signal.min_points,
+            "bin_width": signal.bin,
+        }
+        if signal.take == "slope":
+            return slope_per_day(times, values, **history)
+        reach = out[int(signal.reach[1:])] if isinstance(signal.reach, str) else np.full(len(rows), signal.reach)
+        if signal.take == "crossing":
+            return crossing(times, values, now, reach, horizon=signal.horizon, up=signal.up, **history)
+        return hours_until(
+            times, values, now, reach, up=signal.up, window=signal.window, share=signal.quantile, **history
+        )
+
+
+class _History(TypedDict):
+    """How much of it a trend needs."""
+
+    min_span: float
+    min_points: int
+    bin_width: float
+
+
+class _Look(NamedTuple):
+    """Components that were measured: ``now`` at ``at``, and where a window keeps their metric."""
+
+    window: Window
+    place: int
+    rows: Rows
+    at: Floats
+    now: Floats
 
 
 class _Served(NamedTuple):

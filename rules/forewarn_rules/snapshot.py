@@ -4,6 +4,8 @@ import math
 
 import msgspec
 
+from forewarn_rules.learning import Learned
+
 SCHEMA = 1
 
 
@@ -25,12 +27,13 @@ class KeptRule(msgspec.Struct):
 
 class Snapshot(msgspec.Struct):
     """One component. ``last_at`` is its newest observation, ``baselines`` first values by metric, ``labels`` what its
-    rules that speak call it."""
+    rules that speak call it, ``learned`` what is usual for it."""
 
     last_at: float
     baselines: dict[str, float]
     rules: dict[str, KeptRule] = {}
     labels: dict[str, str | float] = {}
+    learned: dict[str, Learned] = {}
     schema: int = msgspec.field(default_factory=lambda: SCHEMA)
 
 

@@ -29,9 +29,14 @@ KEEPS = {
     "min": ("low",),
     "max": ("high",),
     "mean": ("sum", "count"),
+    "rate": ("low",),
+    "slope": ("last", "time"),
+    "days_since_increase": ("last", "time"),
+    "distance_from_baseline": ("last", "time"),
     "hours_until": ("last", "time"),
+    "crossing": ("last", "time"),
 }
-"""What each take of a signal needs of a bin."""
+"""What each take of a signal needs of a bin; forecasts last, because they may reach for another signal."""
 
 _EMPTY = {"low": np.inf, "high": -np.inf, "last": np.nan, "time": -np.inf, "sum": 0.0, "count": 0.0}
 
@@ -165,6 +170,33 @@ class Window:
         counts = self.bins["count"].take(rows, axis=2).sum(axis=1)
         mean: Floats = self.bins["sum"].take(rows, axis=2).sum(axis=1) / np.where(counts > 0, counts, np.nan)
         return mean
+
+    def beginning(self, rows: Rows) -> Floats:
+        """When the first bin that holds a value begins (its own time zero); NaN where none does."""
+        held = self.bins["low"].take(rows, axis=2) < np.inf
+        first = np.where(held, self._numbers(rows), np.iinfo(np.int64).max).min(axis=1)
+        return np.where(held.any(axis=1), first * self.width, np.nan)
+
+    def last_increase(self, metric: int, rows: Rows) -> Floats:
+        """When the last bin ended higher than the bin before it, as the time of its last value.
+
+        -inf where none did within the window; NaN until a second value has been seen. A bin without a value is passed
+        over, and the first one is compared with the last value before the window.
+        """
+        order = np.argsort(self._numbers(rows), axis=0)
+        times, values = (np.take_along_axis(found, order, axis=0) for found in self.points(metric, rows))
+        before = self.carry[metric, rows]
+        when = np.full(len(rows), -np.inf)
+        for time, value in zip(times, values, strict=True):
+            when = np.where(value > before, time, when)
+            before = np.where(np.isnan(value), before, value)
+        return np.where(self.seen[metric, rows] >= 2, when, np.nan)
+
+    def _numbers(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """The number of the bin that lies in each place [bin, component]."""
+        newest = self.newest[rows]
+        numbers: npt.NDArray[np.int64] = newest - (newest - np.arange(self.slots)[:, np.newaxis]) % self.slots
+        return numbers
 
     def points(self, metric: int, rows: Rows) -> tuple[Floats, Floats]:
         """Times and values of each bin's last value [bin, component]; NaN where the bin is empty."""

@@ -21,6 +21,9 @@ TAKES = {
     "min": "the least",
     "max": "the greatest",
     "mean": "the mean",
+    "rate": "growth per day",
+    "slope": "the median slope per day",
+    "days_since_increase": "days since it last increased",
 }
 
 
@@ -122,9 +125,15 @@ def _comparison(compare: Compare) -> str:
 
 def say_signal(signal: Signal) -> str:
     """``growth above its lowest within 7d``"""
+    reach = signal.reach if isinstance(signal.reach, str) else number(signal.reach)
     if signal.take == "hours_until":
-        reach = signal.reach if isinstance(signal.reach, str) else number(signal.reach)
-        return f"hours until it reaches {reach} at the pace of {write_duration(signal.window)}"
+        likely = "" if signal.quantile == 0.5 else f", {100 * signal.quantile:.3g} % likely"
+        return f"hours until it reaches {reach} at the pace of {write_duration(signal.window)}{likely}"
+    if signal.take == "crossing":
+        by = f"within {write_duration(signal.horizon)}"
+        return f"how likely it reaches {reach} {by} at the paces of {write_duration(signal.window)}"
+    if signal.take == "distance_from_baseline":
+        return f"distance from the median of its first {write_duration(signal.window)}"
     said = TAKES.get(signal.take, signal.take)
     if signal.window:
         return f"{said} within {write_duration(signal.window)}"
@@ -140,13 +149,16 @@ def _forecast(level: Level) -> str | None:
     if forecast is None:
         return None
     likely = "" if forecast.probability is None else f"{100 * forecast.probability:.3g} % "
+    if forecast.probability_signal is not None:
+        likely = f"{forecast.probability_signal} "
     when = forecast.within_signal or (write_duration(forecast.within) if forecast.within is not None else "")
     return f"{likely}within {when} ({forecast.source})"
 
 
 def _where(where: Any) -> str:
     values = ", ".join(sorted(map(str, where.values)))
-    return f"{where.label} is {'one' if where.wanted else 'none'} of {values}"
+    verb = "is like" if where.like else "is"
+    return f"{where.label} {verb} {'one' if where.wanted else 'none'} of {values}"
 
 
 def _texts(rule: Rule) -> dict[str, Any]:

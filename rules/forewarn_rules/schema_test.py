@@ -1,0 +1,55 @@
+"""The keys of a test file that lies beside a rule: type, meaning, example. The reference page is made from this."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from forewarn_rules.schema import DURATION, Word
+
+
+class Expectation(msgspec.Struct, forbid_unknown_fields=True):
+    at: Annotated[
+        float, Meta(description="When, counted from the first observation.", examples=["7h10m"], extra=DURATION)
+    ]
+    level: Annotated[
+        Literal["none", "watch", "warning", "critical"], Meta(description="The level then.", examples=["warning"])
+    ]
+    says: Annotated[str, Meta(description="A piece of the text then.", examples=["'81 % full'"])] = ""
+
+
+class Case(msgspec.Struct, forbid_unknown_fields=True):
+    name: Annotated[Word, Meta(description="What is shown, in words.", examples=["a burst of one hour is not a trend"])]
+    series: Annotated[
+        dict[str, str | float],
+        Meta(
+            description="Values by metric, one per step: start+stepxcount (count more values after the first), start, "
+            "_ for a report that did not come, ? for could not be measured; _xN and ?xN for N of them.",
+            examples=["{ata.5.raw: '0+0x7 8+2x3 _x2 ?'}"],
+            min_length=1,
+        ),
+    ]
+    expect: Annotated[list[Expectation], Meta(description="Levels at times.", min_length=1)]
+    labels: Annotated[
+        dict[str, str | float],
+        Meta(description="Labels of this case, over those of the file.", examples=["{fstype: tmpfs}"]),
+    ] = {}
+    transitions: Annotated[
+        Annotated[int, Meta(ge=0)] | None, Meta(description="How often the level changes in all.", examples=["2"])
+    ] = None
+
+
+class TestFile(msgspec.Struct, forbid_unknown_fields=True):
+    __test__ = False
+
+    rule: Annotated[Word, Meta(description="The id of the rule beside it.", examples=["ata-pending-sectors"])]
+    step: Annotated[float, Meta(description="Time between two values of a series.", examples=["1d"], extra=DURATION)]
+    cases: Annotated[
+        list[Case],
+        Meta(
+            description="Cases; at least one that raises a level and one that stays at none throughout.", min_length=1
+        ),
+    ]
+    labels: Annotated[
+        dict[str, str | float], Meta(description="Labels of the component.", examples=["{device: pi-7}"])
+    ] = {}
