@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mqtt5 import QoS
 
 from forewarn_collector.ingest.accept import Publish
 from forewarn_collector.ingest.intake import Intake, Item, Verdict
@@ -25,13 +26,13 @@ LIMIT = 50
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A directory on a file system of 4 MB."""
+    """A directory on a file system of 64 MB."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small file system")
     directory = tmp_path / "small"
     directory.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "none", directory], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "none", directory], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
         pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
@@ -76,9 +77,11 @@ def front(small_disk: Path) -> Iterator[Front]:
 @contextlib.contextmanager
 def no_space_left(directory: Path) -> Iterator[None]:
     filler = directory / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
+    with filler.open("wb", buffering=0) as file:
+        for size in (2**20, 4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
     yield
     filler.unlink()
 
@@ -117,6 +120,20 @@ def answers(device: Any) -> int:
         while device.receive(0.5).reason_code == 0:
             heard += 1
     return heard
+
+
+def test_who_sends_more_than_can_be_written_is_not_read(
+    front: Front, small_disk: Path, make_device: Callable[..., Any], wait_for: Any
+) -> None:
+    device = make_device(front.port)
+    device.connect()
+    flood = device.packet("x", bytes(10_000), qos=QoS.AT_MOST_ONCE, packet_id=None) * 4000
+    with no_space_left(small_disk):
+        device.socket.settimeout(1.0)
+        with pytest.raises(TimeoutError):
+            device.socket.sendall(flood)  # 40 MB are more than the kernel keeps for us
+        assert front.intake.depth <= LIMIT + 1
+    wait_for(lambda: not front.intake.trouble and not front.listener.paused)
 
 
 def test_it_ends_though_the_disk_is_full(
