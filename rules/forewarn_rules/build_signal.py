@@ -37,7 +37,7 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
     if not _keys_fit(document, given, name):
         return None
     window = given.window or 0.0
-    width = given.bin or (DAY if window >= 3 * DAY else window / 24)
+    width = (DAY if window >= 3 * DAY else window / 24) if given.bin is None else given.bin
     if given.take in KEEPS and not _whole_bins(window, width):
         text = f"a window of {spell_duration(window)} is not cut into whole bins of {spell_duration(width)}"
         document.problem(

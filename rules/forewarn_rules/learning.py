@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from forewarn_rules.durations import write_duration
 from forewarn_rules.rule import Signal
-from forewarn_rules.trend import quantile
+from forewarn_rules.trend import median
 from forewarn_rules.windows import Rows, Window, grown
 
 Floats = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ class Learning:
             began = np.where(np.isnan(since[learning]), oldest, since[learning])
             over = at[learning] - began >= signal.window
             plenty = (~np.isnan(values)).sum(axis=0) >= signal.min_points
-            usual[learning] = np.where(over & plenty, quantile(values.T, 0.5), np.nan)
+            usual[learning] = np.where(over & plenty, median(values.T), np.nan)
             since[learning] = np.where(over & ~plenty, at[learning], began)
             self.since[mine, rows], self.usual[mine, rows] = since, usual
         distance: Floats = now - usual

@@ -1,9 +1,11 @@
 """How fast the last values change, how long until they get there, and how likely that is by a given time.
 
-Nothing here is random. The band around a forecast is made of the slopes between points that lie at least half of the
-history apart. Over such a distance a slope holds both what noise does to a reading and how the pace itself wanders,
-which is what the time to come will do again; slopes between neighbours would say mostly noise, and the confidence
-interval of the median slope (Sen 1968) only how well the past is known. Measured: tests/rules/test_trend.py.
+Nothing here is random. What is likely is read off the component's own past: from every point of the first half of the
+history, how long did it then take to come as far as is missing now? Where it did not come that far, it is taken to go
+on at the pace it had from there to the end. The quantiles of these times are the band, and the share of them that is
+short enough is the likelihood. So noise, jumps and a wandering pace count as much as they did before. The spread of
+slopes alone, or the confidence interval of the median slope (Sen 1968), were tried and were far too narrow: they say
+how well the past is known, not what comes next. Measured in tests/rules/test_trend.py.
 """
 
 import functools
@@ -27,44 +29,14 @@ def theil_sen(times: Floats, values: Floats) -> Floats:
     ``times`` and ``values`` are [point, series]; a value is NaN where there is no point. (Theil 1950, Sen 1968.)
     """
     slopes = np.empty(times.shape[1])
-    for part, found in _slopes(times, values):
-        slopes[part] = quantile(found, 0.5)
-    return slopes
-
-
-def wide_slopes(times: Floats, values: Floats, share: float) -> Floats:
-    """The quantile ``share`` (0 to 1) of the slopes between points at least half of the history apart, per column."""
-    slopes = np.empty(times.shape[1])
-    for part, found in _slopes(times, values, wide=True):
-        slopes[part] = quantile(found, share)
-    return slopes
-
-
-def slope_share(times: Floats, values: Floats, needed: Floats, *, up: bool) -> Floats:
-    """Of the slopes between points at least half of the history apart, the share that is as steep as ``needed``."""
-    shares = np.empty(times.shape[1])
-    for part, found in _slopes(times, values, wide=True):
-        limit = needed[part, np.newaxis]
-        steep = (found >= limit) if up else (found <= limit)
-        count = (~np.isnan(found)).sum(axis=1)
-        shares[part] = steep.sum(axis=1) / np.where(count > 0, count, np.nan)
-    return shares
-
-
-def _slopes(times: Floats, values: Floats, *, wide: bool = False) -> Iterator[tuple[slice, Floats]]:
-    """The slopes between all pairs of points [series, pair], some series at a time; NaN where there is no pair."""
     one, two = _pairs(times.shape[0])
     for start in range(0, times.shape[1], _CHUNK):
         part = slice(start, start + _CHUNK)
         when, what = times[:, part].T, values[:, part].T
         apart = when[:, two] - when[:, one]
-        rise = what[:, two] - what[:, one]
-        least = np.zeros((len(apart), 1))
-        if wide:
-            pairs = np.where(np.isnan(rise), 0.0, np.abs(apart))
-            least = np.nanmax(pairs, axis=1, initial=0.0, keepdims=True) / 2
-        apart[~((np.abs(apart) > 0) & (np.abs(apart) >= least))] = np.nan
-        yield part, rise / apart
+        apart[~(np.abs(apart) > 0)] = np.nan
+        slopes[part] = median((what[:, two] - what[:, one]) / apart)
+    return slopes
 
 
 @functools.cache
@@ -72,21 +44,41 @@ def _pairs(points: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     return np.triu_indices(points, k=1)
 
 
-def quantile(table: Floats, share: float) -> Floats:
-    """The quantile ``share`` (0 to 1) of each row, NaN aside, between neighbours in proportion; NaN for an empty row.
-
-    NumPy's nanquantile says the same and is far slower where rows have gaps.
-    """
-    if table.shape[1] == 0:
-        return np.full(len(table), np.nan)
+def median(table: Floats) -> Floats:
+    """Of each row, NaN aside; NaN for an empty row."""
     ordered = np.sort(table, axis=1)  # NaN sorts last
     count = (~np.isnan(ordered)).sum(axis=1)
     rows = np.arange(len(table))
-    place = np.maximum(count - 1, 0) * share
-    lower = np.floor(place).astype(np.intp)
-    upper = np.minimum(lower + 1, np.maximum(count - 1, 0))
-    low, high = ordered[rows, lower], ordered[rows, upper]
-    found: Floats = np.where(count > 0, low + (high - low) * (place - lower), np.nan)
+    lower, upper = np.maximum(count - 1, 0) // 2, count // 2
+    return np.where(count > 0, (ordered[rows, lower] + ordered[rows, upper]) / 2, np.nan)
+
+
+def arrivals(times: Floats, values: Floats, missing: Floats) -> Iterator[tuple[slice, Floats]]:
+    """How long it took, from each point of the first half of the history, to rise by ``missing``: seconds [series,
+    point], infinite where it neither did nor was on the way, NaN for other points. Some series at a time."""
+    chunk = max(1, _CHUNK * _CHUNK // times.shape[0] ** 2)
+    for start in range(0, times.shape[1], chunk):
+        part = slice(start, start + chunk)
+        what, need = values[:, part].T, missing[part, np.newaxis]
+        when = np.where(np.isnan(what), np.nan, times[:, part].T)
+        later = when[:, np.newaxis, :] - when[:, :, np.newaxis]
+        came = (what[:, np.newaxis, :] - what[:, :, np.newaxis] >= need[:, :, np.newaxis]) & (later > 0)
+        took = np.where(came, later, np.inf).min(axis=2)
+        end = np.nanargmax(when, axis=1)
+        rows = np.arange(len(when))
+        left = when[rows, end, np.newaxis] - when
+        risen = what[rows, end, np.newaxis] - what
+        on_the_way = np.where(risen > 0, need * left / np.where(risen > 0, risen, 1.0), np.inf)
+        first_half = 2 * left >= np.nanmax(left, axis=1, keepdims=True)
+        yield part, np.where(first_half, np.where(np.isinf(took), on_the_way, took), np.nan)
+
+
+def by_share(table: Floats, share: float) -> Floats:
+    """The least value of each row that at least ``share`` of the row's values do not exceed, NaN aside."""
+    ordered = np.sort(table, axis=1)
+    count = (~np.isnan(ordered)).sum(axis=1)
+    place = np.clip(np.ceil(count * share - 1e-9).astype(np.intp) - 1, 0, None)
+    found: Floats = np.where(count > 0, ordered[np.arange(len(table)), place], np.nan)
     return found
 
 
@@ -121,14 +113,17 @@ def crossing(
 ) -> Floats:
     """How likely each series, now at ``now``, gets to ``reach`` within ``horizon`` seconds: 0 to 1.
 
-    The share of the wide slopes (see above) that lead there in time; 1 when it is there. NaN with too little history.
+    The share of the arrivals (see above) that came in time; 1 when it is there. NaN with too little history.
     """
     known = enough(times, values, min_span, min_points, bin_width) & ~np.isnan(now) & ~np.isnan(reach)
     likely = np.full(times.shape[1], np.nan)
     there = np.flatnonzero(known)
     if there.size:
-        needed = (reach - now)[there] / horizon
-        likely[there] = slope_share(_held_times(times, values)[:, there], values[:, there], needed, up=up)
+        found = np.empty(there.size)
+        sign = 1 if up else -1
+        for part, took in arrivals(times[:, there], sign * values[:, there], sign * (reach - now)[there]):
+            found[part] = (took <= horizon).sum(axis=1) / (~np.isnan(took)).sum(axis=1)
+        likely[there] = found
     likely[known & ((now >= reach) if up else (now <= reach))] = 1.0
     return likely
 
@@ -152,9 +147,9 @@ def hours_until(
 ) -> Floats:
     """Hours until each series, now at ``now``, gets to ``reach``: with the likelihood ``share`` it is there by then.
 
-    0.5 is the Theil-Sen slope; other shares take that quantile of the wide slopes (see above), and never one that
-    lies on the wrong side of the Theil-Sen slope. NaN with too little history, infinite when it is not approaching (or
-    not within FARTHEST windows), 0 when it is there.
+    0.5 is the Theil-Sen slope; other shares take that quantile of the arrivals (see above), and never one on the wrong
+    side of the Theil-Sen slope. NaN with too little history, infinite when it is not approaching (or not within
+    FARTHEST windows), 0 when it is there.
     """
     held = ~np.isnan(values)
     known = enough(times, values, min_span, min_points, bin_width) & ~np.isnan(now) & ~np.isnan(reach)
@@ -162,21 +157,16 @@ def hours_until(
     lowest, highest = np.where(held, values, np.inf).min(axis=0), np.where(held, values, -np.inf).max(axis=0)
     moving = np.flatnonzero(known & (lowest < highest))
     if moving.size:
-        slope = _pace(_held_times(times, values)[:, moving], values[:, moving], share if up else 1 - share)
-        left = (reach - now)[moving]
+        when, what, left = times[:, moving], values[:, moving], (reach - now)[moving]
+        slope = theil_sen(_held_times(when, what), what)
         toward = slope > 0 if up else slope < 0
         seconds = np.where(toward, left / np.where(toward, slope, 1.0), np.inf)
+        if share != 0.5:
+            sign = 1 if up else -1
+            for part, took in arrivals(when, sign * what, sign * left):
+                outer = by_share(took, share)
+                seconds[part] = (np.minimum if share < 0.5 else np.maximum)(outer, seconds[part])
         hours[moving] = np.where(seconds <= FARTHEST * window, seconds / 3600, np.inf)
     there = known & ((now >= reach) if up else (now <= reach))
     hours[there] = 0.0
     return hours
-
-
-def _pace(times: Floats, values: Floats, share: float) -> Floats:
-    """The slope that is exceeded with the likelihood ``share``."""
-    middle = theil_sen(times, values)
-    if share == 0.5:
-        return middle
-    outer = wide_slopes(times, values, 1 - share)
-    found: Floats = np.maximum(outer, middle) if share < 0.5 else np.minimum(outer, middle)
-    return found

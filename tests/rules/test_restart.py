@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forewarn_rules import Change, Engine, Kind, RuleSet, load_rules
@@ -51,8 +51,8 @@ def judge(engine: Engine, rounds: list[Round]) -> list[Change]:
     return [change for at, metrics in rounds for change in engine.observe(Kind.DISK, KEYS, labels, at, metrics)]
 
 
-def brought_up_again(stopped: Engine, past: list[Round], at_once: bool = False) -> Engine:
-    engine = Engine(RULES)
+def brought_up_again(stopped: Engine, past: list[Round], at_once: bool = False, rules: RuleSet = RULES) -> Engine:
+    engine = Engine(rules)
     if at_once:
         for n, key in enumerate(KEYS):
             columns = {name: np.array([metrics[name][n] for _, metrics in past]) for name in METRICS}
@@ -79,6 +79,47 @@ def test_a_restart_changes_nothing(seed: int, stop: int, at_once: bool) -> None:
         for standing in restarted.levels(Kind.DISK, key):
             assert (standing.level, standing.since) == before[standing.rule]
     assert judge(restarted, rounds[stop:]) == judge(never_stopped, rounds[stop:])
+
+
+TAKES = """
+scope: {per: [device, disk]}
+signals:
+  rate: {metric: ata.5.raw, take: rate, window: 7d}
+  slope: {metric: ata.5.raw, take: slope, window: 14d}
+  since: {metric: ata.5.raw, take: days_since_increase, window: 7d}
+  distance: {metric: ata.5.raw, take: distance_from_baseline, window: 14d}
+  likely: {metric: ata.5.raw, take: crossing, reach: 60, horizon: 14d, window: 14d}
+  soonest: {metric: ata.5.raw, take: hours_until, reach: 60, quantile: 0.1, window: 14d}
+  latest: {metric: ata.5.raw, take: hours_until, reach: 60, quantile: 0.9, window: 14d}
+levels:
+  watch:
+    raise: {any: [{rate: {above: 1}}, {slope: {above: 1}}]}
+    clear: {all: [{rate: {at_most: 0.5}}, {slope: {at_most: 0.5}}]}
+    unless: {since: {above: 9}}
+  warning: {raise: {any: [{likely: {above: 0.4}}, {soonest: {at_most: 48}}]}, hold: 2d}
+  critical: {raise: {any: [{distance: {at_least: 12}}, {latest: {at_most: 240}}]}, for: 1d}
+"""
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 59), st.booleans())
+@settings(max_examples=24, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_restart_changes_nothing_whatever_a_signal_takes(
+    write_rules: Callable[..., RuleSet], seed: int, stop: int, at_once: bool
+) -> None:
+    rules = write_rules(metric="ata.5.raw", takes=TAKES)
+    rounds = history(seed, 60)
+    never_stopped = Engine(rules)
+    judge(never_stopped, rounds[:stop])
+    restarted = brought_up_again(never_stopped, rounds[:stop], at_once, rules)
+    assert judge(restarted, rounds[stop:]) == judge(never_stopped, rounds[stop:])
+    for key in KEYS:
+        found, expected = restarted.levels(Kind.DISK, key), never_stopped.levels(Kind.DISK, key)
+        assert [standing.values for standing in found] == [standing.values for standing in expected]
+
+
+def test_those_histories_reach_every_level(write_rules: Callable[..., RuleSet]) -> None:
+    changes = judge(Engine(write_rules(metric="ata.5.raw", takes=TAKES)), history(1, 60))
+    assert {change.after for change in changes} == {"none", "watch", "warning", "critical"}
 
 
 def test_the_histories_do_change_levels() -> None:
