@@ -54,7 +54,7 @@ run-packages:
 test-packages:
 	@deploy/setup/debian $(DEBIAN_TEST)
 
-$(READY_TEST): EXTRAS := collector,dev
+$(READY_TEST): EXTRAS := collector,train,dev
 $(READY_RUN): EXTRAS := collector
 
 $(READY_RUN) $(READY_TEST): | $(BIN)/pip

@@ -44,7 +44,7 @@ def _rows_stored(data: Path) -> int:
 
 @pytest.mark.slow
 def test_ten_kills_in_the_middle_lose_and_double_nothing(
-    shared_data: Path, collector: Any, run_forewarn: Callable[..., Any]
+    shared_data: Path, collector: Any, run_forewarn: Callable[..., Any], wait_until: Callable[..., None]
 ) -> None:
     collector_token = collector.data.parent / "token"
     collector_token.write_text(json.loads((collector.data / "api.json").read_text())["token"])
@@ -54,7 +54,7 @@ def test_ten_kills_in_the_middle_lose_and_double_nothing(
     replay = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     chance = random.Random(7)
     killed_while_running = 0
-    time.sleep(1.5)
+    wait_until(lambda: _rows_stored(collector.data) > 0 or replay.poll() is not None, 60, "nothing is replayed")
     for _ in range(10):
         time.sleep(chance.uniform(0.1, 0.5))
         killed_while_running += replay.poll() is None
