@@ -11,7 +11,7 @@ from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.server import ApiServer, bind, leave_address, token_of, url_of
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
-from forewarn_collector.config import Broker, Config, DestinationEntry, DirectoryEntry, Tls
+from forewarn_collector.config import Broker, Config, DestinationEntry, DirectoryEntry, Rules, Tls
 from forewarn_collector.directory import Directory, Entry, Whose
 from forewarn_collector.ingest.intake import Intake
 from forewarn_collector.ingest.listener import Listener
@@ -25,13 +25,14 @@ from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.tickets.webhook import Webhook
 from forewarn_collector.version import version
-from forewarn_rules import Engine, load_rules
+from forewarn_rules import Engine, RuleSet, SwitchedOff, load_rules
 
 log = logging.getLogger(__name__)
 
 SEAL_SECONDS = 10.0
 TICK_SECONDS = 15.0
 SIMULATED_TICK_SECONDS = 0.2
+DISABLE_BY = ("customer", "site", "model", "device")
 
 
 class StartError(Exception):
@@ -49,7 +50,7 @@ class Collector:
         self.api_url = ""
         self._started_at = self.clock.now()
         # Everything that can be wrong with the configuration is found before the first file is written.
-        rules = load_rules(directories=[Path(name) for name in config.rules.directories])
+        rules = _rules(config.rules)
         tls = _server_context(config.listen.tls) if config.listen.tls else None
         destinations = [_destination(entry) for entry in config.destinations]
         broker = _broker(config.broker) if config.broker else None
@@ -136,6 +137,7 @@ class Collector:
             dead_letters=counts.dead_letters,
             position=counts.max_position,
             judged_position=self.judge.position,
+            skipped=self.judge.skipped,
             devices=counts.devices,
             file_bytes=counts.file_bytes,
             tickets=self.desk.ticket_counts(),
@@ -201,8 +203,16 @@ def _server_context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
+def _rules(rules: Rules) -> RuleSet:
+    off = [
+        SwitchedOff(entry.rule, {label: text for label in DISABLE_BY if (text := getattr(entry, label)) is not None})
+        for entry in rules.disable
+    ]
+    return load_rules(directories=[Path(name) for name in rules.directories], off=off)
+
+
 def _directory(entries: Sequence[DirectoryEntry]) -> Directory:
-    return Directory([Entry(Whose(e.customer, e.site, e.engineer), tuple(e.devices)) for e in entries])
+    return Directory([Entry(Whose(e.customer, e.site, e.engineer, tuple(e.tags)), tuple(e.devices)) for e in entries])
 
 
 def _destination(entry: DestinationEntry) -> Webhook:

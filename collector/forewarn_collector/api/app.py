@@ -1,19 +1,31 @@
 """The HTTP API. Every answer is a type of ``views``; every error is one line of JSON: {"detail": ...}."""
 
 import logging
+import math
 import secrets
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from litestar import Litestar, Request, Response, Router, get, post, put
 from litestar.connection import ASGIConnection
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import HTTPException, NotAuthorizedException, ValidationException
 from litestar.handlers.base import BaseRouteHandler
-from litestar.openapi import OpenAPIConfig
+from litestar.openapi import OpenAPIConfig, ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import Parameter
 
 from forewarn_collector.api.fleet import Fleet, NotHere
-from forewarn_collector.api.views import Act, DeadLetters, DeviceLine, DeviceView, Health, SeriesData, SetClock
+from forewarn_collector.api.views import (
+    Act,
+    DeadLetters,
+    DeviceLine,
+    DeviceView,
+    Health,
+    Problem,
+    SeriesData,
+    SetClock,
+)
 from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.store.sampling import Aggregate
 from forewarn_collector.tickets.desk import Desk
@@ -23,6 +35,14 @@ from forewarn_collector.tickets.push import Push
 from forewarn_collector.version import version
 
 log = logging.getLogger(__name__)
+
+PROBLEMS = {
+    400: ResponseSpec(Problem, generate_examples=False, description="a parameter or the body does not fit"),
+    401: ResponseSpec(Problem, generate_examples=False, description="the token is missing or wrong"),
+    404: ResponseSpec(Problem, generate_examples=False, description="there is no such device, ticket or metric"),
+    409: ResponseSpec(Problem, generate_examples=False, description="the ticket does not allow that now"),
+}
+TOKEN = {"token": SecurityScheme(type="http", scheme="bearer", description="the token of api.json")}
 
 Limit = Annotated[int, Parameter(ge=1, le=100_000)]
 Points = Annotated[int | None, Parameter(ge=1, le=100_000)]
@@ -37,33 +57,33 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
         if not secrets.compare_digest(given, expected):
             raise NotAuthorizedException("send the token of this collector: it is in api.json of its data directory")
 
-    @get("/healthz", sync_to_thread=True)
+    @get("/healthz", sync_to_thread=True, responses={503: ResponseSpec(dict[str, str], description="in trouble")})
     def healthz() -> Response[dict[str, str]]:
-        """Whether the collector works: 200, or 503 with the first trouble."""
-        troubles = health().troubles
-        return Response({"status": troubles[0] if troubles else "ok"}, status_code=503 if troubles else 200)
+        """Whether the collector works: 200, or 503. What troubles it stands in ``/api/v1/status``."""
+        troubled = bool(health().troubles)
+        return Response({"status": "in trouble" if troubled else "ok"}, status_code=503 if troubled else 200)
 
-    @get("/status", sync_to_thread=True)
+    @get("/status", sync_to_thread=True, responses=PROBLEMS)
     def status() -> Health:
         """Counters, addresses and troubles."""
         return health()
 
-    @get("/devices", sync_to_thread=True)
+    @get("/devices", sync_to_thread=True, responses=PROBLEMS)
     def devices() -> list[DeviceLine]:
         """Every device that has ever reported."""
         return fleet.lines()
 
-    @get("/reports", sync_to_thread=True)
+    @get("/reports", sync_to_thread=True, responses=PROBLEMS)
     def reports() -> dict[str, int]:
         """Stored reports of each device."""
         return fleet.reports()
 
-    @get("/devices/{name:str}", sync_to_thread=True)
+    @get("/devices/{name:str}", sync_to_thread=True, responses=PROBLEMS)
     def device(name: str) -> DeviceView:
         """One device: parts, last values, verdicts and what is unknown."""
         return fleet.device(name)
 
-    @get("/devices/{name:str}/series", sync_to_thread=True)
+    @get("/devices/{name:str}/series", sync_to_thread=True, responses=PROBLEMS)
     def series(
         name: str,
         metric: str,
@@ -74,9 +94,11 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
         aggregate: Aggregate = "last",
     ) -> list[SeriesData]:
         """Stored values of one metric, one list per part; with ``points``, thinned out to that many."""
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise ValidationException("start and end are Unix times in seconds")
         return fleet.read(name, metric, part, start, end, points, aggregate)
 
-    @get("/tickets", sync_to_thread=True)
+    @get("/tickets", sync_to_thread=True, responses=PROBLEMS)
     def tickets(
         device: str | None = None,
         customer: str | None = None,
@@ -85,37 +107,49 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
         limit: Limit = 1000,
     ) -> list[Ticket]:
         """Tickets, the worst first; those that are not ended unless ``state`` says otherwise (or ``all``)."""
+        if ticket_state not in (None, "all", *STATES):
+            raise ValidationException(f"{ticket_state!r} is not a state: {', '.join(STATES)}, all")
         states = LIVE if ticket_state is None else STATES if ticket_state == "all" else (ticket_state,)
         return desk.tickets(states=states, device=device, customer=customer, fault=fault, limit=limit)
 
-    @get("/tickets/{number:int}", sync_to_thread=True)
+    @get("/tickets/{number:int}", sync_to_thread=True, responses=PROBLEMS)
     def ticket(number: int) -> Ticket:
         """One ticket with its evidence and timeline."""
         return desk.ticket(number)
 
-    @post("/tickets/{number:int}/note", sync_to_thread=True, status_code=200)
+    @post("/tickets/{number:int}/note", sync_to_thread=True, status_code=200, responses=PROBLEMS)
     def note(number: int, data: Act) -> Ticket:
         """Add a note to the timeline."""
+        if not data.text.strip():
+            raise ValidationException("a note needs a text")
         return desk.note(number, data.actor, data.text, data.visibility)
 
-    @post("/tickets/{number:int}/{action:str}", sync_to_thread=True, status_code=200)
+    @post("/tickets/{number:int}/{action:str}", sync_to_thread=True, status_code=200, responses=PROBLEMS)
     def act(number: int, action: str, data: Act) -> Ticket:
         """acknowledge, start, wait, resolve or close (which needs an outcome)."""
         if action not in ACTIONS:
             raise NotHere(f"{action!r} is not an action: {', '.join(ACTIONS)}, note")
-        return desk.act(number, action, data.actor, outcome=data.outcome, text=data.text, waiting_for=data.waiting_for)
+        return desk.act(
+            number,
+            action,
+            data.actor,
+            outcome=data.outcome,
+            text=data.text,
+            waiting_for=data.waiting_for,
+            visibility=data.visibility,
+        )
 
-    @get("/dead-letters", sync_to_thread=True)
+    @get("/dead-letters", sync_to_thread=True, responses=PROBLEMS)
     def dead_letters(limit: Limit = 100, reason: str | None = None) -> DeadLetters:
         """What could not be accepted, and why."""
         return fleet.dead_letters(limit, reason)
 
-    @get("/deliveries", sync_to_thread=True)
+    @get("/deliveries", sync_to_thread=True, responses=PROBLEMS)
     def deliveries(limit: Limit = 100) -> list[dict[str, Any]]:
         """What was sent, waits, or is parked."""
         return push.listing(limit)
 
-    @put("/clock", sync_to_thread=True)
+    @put("/clock", sync_to_thread=True, responses=PROBLEMS)
     def set_clock(data: SetClock) -> SetClock:
         """Set the clock of a simulation; null gives it back to the machine."""
         assert isinstance(clock, SettableClock)
@@ -138,15 +172,40 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
     if isinstance(clock, SettableClock):
         guarded.append(set_clock)
     return Litestar(
-        route_handlers=[healthz, Router("/api/v1", route_handlers=guarded, guards=[guard])],
-        exception_handlers={NotHere: _not_here, NoTicket: _not_here, TicketError: _ticket_error, 500: _internal_error},
+        route_handlers=[
+            healthz,
+            Router("/api/v1", route_handlers=guarded, guards=[guard], security=[{name: []} for name in TOKEN]),
+        ],
+        exception_handlers={
+            NotHere: _not_here,
+            NoTicket: _not_here,
+            TicketError: _ticket_error,
+            HTTPException: _refused,
+            500: _internal_error,
+        },
         logging_config=None,
-        openapi_config=OpenAPIConfig(title="forewarn", version=version()),
+        openapi_config=OpenAPIConfig(
+            title="forewarn",
+            version=version(),
+            components=Components(security_schemes=dict(TOKEN)),
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            openapi_router=Router("/api/v1/schema", route_handlers=[], guards=[guard]),
+        ),
     )
 
 
 def _not_here(_request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
     return Response({"detail": str(error)}, status_code=404)
+
+
+def _refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, str]]:
+    """One line that names every parameter or key that does not fit."""
+    if error.status_code >= 500:
+        return _internal_error(request, error)
+    extra = error.extra if isinstance(error.extra, list) else []
+    found = [f"{item.get('key', '')}: {item.get('message', '')}".strip(": ") for item in extra]
+    detail = " ".join(("; ".join(found) or error.detail).split())
+    return Response({"detail": detail}, status_code=error.status_code, headers=error.headers)
 
 
 def _internal_error(_request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:

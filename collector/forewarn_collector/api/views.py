@@ -1,12 +1,13 @@
 """What the API answers, as types: the OpenAPI description and the command line both follow from these."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 
 class Health(msgspec.Struct, kw_only=True):
-    """How the collector is. ``troubles`` is empty when all is well."""
+    """How the collector is. ``troubles`` is empty when all is well; ``skipped``: rows that could not be judged."""
 
     version: str
     now: float
@@ -20,6 +21,7 @@ class Health(msgspec.Struct, kw_only=True):
     dead_letters: int
     position: int
     judged_position: int
+    skipped: int = 0
     devices: int
     file_bytes: int
     tickets: dict[str, int]
@@ -130,13 +132,19 @@ class DeadLetters(msgspec.Struct, kw_only=True):
 
 
 class Act(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What an engineer does to a ticket. ``actor`` is who did it."""
+    """What an engineer does to a ticket. ``actor`` is who did it; ``visibility`` is that of ``text``."""
 
-    actor: str
-    text: str = ""
+    actor: Annotated[str, Meta(min_length=1, max_length=200)]
+    text: Annotated[str, Meta(max_length=20_000)] = ""
     outcome: str | None = None
-    waiting_for: str = ""
-    visibility: str = "internal"
+    waiting_for: Annotated[str, Meta(max_length=200)] = ""
+    visibility: Annotated[str, Meta(pattern="^(internal|customer)$")] = "internal"
+
+
+class Problem(msgspec.Struct, kw_only=True):
+    """Why there is no answer, in one line."""
+
+    detail: str
 
 
 class SetClock(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

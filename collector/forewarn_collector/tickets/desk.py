@@ -200,7 +200,7 @@ class Desk:
             return rows.counts(db)
 
     def _get(self, db: sa.Connection, number: int) -> Ticket:
-        ticket = rows.get(db, number)
+        ticket = rows.get(db, number) if number < 2**63 else None
         if ticket is None:
             raise life.NoTicket(f"there is no ticket {number}")
         return ticket
