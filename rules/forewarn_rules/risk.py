@@ -12,11 +12,9 @@ import msgspec
 import numpy as np
 
 from forewarn_rules.metrics import find_metric
-from forewarn_rules.rule import Signal
 from forewarn_rules.verdicts import Floats
 
 SCHEMA = 1
-DAY = 86400.0
 CLASSES = ("hdd", "ssd", "nvme", "sas")
 """Values of the label ``disk_kind`` for which a model may exist."""
 
@@ -42,10 +40,6 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edges: tuple[float, ...]
     log_odds: tuple[float, ...]
     unknown: Unknown
-
-    @property
-    def signals(self) -> tuple[Signal, ...]:
-        return tuple(feature_signal(metric, self.window_days) for metric in self.metrics)
 
 
 class OperatingPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,23 +91,15 @@ class RiskModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reliability: tuple[Reliability, ...]
     provenance: Provenance
 
-    @property
-    def signals(self) -> tuple[Signal, ...]:
-        """What has to be computed of each disk, in the order in which ``evaluate`` takes it."""
-        return tuple(signal for feature in self.features for signal in feature.signals)
-
-    def evaluate(self, signals: Floats) -> "Risk":
-        """Judge components: ``signals`` is [signal, component], NaN where a signal is unknown.
+    def evaluate(self, features: Floats) -> "Risk":
+        """Judge components: ``features`` is [feature, component], NaN where one is unknown.
 
         A component of which no feature is known has no probability (NaN).
         """
-        contributions = np.empty((len(self.features), signals.shape[1]))
-        low, high = (np.full(signals.shape[1], self.intercept) for _ in range(2))
-        known = np.zeros(signals.shape[1], dtype=np.bool_)
-        start = 0
-        for n, feature in enumerate(self.features):
-            values = np.fmax.reduce(signals[start : start + len(feature.metrics)], axis=0)
-            start += len(feature.metrics)
+        contributions = np.empty(features.shape)
+        low, high = (np.full(features.shape[1], self.intercept) for _ in range(2))
+        known = np.zeros(features.shape[1], dtype=np.bool_)
+        for n, (feature, values) in enumerate(zip(self.features, features, strict=True)):
             missing = np.isnan(values)
             bucket = np.searchsorted(np.asarray(feature.edges), values, side="right")
             found = np.asarray(feature.log_odds)[np.where(missing, 0, bucket)]
@@ -146,15 +132,6 @@ class Risk(NamedTuple):
     low: Floats
     high: Floats
     contributions: Floats
-
-
-def feature_signal(metric: str, window_days: int) -> Signal:
-    """The engine's signal for a feature: the last value, or growth over a window in bins of a day."""
-    found = find_metric(metric)
-    unit = found.unit if found else ""
-    if not window_days:
-        return Signal(metric, unit, "last")
-    return Signal(metric, unit, "growth", window=window_days * DAY, bin=DAY)
 
 
 def read_model(text: bytes) -> RiskModel:

@@ -1,30 +1,49 @@
 """A risk model over a fleet, one round after the other, from the same windows that rules look back on. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from forewarn_rules.risk import Risk, RiskModel
-from forewarn_rules.rule import Signal
-from forewarn_rules.signals import Signals
+from forewarn_rules.risk import Feature, Risk, RiskModel
 from forewarn_rules.verdicts import Floats
-from forewarn_rules.windows import Rows
+from forewarn_rules.windows import Rows, Window
+
+DAY = 86400.0
 
 
 class FeatureWindows:
-    """The signals of a model's features for ``count`` components, which are called by their row."""
+    """The features of ``count`` components, which are called by their row, as they are observed."""
 
-    def __init__(self, signals: tuple[Signal, ...], count: int) -> None:
-        self._signals = Signals.of(signals)
-        self._signals.reserve(count)
-        self.metrics = tuple(self._signals.metrics)
+    def __init__(self, features: Sequence[Feature], count: int) -> None:
+        self._features = features
+        self.metrics = tuple(dict.fromkeys(metric for feature in features for metric in feature.metrics))
+        days = sorted({feature.window_days for feature in features} - {0})
+        self._windows = {window: Window(len(self.metrics), DAY, window, {"growth"}) for window in days}
+        for window in self._windows.values():
+            window.reserve(count)
+        self._places = [np.array([self.metrics.index(m) for m in f.metrics], dtype=np.intp) for f in features]
 
     def observe(self, rows: Rows, at: Floats, metrics: Mapping[str, npt.ArrayLike]) -> Floats:
-        """Note one observation per component, each newer than its last one, and return the signals [signal, row]."""
-        values = self._signals.matrix(metrics, len(rows))
-        self._signals.insert(rows, at, values)
-        return self._signals.compute(rows, at, values)
+        """Note one observation per component, each newer than its last one; return [feature, component].
+
+        NaN where the feature is unknown: none of its metrics was reported, or there is nothing yet to grow from.
+        """
+        values = np.full((len(self.metrics), len(rows)), np.nan)
+        for n, metric in enumerate(self.metrics):
+            if metric in metrics:
+                values[n] = metrics[metric]
+        values[np.isinf(values)] = np.nan
+        taken = {0: values}
+        for days, window in self._windows.items():
+            window.insert(rows, at, values)
+            taken[days] = values - window.floor(rows)
+        return np.array(
+            [
+                np.fmax.reduce(taken[feature.window_days][places], axis=0)
+                for feature, places in zip(self._features, self._places, strict=True)
+            ]
+        )
 
 
 class Scorer:
@@ -32,12 +51,9 @@ class Scorer:
 
     def __init__(self, model: RiskModel, count: int) -> None:
         self.model = model
-        self._windows = FeatureWindows(model.signals, count)
+        self._windows = FeatureWindows(model.features, count)
         self.metrics = self._windows.metrics
 
     def risk(self, rows: Rows, at: Floats, metrics: Mapping[str, npt.ArrayLike]) -> Risk:
+        """Probabilities and contributions after one observation per component."""
         return self.model.evaluate(self._windows.observe(rows, at, metrics))
-
-    def observe(self, rows: Rows, at: Floats, metrics: Mapping[str, npt.ArrayLike]) -> Floats:
-        """The probability alone; NaN where nothing is known that the model looks at."""
-        return self.risk(rows, at, metrics).probability

@@ -39,6 +39,10 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
     },
     "Rules": {
         "rules": Lazy("rules", "The rules: list, check, test, explain."),
+        "backtest": Lazy(
+            "backtest",
+            "Step the rules and the risk model through drive histories and count what they would have found.",
+        ),
     },
     "Trying it out": {
         "demo": Lazy(

@@ -57,7 +57,7 @@ def choose(
     last_failure: dict[str, date] = {}
     everyone: set[str] = set()
     for file in files:
-        table = _read(file, ["serial_number", "date", "failure"])
+        table = read_table(file, ["serial_number", "date", "failure"])
         everyone.update(pc.unique(table["serial_number"]).to_pylist())
         died = table.filter(pc.equal(table["failure"].cast(pa.int64()), 1))
         for serial, day in zip(died["serial_number"].to_pylist(), died["date"].to_pylist(), strict=True):
@@ -83,7 +83,7 @@ def _sample(pick: random.Random, names: list[str], count: int | None) -> list[st
 def days(files: Sequence[Path], serials: set[str]) -> Iterator[list[Day]]:
     """The chosen drives' rows, one list per date, dates ascending. A drive's repeated day is given once."""
     wanted = pa.array(sorted(serials))
-    tables = [_read(file, None) for file in files]
+    tables = [read_table(file, None) for file in files]
     tables = [table.filter(pc.is_in(table["serial_number"], wanted)) for table in tables]
     table = pa.concat_tables(tables, promote_options="permissive").sort_by([("date", "ascending")])
     names = [name for name in table.column_names if _SMART.fullmatch(name)]
@@ -110,12 +110,12 @@ def days(files: Sequence[Path], serials: set[str]) -> Iterator[list[Day]]:
 def count_rows(files: Sequence[Path], serials: set[str]) -> int:
     """Drive-days of the chosen drives, a repeated day counted once; for the progress bar and the final count."""
     wanted = pa.array(sorted(serials))
-    tables = [_read(file, ["serial_number", "date"]) for file in files]
+    tables = [read_table(file, ["serial_number", "date"]) for file in files]
     table = pa.concat_tables([table.filter(pc.is_in(table["serial_number"], wanted)) for table in tables])
     return int(table.group_by(["serial_number", "date"]).aggregate([]).num_rows)
 
 
-def _read(file: Path, columns: list[str] | None) -> pa.Table:
+def read_table(file: Path, columns: list[str] | None) -> pa.Table:
     """Raise HistoryError when the file can't be read or lacks a column."""
     try:
         if file.suffix == ".parquet":
