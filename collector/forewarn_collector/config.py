@@ -57,12 +57,24 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
     key: Annotated[str | None, Meta(description="its private key, PEM", examples=["collector.key"])] = None
 
 
+class Disable(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that is switched off. With several of customer, site, model and device all must fit; with none it is off
+    everywhere. What it had raised ends at the next report."""
+
+    rule: Annotated[str, Meta(min_length=1, description="the rule's id", examples=["device-silent"])]
+    customer: Annotated[str | None, Meta(description="only of this customer, or pattern", examples=["Acme*"])] = None
+    site: Annotated[str | None, Meta(description="only at this site, or pattern", examples=["Store 1*"])] = None
+    model: Annotated[str | None, Meta(description="only disks of this model", examples=["ST4000DM*"])] = None
+    device: Annotated[str | None, Meta(description="only on this device, or pattern", examples=["lab-*"])] = None
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Rules beside the built-in ones."""
 
     directories: Annotated[
         list[str], Meta(description="directories with rule files of your own", examples=[["my-rules"]])
     ] = []
+    disable: list[Disable] = []
 
 
 class DestinationEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +94,10 @@ class DirectoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     customer: Annotated[str, Meta(min_length=1, max_length=200, description="the customer", examples=["Acme"])]
     site: Annotated[str, Meta(max_length=200, description="the site", examples=["Store 12"])] = ""
     engineer: Annotated[str, Meta(max_length=200, description="who is responsible", examples=["Li Wei"])] = ""
+    tags: Annotated[
+        list[Annotated[str, Meta(pattern="^[^,]+$")]],
+        Meta(description="words that rules can select these devices by", examples=[["server", "24x7"]]),
+    ] = []
     devices: Annotated[list[str], Meta(min_length=1, description="names or patterns", examples=[["acme-12-*"]])]
 
 

@@ -11,6 +11,7 @@ class Whose(NamedTuple):
     customer: str = UNASSIGNED
     site: str = ""
     engineer: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class Entry(NamedTuple):

@@ -7,6 +7,7 @@ from forewarn_rules.load import RuleSet, load_rules
 from forewarn_rules.metrics import LABELS, METRICS, Metric, find_metric
 from forewarn_rules.model import FAULTS, LEVELS, PART_LABEL, Change, Forecast, Key, Kind, Labels, Standing
 from forewarn_rules.rule import Rule
+from forewarn_rules.switched_off import SwitchedOff
 
 __all__ = [
     "FAULTS",
@@ -27,6 +28,7 @@ __all__ = [
     "RuleFileErrors",
     "RuleSet",
     "Standing",
+    "SwitchedOff",
     "find_metric",
     "load_rules",
     "run_rule_tests",

@@ -1,8 +1,10 @@
 """The rules of one component kind over all components of that kind: one round in, changes out."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +14,7 @@ from forewarn_rules.say import change, standing
 from forewarn_rules.signals import Signals
 from forewarn_rules.snapshot import KeptRule, Snapshot
 from forewarn_rules.timers import Timers
-from forewarn_rules.verdicts import UNKNOWN, Floats, Verdict, Verdicts
+from forewarn_rules.verdicts import FALSE, TRUE, UNKNOWN, Floats, Verdict, Verdicts
 from forewarn_rules.windows import Rows, grown
 
 
@@ -28,15 +30,17 @@ class Judge:
         pairs = [(columns[rule.id], level) for rule, level in self.timers.pairs]
         raises, clears = ([(level.raises, c) for c, level in pairs], [(level.clears, c) for c, level in pairs])
         self._verdict = Verdict([*raises, *clears])
-        self._scoped = sorted({where.label for rule in self.rules for where in rule.where})
+        asked = ((*rule.where, *itertools.chain(*rule.off)) for rule in self.rules)
+        self._scoped = sorted({where.label for where in itertools.chain.from_iterable(asked)})
         self._scopes: dict[tuple[Any, ...], int] = {}
-        self._scope_columns = np.zeros((len(self.timers.pairs), 0), dtype=np.bool_)
+        self._scope_columns = np.zeros((2, len(self.timers.pairs), 0), dtype=np.bool_)
         self._rows: dict[Key, int] = {}
         self._free: list[int] = []
         self._labels: list[dict[str, str | float]] = []
         self._last_at = np.full(0, -np.inf)
         self._seen = np.full((len(self.signals.signals), 0), np.nan)
         self._applies = np.zeros((len(self.timers.pairs), 0), dtype=np.bool_)
+        self._off = np.zeros((len(self.timers.pairs), 0), dtype=np.bool_)
 
     def observe(
         self, keys: Sequence[Key], labels: Callable[[Key], Labels], at: Floats, metrics: Mapping[str, npt.ArrayLike]
@@ -56,6 +60,10 @@ class Judge:
         seen = self.signals.compute(rows, at, values)
         self._seen[:, rows] = seen
         raises, clears = self._verdicts(rows, seen)
+        off = self._off.take(rows, axis=1)
+        if off.any():
+            raises[off], clears[off] = FALSE, TRUE
+            self.timers.end(rows, off)
         since_last = at - self._last_at[rows]
         self._last_at[rows] = at
         turn = self.timers.step(rows, at, since_last, raises, clears)
@@ -87,7 +95,7 @@ class Judge:
         self.timers.forget(row)
         self._last_at[row] = -np.inf
         self._seen[:, row] = np.nan
-        self._applies[:, row] = False
+        self._applies[:, row] = self._off[:, row] = False
         self._labels[row] = {}
         self._free.append(row)
 
@@ -166,6 +174,7 @@ class Judge:
         self._last_at = grown(self._last_at, capacity, -np.inf)
         self._seen = grown(self._seen, capacity, np.nan)
         self._applies = grown(self._applies, capacity, False)
+        self._off = grown(self._off, capacity, False)
 
     def _scope(self, keys: Sequence[Key], rows: Rows, labels: Callable[[Key], Labels]) -> None:
         """Which rules judge which component; asked anew each time, because labels are learned and change."""
@@ -177,10 +186,14 @@ class Judge:
             scoped = [tuple([known.get(label) for label in self._scoped]) for known in map(labels, keys)]
         for new in set(scoped) - scopes.keys():
             known = {label: value for label, value in zip(self._scoped, new, strict=True) if value is not None}
-            column = np.array([[rule.applies_to(known)] for rule, _ in self.timers.pairs], dtype=np.bool_)
-            scopes[new] = self._scope_columns.shape[1]
-            self._scope_columns = np.concatenate([self._scope_columns, column], axis=1)
-        self._applies[:, rows] = self._scope_columns.take([scopes[known] for known in scoped], axis=1)
+            off = [rule.is_off(known) for rule, _ in self.timers.pairs]
+            applies = [rule.applies_to(known) for rule, _ in self.timers.pairs]
+            column = np.array([np.greater(applies, off), off], dtype=np.bool_)[:, :, np.newaxis]
+            scopes[new] = self._scope_columns.shape[2]
+            self._scope_columns = np.concatenate([self._scope_columns, column], axis=2)
+        self._applies[:, rows], self._off[:, rows] = self._scope_columns.take(
+            [scopes[known] for known in scoped], axis=2
+        )
 
     def _verdicts(self, rows: Rows, seen: Floats) -> tuple[Verdicts, Verdicts]:
         verdicts = self._verdict(seen)
@@ -205,6 +218,9 @@ class Judge:
         self._labels[row] = names
         values = self._values(self.rules[rule], self._seen[:, row])
         levels = LEVELS[before[rule, n]], LEVELS[after[rule, n]]
+        if self.rules[rule].is_off(names):
+            told = change(self.rules[rule], key, names, float(at[n]), levels, values)
+            return msgspec.structs.replace(told, text="This rule was switched off here.")
         return change(self.rules[rule], key, names, float(at[n]), levels, values)
 
     def _names(self, key: Key, labels: Labels) -> dict[str, str | float]:

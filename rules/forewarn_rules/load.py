@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 from forewarn_rules import schema, schema_test
 from forewarn_rules.build import build_rule
@@ -12,6 +13,7 @@ from forewarn_rules.metrics import find_metric
 from forewarn_rules.rule import Rule
 from forewarn_rules.series import parse_series
 from forewarn_rules.shape import shape, suggest
+from forewarn_rules.switched_off import SwitchedOff, switch_off
 
 RULE, TEST = ".yaml", ".test.yaml"
 
@@ -36,14 +38,30 @@ class RuleSet:
         raise KeyError(rule_id)
 
 
-def load_rules(builtin: bool = True, directories: Sequence[Path] = (), without: Iterable[str] = ()) -> RuleSet:
-    """Read the built-in packs and every ``*.yaml`` below ``directories``; leave out the ids in ``without``.
+class Loaded(NamedTuple):
+    """One rule file with its test."""
+
+    rule: Rule
+    test: schema_test.TestFile
+    overrides: bool
+
+
+def load_rules(
+    builtin: bool = True,
+    directories: Sequence[Path] = (),
+    without: Iterable[str] = (),
+    off: Iterable[SwitchedOff] = (),
+) -> RuleSet:
+    """Read the built-in packs and every ``*.yaml`` below ``directories``.
+
+    A rule of a directory that says ``overrides: true`` stands for the built-in one of its id. The ids in ``without``
+    are left out as if they were not there; those in ``off`` end what they have raised.
 
     Raise RuleFileErrors with all problems of all files: a file that is wrong, an id that is used twice, a rule without
     a test beside it, a test without both a raising and a calm case.
     """
     packs = Path(str(resources.files("forewarn_rules"))) / "packs"
-    found: dict[str, tuple[Rule, schema_test.TestFile]] = {}
+    found: dict[str, Loaded] = {}
     problems: list[Problem] = []
     for directory in ([packs] if builtin else []) + [Path(given) for given in directories]:
         if not directory.is_dir():
@@ -53,25 +71,38 @@ def load_rules(builtin: bool = True, directories: Sequence[Path] = (), without: 
             if path.name.endswith(TEST):
                 problems += _orphan(path, directory)
                 continue
-            name = str(path.relative_to(directory.parent))
-            document = read_document(path, name)
+            document = read_document(path, str(path.relative_to(directory.parent)))
             loaded = _load(document, path)
+            if loaded is not None:
+                _take(document, loaded, found, packs)
             problems += document.problems
-            if loaded is not None and loaded[0].id in found:
-                other = found[loaded[0].id][0].file.name
-                text, line = f"the id {loaded[0].id!r} is taken by another rule ({other})", document.lines[("id",)]
-                problems.append(Problem(name, line, "id", "", text, "give the rule an id of its own"))
-            elif loaded is not None:
-                found[loaded[0].id] = loaded
     dropped = set(without)
     for rule_id in sorted(dropped - set(found)):
         problems.append(
             Problem("without", 1, "", rule_id, "there is no such rule to leave out", suggest(rule_id, found))
         )
+    kept = sorted(rule_id for rule_id in found if rule_id not in dropped)
+    rules, mistakes = switch_off([found[rule_id].rule for rule_id in kept], off)
+    problems += mistakes if not problems else []
     if problems:
         raise RuleFileErrors(problems)
-    kept = sorted(rule_id for rule_id in found if rule_id not in dropped)
-    return RuleSet(tuple(found[rule_id][0] for rule_id in kept), {rule_id: found[rule_id][1] for rule_id in kept})
+    return RuleSet(tuple(rules), {rule_id: found[rule_id].test for rule_id in kept})
+
+
+def _take(document: Document, loaded: Loaded, found: dict[str, Loaded], packs: Path) -> None:
+    """Put a rule to the others; its id is taken once, unless it overrides a built-in one."""
+    rule_id = loaded.rule.id
+    other = found.get(rule_id)
+    builtin = other is not None and other.rule.file.is_relative_to(packs)
+    if loaded.overrides and not builtin:
+        text = f"there is no built-in rule {rule_id!r} to stand for"
+        document.problem(("overrides",), text, "take overrides out", show=False)
+    elif other is not None and not loaded.overrides:
+        remedy = "give the rule an id of its own" + (", or write overrides: true to stand for it" if builtin else "")
+        text = f"the id {rule_id!r} is taken by another rule ({other.rule.file.name})"
+        document.problem(("id",), text, remedy, show=False)
+    else:
+        found[rule_id] = loaded
 
 
 def _orphan(path: Path, directory: Path) -> list[Problem]:
@@ -82,7 +113,7 @@ def _orphan(path: Path, directory: Path) -> list[Problem]:
     return [Problem(name, 1, "", "", f"there is no rule {rule.name} beside this test", "add it, or remove the test")]
 
 
-def _load(document: Document, path: Path) -> tuple[Rule, schema_test.TestFile] | None:
+def _load(document: Document, path: Path) -> Loaded | None:
     if path.suffix != RULE:
         document.problem((), f"rule files end in {RULE}", f"call it {path.stem}{RULE}", show=False)
         return None
@@ -103,7 +134,7 @@ def _load(document: Document, path: Path) -> tuple[Rule, schema_test.TestFile] |
     if test is not None:
         _check_test(test_document, test, file)
     document.problems += test_document.problems
-    return None if rule is None or test is None else (rule, test)
+    return None if rule is None or test is None else Loaded(rule, test, file.overrides)
 
 
 def _check_test(document: Document, test: schema_test.TestFile, file: schema.RuleFile) -> None:

@@ -88,7 +88,10 @@ class Where:
 
 @dataclass(frozen=True)
 class Rule:
-    """A checked rule. ``levels`` go from low to high; ``file`` and ``test_file`` are where it was read."""
+    """A checked rule. ``levels`` go from low to high; ``file`` and ``test_file`` are where it was read.
+
+    ``off`` says where the provider does not want it: one group of labels that fits is enough.
+    """
 
     id: str
     title: str
@@ -110,6 +113,10 @@ class Rule:
     queue: str
     file: Path
     test_file: Path
+    off: tuple[tuple[Where, ...], ...] = ()
 
     def applies_to(self, labels: Labels) -> bool:
         return all(where.holds(labels) for where in self.where)
+
+    def is_off(self, labels: Labels) -> bool:
+        return any(all(where.holds(labels) for where in group) for group in self.off)

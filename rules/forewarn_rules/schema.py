@@ -264,6 +264,12 @@ class RuleFile(msgspec.Struct, forbid_unknown_fields=True):
     ]
     explain: Annotated[Explain, Meta(description="What a ticket says.")]
     ticket: Annotated[Ticket, Meta(description="Which ticket it becomes.")]
+    overrides: Annotated[
+        bool,
+        Meta(
+            description="This rule stands for the built-in one of the same id, which is not judged.", examples=["true"]
+        ),
+    ] = False
     owner: Annotated[str, Meta(description="Who looks after the rule.", examples=["storage"])] = ""
     references: Annotated[
         list[Word],

@@ -67,6 +67,10 @@ class Timers:
         self.elapsed[pair, row] = state.elapsed
         self.since[pair, row] = np.nan if state.since is None else state.since
 
+    def end(self, rows: Rows, where: npt.NDArray[np.bool_]) -> None:
+        """No more waiting for ``hold`` at these [pair, row]."""
+        self.elapsed[:, rows] = np.where(where & self.raised[:, rows], np.inf, self.elapsed[:, rows])
+
     def levels(self, raised: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
         """The level of every rule [rule, component] as its place in ``model.LEVELS``, from columns of ``raised``."""
         levels: npt.NDArray[np.int8] = np.maximum.reduceat(raised * self._weight, self._starts, axis=0)

@@ -29,7 +29,17 @@ def sections() -> set[str]:
 
 
 def test_every_section_is_reached() -> None:
-    assert sections() == {"", "listen", "listen.tls", "api", "broker", "rules", "destinations[]", "directory[]"}
+    assert sections() == {
+        "",
+        "listen",
+        "listen.tls",
+        "api",
+        "broker",
+        "rules",
+        "rules.disable[]",
+        "destinations[]",
+        "directory[]",
+    }
     assert {path.split(".")[0].removesuffix("[]") for path in sections() if path} | {"data"} == set(
         Config.__struct_fields__
     )

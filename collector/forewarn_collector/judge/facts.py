@@ -10,6 +10,7 @@ from forewarn_collector.store.model import Series
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.parts import Part
 from forewarn_rules import Key, Kind
+from forewarn_rules.rule import TAG_SEPARATOR
 
 Facts = dict[str, Any]
 
@@ -34,7 +35,9 @@ def labels_of(kind: Kind, key: Key, facts: Facts, inventory: Facts, directory: D
     device, part = key
     whose = directory.whose(device)
     found: dict[str, Any] = {"device": device, "customer": whose.customer, "site": whose.site}
-    found["chassis"] = inventory.get("chassis")
+    found |= {name: inventory.get(name) for name in ("chassis", "hostname")}
+    if whose.tags:
+        found["tags"] = TAG_SEPARATOR.join(whose.tags)
     if kind is Kind.FILESYSTEM:
         found |= {"mount": part, **facts.get("filesystems", {}).get(part, {})}
     elif kind is Kind.SENSOR:
