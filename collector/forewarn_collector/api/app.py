@@ -181,6 +181,7 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
             NoTicket: _not_here,
             TicketError: _ticket_error,
             HTTPException: _refused,
+            RecursionError: _too_deep,
             500: _internal_error,
         },
         logging_config=None,
@@ -189,7 +190,7 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
             version=version(),
             components=Components(security_schemes=dict(TOKEN)),
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-            openapi_router=Router("/api/v1/schema", route_handlers=[], guards=[guard]),
+            openapi_router=Router("/api/v1/schema", route_handlers=[], guards=[guard], include_in_schema=False),
         ),
     )
 
@@ -206,6 +207,10 @@ def _refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[
     found = [f"{item.get('key', '')}: {item.get('message', '')}".strip(": ") for item in extra]
     detail = " ".join(("; ".join(found) or error.detail).split())
     return Response({"detail": detail}, status_code=error.status_code, headers=error.headers)
+
+
+def _too_deep(_request: Request[Any, Any, Any], _error: RecursionError) -> Response[dict[str, str]]:
+    return Response({"detail": "JSON is nested too deeply"}, status_code=400)
 
 
 def _internal_error(_request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:

@@ -1,0 +1,460 @@
+"""The HTTP API of a running collector."""
+
+import json
+import re
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from forewarn_collector.api.server import leave_address, token_of
+from forewarn_collector.api.views import DeadLetters, DeviceLine, DeviceView, Health, SeriesData
+from forewarn_collector.config import Api, Config, DestinationEntry, DirectoryEntry, Listen
+from forewarn_collector.ingest.accept import Publish, accept
+from forewarn_collector.store.model import Accepted
+from forewarn_collector.tickets.model import Ticket
+from forewarn_wire import (
+    Attribute,
+    Cpu,
+    Disk,
+    EventReport,
+    Filesystem,
+    Inventory,
+    LoadReport,
+    Memory,
+    Message,
+    Outcome,
+    SmartReport,
+    StatusReport,
+    Temperature,
+    encode,
+    up_topic,
+)
+
+KINDS = {StatusReport: "status", LoadReport: "load", SmartReport: "smart", EventReport: "event"}
+V1 = "/api/v1"
+NOBODY = "http://127.0.0.1:9/hook"
+
+# method, path, body
+ENDPOINTS = [
+    ("GET", "/status", None),
+    ("GET", "/devices", None),
+    ("GET", "/reports", None),
+    ("GET", "/devices/shop-07", None),
+    ("GET", "/devices/no-such-device", None),
+    ("GET", "/devices/shop-07/series?metric=cpu.used_percent&start=0&end=9999999999", None),
+    ("GET", "/tickets", None),
+    ("GET", "/tickets/1", None),
+    ("GET", "/tickets/999", None),
+    ("POST", "/tickets/1/note", {"actor": "mallory", "text": "hello"}),
+    ("POST", "/tickets/1/close", {"actor": "mallory", "outcome": "false-alarm"}),
+    ("GET", "/dead-letters", None),
+    ("GET", "/deliveries", None),
+    ("GET", "/schema", None),
+    ("GET", "/schema/openapi.json", None),
+]
+
+
+def store(collector: Any, *messages: Message) -> None:
+    """As the front door does."""
+    for n in range(0, len(messages), 500):
+        batch = []
+        for message in messages[n : n + 500]:
+            topic = up_topic(message.device, KINDS[type(message)])
+            taken = accept(Publish("listener", message.device, topic, encode(message), time.time()))
+            assert isinstance(taken, Accepted), taken
+            batch.append(taken)
+        collector.journal.commit(batch)
+    collector.judge.wake()
+    deadline = time.monotonic() + 60
+    while collector.judge.position < collector.health().position:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def fleet(devices: int, now: float) -> list[Message]:
+    """Each with one disk and ten minutes of load; every fiftieth disk has pending sectors."""
+    found: list[Message] = []
+    for n in range(devices):
+        name = f"pc-{n:03}"
+        disk = Disk(slot="/dev/sda", kind="hdd", serial=f"S{n}", model="ST4000")
+        found.append(
+            StatusReport(
+                device=name, boot="b", seq=1, sampled_at=now, state="online", session=1,
+                inventory=Inventory(hostname=name, serial=f"MB-{n}", chassis="desktop", disks=[disk]),
+            )
+        )  # fmt: skip
+        found += [
+            LoadReport(
+                device=name, boot="b", seq=minute + 1, sampled_at=now - 600 + 60 * minute, cpu=Cpu(used_percent=3.0),
+                memory=Memory(used_percent=40.0),
+                filesystems=[Filesystem(mount=mount, fstype="ext4", used_percent=50.0) for mount in ("/", "/data")],
+                temperatures=[Temperature(sensor="core", celsius=41.0)],
+            )
+            for minute in range(10)
+        ]  # fmt: skip
+        pending = 40 if n % 50 == 7 else 0
+        found.append(
+            SmartReport(
+                device=name, boot="b", seq=20, sampled_at=now - 60, disk=disk, outcome=Outcome.MEASURED, passed=True,
+                attributes=[Attribute(197, 100, 100, 0, pending)],
+            )
+        )  # fmt: skip
+    return found
+
+
+@pytest.fixture(scope="module")
+def collector(running: Any) -> Any:
+    """One device with everything, and a ticket; the directory knows its customer."""
+    now = time.time()
+    disk = Disk(slot="/dev/sda", kind="hdd", serial="S3Z1", model="ST4000")
+    inventory = Inventory(hostname="shop", serial="MB-1", chassis="server", disks=[disk])
+    messages: list[Message] = [
+        StatusReport(
+            device="shop-07", boot="b", seq=1, sampled_at=now, state="online", session=1, inventory=inventory
+        ),
+        LoadReport(device="shop-07", boot="b", seq=1, sampled_at=now - 60, cpu=Cpu(used_percent=7.0)),
+        SmartReport(
+            device="shop-07", boot="b", seq=2, sampled_at=now, disk=disk, outcome=Outcome.MEASURED, passed=False,
+            attributes=[Attribute(197, 100, 100, 0, 40)],
+        ),
+        EventReport(device="shop-07", boot="b", seq=4, sampled_at=now, event="reboot"),
+    ]  # fmt: skip
+    store(running.collector, *messages)
+    return running.collector
+
+
+def token_in(data: Path) -> str:
+    return str(json.loads((data / "api.json").read_text())["token"])
+
+
+@pytest.fixture(scope="module")
+def client(collector: Any) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {token_in(collector.data)}"}
+    with httpx.Client(base_url=collector.api_url, headers=headers, trust_env=False, timeout=30) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def stranger(collector: Any) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=collector.api_url, trust_env=False, timeout=30) as found:
+        yield found
+
+
+def test_the_table_names_every_path(client: httpx.Client) -> None:
+    described = client.get(f"{V1}/schema/openapi.json").json()["paths"]
+    patterns = [re.sub(r"\{[^}]*\}", "[^/?]+", path) for path in described if path != "/healthz"]
+    for pattern in patterns:
+        assert [path for _, path, _ in ENDPOINTS if re.fullmatch(pattern, V1 + path.split("?")[0])], pattern
+
+
+def wrong_tokens() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        ("none", {}),
+        ("empty", {"Authorization": ""}),
+        ("no scheme", {"Authorization": "TOKEN"}),
+        ("another scheme", {"Authorization": "Basic TOKEN"}),
+        ("wrong", {"Authorization": "Bearer " + "x" * 43}),
+        ("shorter", {"Authorization": "Bearer TOKEN-1"}),
+        ("longer", {"Authorization": "Bearer TOKENx"}),
+        ("bytes", {"Authorization": b"Bearer \xff\xfe"}),
+        ("in the address", {"X-Token": "TOKEN"}),
+    ]
+
+
+@pytest.mark.parametrize(("name", "headers"), wrong_tokens(), ids=lambda value: value if isinstance(value, str) else "")
+def test_without_the_token_nothing_is_told_and_nothing_done(
+    stranger: httpx.Client, client: httpx.Client, collector: Any, name: str, headers: dict[str, Any]
+) -> None:
+    token = token_in(collector.data)
+    before = collector.desk.ticket(1)
+    given = {
+        key: value.replace("TOKEN-1", token[:-1]).replace("TOKEN", token) if isinstance(value, str) else value
+        for key, value in headers.items()
+    }
+    answers = set()
+    for method, path, body in ENDPOINTS:
+        answer = stranger.request(
+            method, V1 + path, json=body, headers=given, params={"token": token} if "?" not in path else None
+        )
+        assert answer.status_code == 401, path
+        answers.add(answer.text)
+    assert len(answers) == 1, "the same words whether it is there or not"
+    (said,) = answers
+    assert token not in said
+    assert collector.desk.ticket(1) == before
+
+
+def test_healthz_is_open_and_says_no_more_than_that(stranger: httpx.Client) -> None:
+    answer = stranger.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_healthz_in_trouble(make_running: Callable[..., Any]) -> None:
+    collector = make_running().collector
+    collector.intake.trouble = "journal.db: disk full"
+    answer = httpx.get(f"{collector.api_url}/healthz", trust_env=False)
+    assert (answer.status_code, answer.json()) == (503, {"status": "in trouble"})
+    headers = {"Authorization": f"Bearer {token_in(collector.data)}"}
+    status = httpx.get(f"{collector.api_url}{V1}/status", headers=headers, trust_env=False).json()
+    assert status["troubles"] == ["journal.db: disk full"]
+
+
+@pytest.mark.parametrize(
+    ("path", "type_"),
+    [
+        ("/status", Health),
+        ("/devices", list[DeviceLine]),
+        ("/reports", dict[str, int]),
+        ("/devices/shop-07", DeviceView),
+        ("/devices/shop-07/series?metric=cpu.used_percent&start=0&end=9999999999", list[SeriesData]),
+        ("/devices/shop-07/series?metric=event.reboot&start=0&end=9999999999", list[SeriesData]),
+        ("/tickets", list[Ticket]),
+        ("/tickets?state=all&device=shop-07&customer=unassigned&fault=disk-failure&limit=5", list[Ticket]),
+        ("/tickets/1", Ticket),
+        ("/dead-letters?limit=3&reason=wrong-type", DeadLetters),
+        ("/deliveries", list[dict[str, Any]]),
+    ],
+)
+def test_answers_are_what_they_promise(client: httpx.Client, path: str, type_: Any) -> None:
+    answer = client.get(V1 + path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert msgspec.json.decode(answer.content, type=type_) is not None
+
+
+def test_a_device_in_full(client: httpx.Client) -> None:
+    found = client.get(f"{V1}/devices/shop-07").json()
+    assert found["line"]["level"] == "critical"
+    assert found["line"]["tickets"] == 1
+    assert found["gaps"] == [{"boot": "b", "first": 3, "last": 3}]
+    assert [event["name"] for event in found["events"]] == ["reboot"]
+    assert found["standing"][0]["rule"] == "drive-reports-failed"
+    assert found["inventory"]["serial"] == "MB-1"
+    (line,) = [line for line in client.get(f"{V1}/devices").json() if line["name"] == "shop-07"]
+    assert line == found["line"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", "/devices/nobody", "no device 'nobody' has reported"),
+        ("GET", "/devices/nobody/series?metric=cpu.used_percent&start=0&end=1", "no device 'nobody' has reported"),
+        ("GET", "/devices/shop-07/series?metric=cpu.colour&start=0&end=1", "'cpu.colour' is not a metric"),
+        ("GET", "/devices/%00", "no device"),
+        ("GET", "/devices/..%2f..%2fetc%2fpasswd", ""),
+        ("GET", "/devices/%ff%fe", "no device"),
+        ("GET", "/devices/" + "x" * 5000, "no device"),
+        ("GET", "/devices/';DROP TABLE device;--", "no device"),
+        ("GET", "/tickets/999", "there is no ticket 999"),
+        ("GET", "/tickets/0", "there is no ticket 0"),
+        ("GET", "/tickets/-1", "there is no ticket -1"),
+        ("GET", "/tickets/9223372036854775808", "there is no ticket 9223372036854775808"),
+        ("GET", "/tickets/1e3", ""),
+        ("POST", "/tickets/999/start", "there is no ticket 999"),
+        ("POST", "/tickets/99999999999999999999999999/note", "there is no ticket"),
+        ("POST", "/tickets/1/fly", "'fly' is not an action: acknowledge, start, wait, resolve, close, note"),
+        ("GET", "/nothing", "Not Found"),
+        ("PUT", "/clock", "Not Found"),
+    ],
+)
+def test_what_is_not_there(client: httpx.Client, method: str, path: str, said: str) -> None:
+    answer = client.request(method, V1 + path, json=None if method == "GET" else {"actor": "ann", "text": "hm"})
+    assert answer.status_code == 404
+    assert said in one_line(answer)
+
+
+SERIES = "/devices/shop-07/series?metric=cpu.used_percent"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/tickets?limit=0", "limit: Expected `int` >= 1"),
+        ("/tickets?limit=100001", "limit: Expected `int` <= 100000"),
+        ("/tickets?limit=many", "limit"),
+        ("/tickets?limit=99999999999999999999", "limit"),
+        ("/tickets?state=broken", "'broken' is not a state: open, acknowledged"),
+        ("/dead-letters?limit=-5", "limit"),
+        ("/deliveries?limit=1e9", "limit"),
+        (SERIES, "Missing required query parameter"),
+        (f"{SERIES}&start=0", "Missing required query parameter 'end'"),
+        (f"{SERIES}&start=yesterday&end=1", "start"),
+        (f"{SERIES}&start=nan&end=1", "Unix times"),
+        (f"{SERIES}&start=0&end=inf", "Unix times"),
+        (f"{SERIES}&start=0&end=1&points=0", "points"),
+        (f"{SERIES}&start=0&end=1&aggregate=median", "aggregate"),
+        ("/devices/shop-07/series?start=0&end=1", "metric"),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_named_in_one_line(client: httpx.Client, path: str, said: str) -> None:
+    answer = client.get(V1 + path)
+    assert answer.status_code == 400
+    assert said in one_line(answer)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tickets?device=%ff%00&customer=%27%20OR%201=1--",
+        "/tickets?" + "&".join(f"limit={n}" for n in range(1, 300)),
+        "/dead-letters?reason=%f0%9f%92%a9",
+        f"{SERIES}&start=-1e308&end=1e308&part=%00",
+        f"{SERIES}&start=5&end=1",
+        "/status?" + "a" * 30_000,
+    ],
+)
+def test_hostile_queries_find_nothing_and_break_nothing(client: httpx.Client, path: str) -> None:
+    answer = client.get(V1 + path)
+    assert answer.status_code < 500
+    assert client.get(f"{V1}/status").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", ""),
+        (b"{", "truncated"),
+        (b"\xff\xfe", "malformed"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[]", "Expected `object`"),
+        (b"{}", "missing required field `actor`"),
+        (b'{"actor": ""}', "actor: Expected `str` of length >= 1"),
+        (b'{"actor": 5}', "actor: Expected `str`, got `int`"),
+        (b'{"actor": "ann", "text": null}', "text: Expected `str`, got `null`"),
+        (b'{"actor": "ann", "txt": "hello"}', "unknown field `txt`"),
+        (b'{"actor": "ann", "text": "  "}', "a note needs a text"),
+        (b'{"actor": "ann", "text": "hm", "visibility": "everybody"}', "visibility"),
+        (json.dumps({"actor": "a" * 201, "text": "hm"}).encode(), "actor: Expected `str` of length <= 200"),
+        (json.dumps({"actor": "ann", "text": "x" * 20_001}).encode(), "text"),
+    ],
+)
+def test_a_body_that_does_not_fit_changes_nothing(client: httpx.Client, body: bytes, said: str) -> None:
+    before = client.get(f"{V1}/tickets/1").json()
+    answer = client.post(f"{V1}/tickets/1/note", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert said in one_line(answer)
+    assert client.get(f"{V1}/tickets/1").json() == before
+
+
+def one_line(answer: httpx.Response) -> str:
+    assert answer.headers["content-type"] == "application/json"
+    assert set(answer.json()) == {"detail"}
+    said = str(answer.json()["detail"])
+    assert "\n" not in said
+    assert "Traceback" not in said
+    return said
+
+
+def test_an_engineer_s_work_over_http(make_running: Callable[..., Any]) -> None:
+    entry = DirectoryEntry(customer="Acme", site="Store 12", engineer="Li Wei", devices=["pc-*"])
+    nobody = DestinationEntry(name="desk", kind="webhook", url=NOBODY)
+    config = Config(listen=Listen(port=0), api=Api(port=0), directory=[entry], destinations=[nobody])
+    collector = make_running(config).collector
+    store(collector, *fleet(8, time.time()))
+    headers = {"Authorization": f"Bearer {token_in(collector.data)}"}
+    with httpx.Client(base_url=collector.api_url + V1, headers=headers, trust_env=False) as client:
+        (found,) = client.get("/tickets?customer=Acme").json()
+        assert (found["device"], found["state"], found["evidence"]) == ("pc-007", "open", [])
+        assert client.get("/tickets?customer=Globex").json() == []
+
+        def act(action: str, **body: str) -> httpx.Response:
+            return client.post(f"/tickets/1/{action}", json={"actor": "ann", **body})
+
+        assert act("acknowledge").json()["owner"] == "ann"
+        refused = act("acknowledge")
+        assert refused.status_code == 409
+        assert one_line(refused) == (
+            "cannot acknowledge a ticket that is acknowledged; possible now: start, wait, resolve, close"
+        )
+        assert act("wait", waiting_for="a disk").json()["waiting_for"] == "a disk"
+        assert act("note", text="told them", visibility="customer").json()["timeline"][-1]["visibility"] == "customer"
+        refused = act("close", outcome="magic")
+        assert (refused.status_code, "choose one of failed" in one_line(refused)) == (409, True)
+        refused = act("start", outcome="failed")
+        assert (refused.status_code, "takes no outcome" in one_line(refused)) == (409, True)
+        assert act("close", outcome="replaced-in-time").json()["state"] == "closed"
+        refused = act("start")
+        assert (refused.status_code, "nothing more can be done" in one_line(refused)) == (409, True)
+        assert client.get("/tickets").json() == []
+        assert [one["state"] for one in client.get("/tickets?state=all").json()] == ["closed"]
+        assert {one["destination"] for one in client.get("/deliveries").json()} == {"desk"}
+        assert client.get("/status").json()["tickets"] == {"closed": 1}
+
+
+def test_many_ask_at_once(client: httpx.Client) -> None:
+    paths = [V1 + path for method, path, _ in ENDPOINTS if method == "GET"] * 8
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda path: client.get(path).status_code, paths))
+    assert set(answers) == {200, 404}
+
+
+def test_five_hundred_devices_are_listed_within_a_second(make_running: Callable[..., Any]) -> None:
+    collector = make_running().collector
+    store(collector, *fleet(500, time.time()))
+    headers = {"Authorization": f"Bearer {token_in(collector.data)}"}
+    with httpx.Client(base_url=collector.api_url + V1, headers=headers, trust_env=False) as client:
+        client.get("/status")
+        began = time.monotonic()
+        answer = client.get("/devices")
+        took = time.monotonic() - began
+    lines = answer.json()
+    assert len(lines) == 500
+    assert sum(line["tickets"] for line in lines) == 10
+    assert {line["level"] for line in lines} == {"none", "warning"}
+    assert {line["disks"] for line in lines} == {1}
+    assert took < 1.0
+
+
+def test_the_data_directory_and_the_token_are_their_owner_s(make_running: Callable[..., Any]) -> None:
+    data: Path = make_running().data
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert stat.S_IMODE((data / "api.json").stat().st_mode) == 0o600
+
+
+def test_the_token_is_readable_for_nobody_else_at_any_moment(tmp_path: Path) -> None:
+    seen: set[int] = set()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.is_set():
+            for path in tmp_path.iterdir():
+                try:
+                    seen.add(stat.S_IMODE(path.stat().st_mode))
+                except FileNotFoundError:
+                    continue
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        (tmp_path / "api.new").write_text("left by somebody")
+        (tmp_path / "api.new").chmod(0o600)
+        for n in range(300):
+            leave_address(tmp_path, "http://127.0.0.1:1", f"token {n}")
+    finally:
+        ended.set()
+        watcher.join()
+    assert seen == {0o600}
+    assert [path.name for path in tmp_path.iterdir()] == ["api.json"]
+
+
+@pytest.mark.parametrize("left", [None, "", "{", "[]", '{"token": 5}', '{"token": "short"}', "\udcff"])
+def test_a_token_that_is_none_is_made_anew(tmp_path: Path, left: str | None) -> None:
+    if left is not None:
+        (tmp_path / "api.json").write_bytes(left.encode("utf-8", "surrogateescape"))
+    first, second = token_of(tmp_path), token_of(tmp_path)
+    assert len(first) >= 43
+    assert first != second
+
+
+def test_a_restart_keeps_the_token(tmp_path: Path) -> None:
+    token = token_of(tmp_path)
+    leave_address(tmp_path, "http://127.0.0.1:1", token)
+    assert token_of(tmp_path) == token

@@ -1,0 +1,70 @@
+"""What the API answers is what its OpenAPI description says, whatever is asked."""
+
+import json
+import time
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from forewarn_collector.ingest.accept import Publish, accept
+from forewarn_wire import Attribute, Cpu, Disk, LoadReport, Outcome, SmartReport, encode, up_topic
+
+schemathesis = pytest.importorskip("schemathesis")
+
+CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"]
+SECONDS = 30.0
+
+
+def one_device_and_one_ticket(collector: Any) -> None:
+    now = time.time()
+    disk = Disk(slot="/dev/sda", kind="hdd", serial="S1", model="ST4000")
+    reports = {
+        "load": LoadReport(device="0", boot="b", seq=1, sampled_at=now, cpu=Cpu(used_percent=7.0)),
+        "smart": SmartReport(
+            device="0", boot="b", seq=2, sampled_at=now, disk=disk, outcome=Outcome.MEASURED,
+            attributes=[Attribute(197, 100, 100, 0, 40)],
+        ),
+    }  # fmt: skip
+    for kind, report in reports.items():
+        collector.journal.commit([accept(Publish("listener", "0", up_topic("0", kind), encode(report), now))])
+    collector.judge.wake()
+    deadline = time.monotonic() + 20
+    while not collector.desk.tickets():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_answers_conform_to_the_description(running: Any) -> None:
+    """Generated from the description itself: values that fit and values that do not, for every operation."""
+    one_device_and_one_ticket(running.collector)  # its name is one that a generator finds
+    token = json.loads((running.data / "api.json").read_text())["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    url = running.collector.api_url
+    description = httpx.get(f"{url}/api/v1/schema/openapi.json", headers=headers, trust_env=False).json()
+    operations = [found.ok() for found in schemathesis.openapi.from_dict(description).get_all_operations()]
+    assert len(operations) >= 12
+    checks = schemathesis.checks.CHECKS.get_by_names(CHECKS)
+    codes: set[int] = set()
+    for operation in operations:
+        ask(operation, url, headers, checks, codes, time.monotonic() + SECONDS / len(operations))
+    assert codes >= {200, 400, 404}
+    assert not {code for code in codes if code >= 500}
+
+
+def ask(operation: Any, url: str, headers: dict[str, str], checks: list[Any], codes: set[int], until: float) -> None:
+    @given(case=operation.as_strategy())
+    @settings(
+        max_examples=40, deadline=None, phases=[Phase.generate], database=None, derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    def check(case: Any) -> None:
+        if time.monotonic() > until:
+            return
+        answer = case.call(base_url=url, headers=headers)
+        codes.add(answer.status_code)
+        case.validate_response(answer, checks=checks)
+
+    check()
