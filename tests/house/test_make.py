@@ -16,7 +16,10 @@ SETUP = Path(__file__).resolve().parents[2] / "deploy" / "setup"
 
 def make(project: Path, *arguments: str) -> str:
     """make's words, without the settings of a make around this test."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    ours = ("DATA", "UP", "PYTEST", "PYTHON")
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name not in ours
+    }
     command = ["make", "--no-print-directory", *arguments]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
