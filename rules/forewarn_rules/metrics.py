@@ -99,6 +99,19 @@ METRICS: dict[str, Metric] = {
         ("scsi.verify_total_uncorrected_errors", "errors", "counter", "verifies that could not be corrected"),
     ),
     **_rows(
+        Kind.DISK,
+        "smart report, ATA: normalised values by name",
+        ("wear.percent_used", "percent", "gauge", "life used: 100 less the value of the attribute that counts it"),
+        ("wear.spare_percent", "percent", "gauge", "spare blocks left, the value of the attribute that counts them"),
+    ),
+    **_rows(
+        Kind.PRESENCE,
+        "the collector, from the times of the device's reports",
+        ("presence.silent_seconds", "seconds", "gauge", "how long the device has reported without this disk"),
+        ("presence.missed_reports", "reports", "gauge", "the same in intervals of its SMART reports"),
+        ("presence.replaced", "yes/no", "gauge", "1 when a disk that was never seen before sits in its slot"),
+    ),
+    **_rows(
         Kind.LIVENESS,
         "the collector's clock",
         ("device.silent_seconds", "seconds", "gauge", "time since anything was heard from the device"),
@@ -128,6 +141,8 @@ def find_metric(name: str) -> Metric | None:
     return Metric(name, pattern.kind, pattern.unit, pattern.counting, pattern.description, pattern.source)
 
 
+_DISKS = frozenset({Kind.DISK, Kind.PRESENCE})
+
 LABELS: dict[str, tuple[frozenset[Kind], str]] = {
     "device": (frozenset(Kind), "the device's name"),
     "customer": (frozenset(Kind), "whose it is"),
@@ -139,12 +154,12 @@ LABELS: dict[str, tuple[frozenset[Kind], str]] = {
     "fstype": (frozenset({Kind.FILESYSTEM}), "file system type: ext4, ntfs, ..."),
     "source": (frozenset({Kind.FILESYSTEM}), "what is mounted: /dev/sda1, ..."),
     "sensor": (frozenset({Kind.SENSOR}), "the sensor's name"),
-    "disk": (frozenset({Kind.DISK}), "the disk's key: its serial number, or its slot where it has none"),
-    "serial": (frozenset({Kind.DISK}), "the disk's serial number"),
-    "model": (frozenset({Kind.DISK}), "the disk's model"),
-    "firmware": (frozenset({Kind.DISK}), "the disk's firmware version"),
-    "slot": (frozenset({Kind.DISK}), "where the disk sits: /dev/sda, /dev/bus/0 megaraid,3, ..."),
-    "disk_kind": (frozenset({Kind.DISK}), "hdd, ssd, nvme, sas, emmc or unknown"),
-    "capacity_bytes": (frozenset({Kind.DISK}), "the disk's size"),
+    "disk": (_DISKS, "the disk's key: its serial number, or its slot where it has none"),
+    "serial": (_DISKS, "the disk's serial number"),
+    "model": (_DISKS, "the disk's model"),
+    "firmware": (_DISKS, "the disk's firmware version"),
+    "slot": (_DISKS, "where the disk sits: /dev/sda, /dev/bus/0 megaraid,3, ..."),
+    "disk_kind": (_DISKS, "hdd, ssd, nvme, sas, emmc or unknown"),
+    "capacity_bytes": (_DISKS, "the disk's size"),
 }
 """Labels by name: the component kinds that carry it, and what it is."""

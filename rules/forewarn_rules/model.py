@@ -13,13 +13,15 @@ Labels = Mapping[str, str | float]
 
 
 class Kind(enum.StrEnum):
-    """What a rule can judge. ``liveness`` is the device as seen from the collector, at receipt time."""
+    """What a rule can judge. ``liveness`` is the device as seen from the collector, at receipt time; ``presence`` is a
+    disk as seen from its device's other reports."""
 
     DEVICE = "device"
     FILESYSTEM = "filesystem"
     SENSOR = "sensor"
     DISK = "disk"
     LIVENESS = "liveness"
+    PRESENCE = "presence"
 
 
 PART_LABEL: dict[Kind, str | None] = {
@@ -28,6 +30,7 @@ PART_LABEL: dict[Kind, str | None] = {
     Kind.SENSOR: "sensor",
     Kind.DISK: "disk",
     Kind.LIVENESS: None,
+    Kind.PRESENCE: "disk",
 }
 """The label that the second half of a key goes by, which is also what a rule's ``scope.per`` names."""
 
@@ -41,6 +44,7 @@ FAULTS: dict[str, str] = {
     "cooling": "heat is not carried away",
     "filesystem-full": "a file system runs out of blocks or inodes",
     "device-silent": "nothing is heard from the device",
+    "instability": "the machine restarts by itself: power, memory, drivers, heat",
     "other": "anything else that a provider's own rules find",
 }
 """Fault classes. One ticket per customer, device, part and fault class, however many rules find it."""

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import astuple
 
+from forewarn_collector.ingest.wear import wear_metrics
 from forewarn_collector.store.model import Point
 from forewarn_wire import (
     Cpu,
@@ -179,6 +180,10 @@ def _add_attributes(columns: Columns, report: SmartReport, facts: dict[str, Any]
             thresholds[str(attribute.id)] = attribute.threshold
     failed = {} if report.attributes_failed is UNSET else report.attributes_failed
     columns.add("disk.attributes_failed_now", sum(1 for when in failed.values() if when == "now"))
+    names = {} if report.attribute_names is UNSET else report.attribute_names
+    if names:  # all that tells wear is named by the report: none of it is among the well known
+        for metric, value in wear_metrics(report.attributes, names).items():
+            columns.add(metric, value)
     if report.attribute_names is not UNSET:
         facts["attribute_names"] = _text_keys(report.attribute_names)
     if thresholds:

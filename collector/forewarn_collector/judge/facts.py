@@ -17,7 +17,7 @@ Facts = dict[str, Any]
 REMEMBER_SECONDS = 10.0
 
 # Which series of the store a component's facts stand in.
-SERIES_KIND = {Kind.DISK: "smart"}
+SERIES_KIND = {Kind.DISK: "smart", Kind.PRESENCE: "smart"}
 
 
 def decode_facts(facts: bytes | None) -> Facts:
@@ -42,7 +42,7 @@ def labels_of(kind: Kind, key: Key, facts: Facts, inventory: Facts, directory: D
         found |= {"mount": part, **facts.get("filesystems", {}).get(part, {})}
     elif kind is Kind.SENSOR:
         found["sensor"] = part
-    elif kind is Kind.DISK:
+    elif kind in SERIES_KIND:
         disk = facts.get("disk", {})
         found |= {"disk": part, "disk_kind": disk.get("kind", "unknown")}
         found |= {name: disk.get(name) for name in ("serial", "model", "firmware", "slot", "capacity_bytes")}
@@ -83,7 +83,7 @@ class FactBook:
         return Part(device, serial, name, self._directory.whose(device))
 
     def _facts(self, kind: Kind, key: Key) -> Facts:
-        part = key[1] if kind is Kind.DISK else ""
+        part = key[1] if kind in SERIES_KIND else ""
         found = self._reader.find_series(key[0], SERIES_KIND.get(kind, "load"), part)
         return decode_facts(found.facts) if found else {}
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from forewarn_collector.clock import Clock
 from forewarn_collector.directory import Directory
+from forewarn_collector.judge.disk_watch import DiskWatch, Sight, presence_batch
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.judge.presence import Presence, carried_on, silent_seconds
 from forewarn_collector.judge.rounds import Batch, Wanted, past, rounds
@@ -79,6 +80,7 @@ class Judge:
         self._sight: _Sight | None = None
         self._warmed: set[int] = set()
         self._saved: dict[tuple[Kind, Key], bytes] = {}
+        self._disks = DiskWatch((), ())
         self._presence: Presence | None = None
         self._presence_kept_at = -math.inf
         self._awake_at: float | None = None
@@ -169,6 +171,7 @@ class Judge:
             last = {row.name: row.last_received for row in sight.reader.devices()}
             if last:
                 self._judge_silence(sight, now, {name: silent_seconds(at, now, presence) for name, at in last.items()})
+            self._judge_disks(sight)
         except Exception:
             self.close()
             raise
@@ -194,6 +197,9 @@ class Judge:
             self._engine = engine
         self._saved = saved
         self._warmed.clear()
+        self._disks = DiskWatch(
+            reader.series_of_kind("smart"), {key[0] for kind, key in saved if kind is Kind.PRESENCE}
+        )
         self.position = position
         return self._sight
 
@@ -222,6 +228,7 @@ class Judge:
                     touched.update(((batch.kind, key), None) for key in batch.keys)
         position = rows[-1].position
         self._record(position, changes, touched, sight.book)
+        self._disks.note(rows, series)
         self.position = position
 
     def _judge_silence(self, sight: _Sight, now: float, silent: dict[str, float]) -> None:
@@ -232,6 +239,30 @@ class Judge:
             changes = self._observe(batch, sight.book)
         if changes:
             self._record(None, changes, {(Kind.LIVENESS, change.key): None for change in changes}, sight.book)
+
+    def _judge_disks(self, sight: _Sight) -> None:
+        """Judge which disks are gone, and let go of those that were replaced."""
+        seen = self._disks.look(sight.reader, sight.history)
+        for one in [one for one in seen if one.silence.replaced_by is not None]:
+            self._let_go(one, sight.book)
+            seen.remove(one)
+        if seen:
+            with self._engine_lock:
+                changes = self._observe(presence_batch(seen), sight.book)
+            if changes:
+                self._record(None, changes, {(Kind.PRESENCE, change.key): None for change in changes}, sight.book)
+
+    def _let_go(self, seen: Sight, book: FactBook) -> None:
+        """A disk was replaced: what was predicted of it is over, and it is judged no more."""
+        key = (seen.device, seen.disk.part)
+        new = seen.silence.replaced_by
+        text = f"disk {new} sits in {seen.disk.slot} now; {seen.disk.part} was there before"
+        self._desk.replaced(book.part(Kind.DISK, key), seen.at, text)
+        with self._engine_lock:
+            for kind in (Kind.DISK, Kind.PRESENCE):
+                self._engine.forget(kind, key)
+        self._record(None, [], [(Kind.DISK, key), (Kind.PRESENCE, key)], book)
+        self._disks.forget(*key)
 
     def _carry_on(self, now: float) -> Presence:
         """Note that the collector is there; on disk once a minute, so that a kill loses no more than that."""

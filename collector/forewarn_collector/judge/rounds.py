@@ -25,6 +25,7 @@ KIND_OF_PREFIX = {
     "ata": Kind.DISK,
     "nvme": Kind.DISK,
     "scsi": Kind.DISK,
+    "wear": Kind.DISK,
 }
 
 

@@ -71,6 +71,21 @@ class Desk:
             self.wake_push()
         return touched
 
+    def replaced(self, part: Part, at: float, text: str) -> int:
+        """Another part sits in its place: end the tickets about it; return how many. ``text``: how that is known."""
+        now = self._now()
+        with self._engine.begin() as db:
+            numbers = rows.live_about(db, part.device, part.part_serial)
+            for number in numbers:
+                ticket = self._get(db, number)
+                outcome = life.outcome_of_replacement(ticket.fault, [(e.component, e.level) for e in ticket.evidence])
+                rows.end(db, number, state=life.RESOLVED, resolved_at=at, updated_at=now, outcome=outcome)
+                self._note_state(db, number, at, "forewarn", f"resolved, {outcome}: {text}")
+                self._announce(db, number, "resolved", now)
+        if numbers:
+            self.wake_push()
+        return len(numbers)
+
     def _write_verdict(self, db: sa.Connection, change: Change) -> None:
         db.execute(
             verdict.insert().values(

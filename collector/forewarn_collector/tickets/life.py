@@ -19,6 +19,8 @@ OUTCOMES = {
     "false-alarm": "there was no fault",
 }
 CONDITION_CLEARED = "condition-cleared"
+# Faults of the part itself: replacing it is what was asked for.
+OF_THE_PART = ("disk-failure", "disk-wear")
 # A fault that comes back within this time after it cleared by itself is the same fault.
 REOPEN_SECONDS = 7 * 86_400.0
 
@@ -60,6 +62,18 @@ def next_state(state: str, action: str, outcome: str | None = None) -> str:
         if outcome == "false-alarm":
             return FALSE_ALARM
     return target
+
+
+def outcome_of_replacement(fault: str, evidence: Iterable[tuple[str, str]]) -> str:
+    """What replacing the part says about the prediction. ``evidence``: (component, level) of each rule behind it.
+
+    A part that had been gone from its machine for long was not replaced in time. A bad cable or a hot bay was not
+    shown to be anybody's fault by a new disk.
+    """
+    if fault not in OF_THE_PART:
+        return CONDITION_CLEARED
+    gone = any(component.startswith("presence:") and level in TICKET_LEVELS for component, level in evidence)
+    return "failed" if gone else "replaced-in-time"
 
 
 def worst(levels: Iterable[str]) -> str:

@@ -25,6 +25,12 @@ def live_with_evidence(db: sa.Connection, device: str, rule: str, component: str
     return number
 
 
+def live_about(db: sa.Connection, device: str, part_serial: str) -> list[int]:
+    """Open tickets about one part of a device, whatever the fault."""
+    query = sa.select(ticket.c.number).where(ticket.c.device == device, ticket.c.part_serial == part_serial)
+    return list(db.execute(query.where(ticket.c.open_key.is_not(None)).order_by(ticket.c.number)).scalars())
+
+
 def cleared_number(db: sa.Connection, key: Key, outcome: str, since: float) -> int | None:
     """The newest ticket of the key that ended with ``outcome`` after ``since``."""
     query = sa.select(ticket.c.number).where(*_of(key), ticket.c.outcome == outcome, ticket.c.resolved_at >= since)
