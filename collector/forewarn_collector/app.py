@@ -1,6 +1,8 @@
 """Wires the collector together; the only module that knows every room."""
 
+import errno
 import logging
+import os
 import ssl
 import threading
 from collections.abc import Callable, Sequence
@@ -58,7 +60,11 @@ class Collector:
         directory = _directory(config.directory)
         _make_data_directory(data)
         self.journal = Journal(data)
-        self._state = open_state(data / "state.db")
+        try:
+            self._state = open_state(data / "state.db")
+        except BaseException:
+            self.journal.close()
+            raise
         self._reader = self.journal.reader()
         self.desk = Desk(self._state, [destination.name for destination in destinations], now)
         self.push = Push(self._state, destinations, now)
@@ -184,10 +190,14 @@ def _make_data_directory(data: Path) -> None:
 
 
 def _taken(section: str, address: str, port: int, error: OSError) -> str:
-    return (
-        f"cannot listen on {address}:{port}: {error.strerror}; "
-        f"stop what uses it, or set {section}.port to another one (0 takes any)"
-    )
+    if error.errno == errno.EADDRINUSE:
+        remedy = f"stop what uses it, or set {section}.port to another one (0 takes any)"
+    elif error.errno == errno.EACCES:
+        remedy = f"set {section}.port to one above 1023, or give this user the right to it"
+    else:
+        remedy = f"set {section}.address to an address of this machine"
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return f"cannot listen on {address}:{port}: {reason}; {remedy}"
 
 
 def _server_context(tls: Tls) -> ssl.SSLContext:

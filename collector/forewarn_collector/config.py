@@ -123,9 +123,13 @@ def is_loopback(address: str) -> bool:
 def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
     """What the types cannot tell: (path, what is wrong, remedy) for each. Reads no network, only looks for files."""
     found: list[tuple[tuple[str | int, ...], str, str]] = []
+    if config.data == "":
+        found.append((("data",), "this is empty", "name a directory, or remove the line"))
     if not config.listen.enabled and config.broker is None:
         found.append((("listen", "enabled"), "no front door is left", "set it to true, or name a broker"))
-    if config.listen.enabled and config.listen.tls is None and not is_loopback(config.listen.address):
+    if config.listen.enabled and not _is_address(config.listen.address):
+        found.append((("listen", "address"), "not an IP address", "write 127.0.0.1, or 0.0.0.0 for every network"))
+    elif config.listen.enabled and config.listen.tls is None and not is_loopback(config.listen.address):
         found.append((("listen", "address"), "plain text is for loopback only", "use 127.0.0.1, or add listen.tls"))
     if not is_loopback(config.api.address):
         found.append((("api", "address"), "the API is for loopback only", "use 127.0.0.1"))
@@ -136,20 +140,48 @@ def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
         if entry.name in names:
             found.append((("destinations", index, "name"), "two destinations of this name", "name them apart"))
         names.add(entry.name)
-        if urlsplit(entry.url).scheme not in ("http", "https") or not urlsplit(entry.url).hostname:
+        scheme, host = _parts(entry.url)
+        if scheme not in ("http", "https") or not host:
             found.append((("destinations", index, "url"), "not an http or https address", "write https://HOST/PATH"))
+        elif scheme == "http" and entry.token_file and not is_loopback(host):
+            found.append(
+                (("destinations", index, "url"), "the token would go in plain text", "write https://HOST/PATH")
+            )
     return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return text == "localhost"
+    return True
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Scheme and host; both are empty when it is no address."""
+    try:
+        parts = urlsplit(url)
+        return (parts.scheme, parts.hostname or "") if parts.port != 0 else ("", "")
+    except ValueError:
+        return "", ""
 
 
 def _broker_mistakes(broker: Broker | None) -> list[tuple[tuple[str | int, ...], str, str]]:
     if broker is None:
         return []
-    url = urlsplit(broker.url)
-    if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
-        return [(("broker", "url"), "not an MQTT address", "write mqtts://HOST:8883 or mqtt://127.0.0.1:1883")]
-    if url.scheme == "mqtt" and not is_loopback(url.hostname):
-        return [(("broker", "url"), "plain text is for loopback only", "write mqtts://HOST:8883")]
-    return []
+    found: list[tuple[tuple[str | int, ...], str, str]] = []
+    scheme, host = _parts(broker.url)
+    if scheme not in ("mqtt", "mqtts") or not host:
+        found.append((("broker", "url"), "not an MQTT address", "write mqtts://HOST:8883 or mqtt://127.0.0.1:1883"))
+    elif scheme == "mqtt" and not is_loopback(host):
+        found.append((("broker", "url"), "plain text is for loopback only", "write mqtts://HOST:8883"))
+    if (broker.certificate is None) != (broker.key is None):
+        lone, other = ("certificate", "key") if broker.key is None else ("key", "certificate")
+        found.append((("broker", lone), f"it needs broker.{other} beside it", f"add {other}, or remove {lone}"))
+    if broker.group is not None and (not broker.group or set(broker.group) & set("/+#")):
+        found.append((("broker", "group"), "not a name of a group", "write a word without / + #"))
+    return found
 
 
 def _file_mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:

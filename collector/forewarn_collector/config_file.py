@@ -19,7 +19,7 @@ def load_config(path: Path | None) -> Config:
     """Read ``path``, or take the defaults when there is none. Raise ConfigError."""
     if path is None:
         return Config()
-    document = read_document(path, str(path))
+    document = read_document(path, str(path), begin="listen: or another key", may_be_empty=True)
     config: Config | None = None
     if document.tree is not None:
         config = _build(document, (), document.tree, Config)
@@ -27,7 +27,8 @@ def load_config(path: Path | None) -> Config:
         for where, text, remedy in mistakes(config):
             document.problem(where, text, remedy)
     if document.problems or config is None:
-        raise ConfigError("\n".join(str(problem) for problem in document.problems))
+        in_order = sorted(document.problems, key=lambda problem: problem.line)
+        raise ConfigError("\n".join(str(problem) for problem in in_order))
     return config
 
 
@@ -61,7 +62,7 @@ def _value(document: Document, where: Where, value: Any, type_: Any) -> Any:
             return None
         return [_build(document, (*where, n), item, inner) for n, item in enumerate(value)]
     section = _section(type_)
-    if section is not None and value is not None:
+    if section is not None and not (value is None and type(None) in get_args(type_)):
         return _build(document, where, value, section)
     try:
         return msgspec.convert(value, type_)

@@ -67,8 +67,11 @@ def spell_path(where: Where) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where).removeprefix(".")
 
 
-def read_document(path: Path, name: str) -> Document:
-    """Read a file. What is wrong with it as YAML is in ``problems``; then ``tree`` is None."""
+def read_document(
+    path: Path, name: str, *, begin: str = "schema: 1 and id: ...", may_be_empty: bool = False
+) -> Document:
+    """Read a file; ``begin`` says how one begins. What is wrong with it as YAML is in ``problems``; then ``tree`` is
+    None."""
     document = Document(name)
     try:
         text = path.read_text(encoding="utf-8")
@@ -76,38 +79,67 @@ def read_document(path: Path, name: str) -> Document:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         document.problem((), f"cannot be read: {reason}", "make it a readable UTF-8 text file")
         return document
-    loader = yaml.SafeLoader(text)
     try:
-        node = loader.get_single_node()
-        tree = None if node is None else _plain(loader, node, (), document, set())
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        document.lines[()] = mark.line + 1 if mark else 1
-        reason = getattr(error, "problem", None) or str(error)
-        document.problem((), f"not YAML: {reason}", "mind indentation, quotes and brackets on and above this line")
+        tree = _tree(text, document)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        line, reason, remedy = _explained(error, text)
+        document.lines[()] = line or max(document.lines.values(), default=1)
+        document.problem((), f"not YAML: {reason}", remedy)
         return document
-    finally:
-        loader.dispose()
+    if tree is None and may_be_empty:
+        tree = {}
     if not isinstance(tree, dict):
-        document.problem((), "the file is not a mapping of keys to values", "begin with schema: 1 and id: ...")
+        document.problem((), "the file is not a mapping of keys to values", f"begin with {begin}")
         return document
     document.tree = tree
     return document
 
 
+def _tree(text: str, document: Document) -> Any:
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        return None if node is None else _plain(loader, node, (), document, set())
+    finally:
+        loader.dispose()
+
+
+def _explained(error: Exception, text: str) -> tuple[int, str, str]:
+    """The line (0: not known), what is wrong and what to do."""
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return line, f"the character U+{ord(text[error.position]):04X} is not allowed", "remove it"
+    if isinstance(error, RecursionError):
+        return 1, "it is nested too deeply", "close the brackets"
+    if not isinstance(error, yaml.YAMLError):
+        return 0, str(error), "write it as plain text, in quotes"
+    mark = getattr(error, "problem_mark", None)
+    reason = getattr(error, "problem", None) or str(error)
+    return mark.line + 1 if mark else 1, reason, "mind indentation, quotes and brackets on and above this line"
+
+
+def _scalar(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+    value = loader.construct_object(node)
+    if isinstance(value, str):
+        value.encode()  # half characters are not text
+        if "\0" in value:
+            raise ValueError("a text holds a NUL character")
+    return value
+
+
 def _plain(loader: yaml.SafeLoader, node: yaml.Node, where: Where, document: Document, seen: set[int]) -> Any:
     document.lines.setdefault(where, node.start_mark.line + 1)
     if id(node) in seen:
-        document.problem(where, "this is an alias (*name)", "write the value out: rule files have no aliases")
+        document.problem(where, "this is an alias (*name)", "write the value out: aliases are not read")
         return None
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         return [_plain(loader, item, (*where, n), document, seen) for n, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
-        return loader.construct_object(node)
+        return _scalar(loader, node)
     mapping: dict[Hashable, Any] = {}
     for key_node, value_node in node.value:
-        key = str(loader.construct_object(key_node)) if isinstance(key_node, yaml.ScalarNode) else "?"
+        key = str(_scalar(loader, key_node)) if isinstance(key_node, yaml.ScalarNode) else "?"
         place = (*where, key)
         if key in mapping:
             document.lines[place] = key_node.start_mark.line + 1
