@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -250,11 +251,8 @@ def publishes(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 @given(st.lists(publishes() | st.tuples(st.just(LOAD), st.binary(max_size=50)), min_size=1, max_size=20))
-@settings(
-    max_examples=300, deadline=None, derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)  # fmt: skip
-def test_whatever_comes_is_stored_or_a_dead_letter(tmp_path: Path, sent: list[tuple[str, bytes]]) -> None:
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_comes_is_stored_or_a_dead_letter(sent: list[tuple[str, bytes]]) -> None:
     judged = [accept(Publish("listener", "shop-07", topic, payload, NOW)) for topic, payload in sent]
     accepted = [entry for entry in judged if isinstance(entry, Accepted)]
     dead = [entry for entry in judged if isinstance(entry, DeadLetter)]
@@ -262,9 +260,11 @@ def test_whatever_comes_is_stored_or_a_dead_letter(tmp_path: Path, sent: list[tu
     for point in (point for entry in accepted for point in entry.points):
         assert len(point.fields) == len(point.values) == len(set(point.fields))
         msgspec.json.decode(point.facts)
-    with Journal(tmp_path) as journal, journal.history() as history:
-        journal.commit(accepted, dead)
-        for point in (point for entry in accepted for point in entry.points if point.fields):
+    with TemporaryDirectory() as fresh, Journal(Path(fresh)) as journal, journal.history() as history:
+        stored = journal.commit(accepted, dead)
+        # One of two reports with one sequence number is a duplicate, and is not looked for.
+        kept = [entry for entry, new in zip(accepted, stored, strict=True) if new]
+        for point in (point for entry in kept for point in entry.points if point.fields):
             times, columns = history.read(point.device, point.kind, point.part, point.fields, point.at, point.at)
             assert len(times) == 1
             assert set(columns) == set(point.fields)
