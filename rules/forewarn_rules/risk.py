@@ -1,4 +1,4 @@
-"""The risk model: a sum of log-odds, one per feature and bucket, and the probability to fail that follows. Pure.
+"""The risk model: a sum of log-odds, one per feature, and the probability to fail that follows. Pure.
 
 A model is a JSON file of plain arrays in ``models/``, one per class of disk, that says from what it was trained. It is
 evaluated in columns with numpy alone. A class without a file has no model: nothing is said about it.
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from forewarn_rules.metrics import find_metric
 from forewarn_rules.verdicts import Floats
@@ -17,6 +18,8 @@ from forewarn_rules.verdicts import Floats
 SCHEMA = 1
 CLASSES = ("hdd", "ssd", "nvme", "sas")
 """Values of the label ``disk_kind`` for which a model may exist."""
+
+Choice = npt.NDArray[np.intp]
 
 
 class Unknown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,24 +33,22 @@ class Unknown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing that the model looks at: the highest of some metrics, as their last value or growth.
 
-    Bucket n holds values from ``edges[n - 1]`` to below ``edges[n]``; ``log_odds`` has one more value than ``edges``.
-    ``window_days`` is 0 for the last value.
+    ``log_odds`` belong to the values ``at``; between them they are joined by straight lines over log(1 + value), before
+    the first and after the last they stay. ``window_days`` is 0 for the last value.
     """
 
     name: str
     metrics: tuple[str, ...]
     window_days: int
-    edges: tuple[float, ...]
+    at: tuple[float, ...]
     log_odds: tuple[float, ...]
     unknown: Unknown
 
 
 class OperatingPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``probability`` was exceeded by ``budget`` drives per 1,000 a month that did not fail, in training. ``unknown``
-    names the features that no drive of that fleet had."""
+    """``probability`` was exceeded by ``budget`` drives per 1,000 a month that did not fail, in training."""
 
     budget: float
-    unknown: tuple[str, ...]
     probability: float
 
 
@@ -60,6 +61,25 @@ class Reliability(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failing: int
     predicted: float
     observed: float
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a sum of log-odds turned out to be worth: ``log_odds`` belong to the sums ``at``, joined by lines."""
+
+    at: tuple[float, ...]
+    log_odds: tuple[float, ...]
+
+
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sum for disks that report at least one of the metrics ``needs`` (empty: for all others)."""
+
+    name: str
+    needs: tuple[str, ...]
+    intercept: float
+    features: tuple[Feature, ...]
+    calibration: Calibration
+    operating_points: tuple[OperatingPoint, ...]
+    reliability: tuple[Reliability, ...]
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,58 +100,83 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RiskModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model of one class of disk: P(fail within ``horizon_days``)."""
+    """A model of one class of disk: P(fail within ``horizon_days``). A disk is judged by the first variant that it
+    reports enough for; all variants look at the same features in the same order."""
 
     schema: int
     disk_kind: str
     horizon_days: int
-    intercept: float
-    features: tuple[Feature, ...]
-    operating_points: tuple[OperatingPoint, ...]
-    reliability: tuple[Reliability, ...]
+    variants: tuple[Variant, ...]
     provenance: Provenance
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """What has to be computed of each disk, in the order in which ``evaluate`` takes it."""
+        return self.variants[0].features
+
+    def choose(self, features: Floats) -> Choice:
+        """Which variant judges each component, as its place; -1 where no feature is known and none does."""
+        known = ~np.isnan(features)
+        chosen = np.where(known.any(axis=0), len(self.variants) - 1, -1)
+        for n in range(len(self.variants) - 2, -1, -1):
+            needs = self.variants[n].needs
+            places = [place for place, f in enumerate(self.features) if not f.window_days and {*f.metrics} & {*needs}]
+            chosen[known[places].any(axis=0)] = n
+        return chosen
 
     def evaluate(self, features: Floats) -> "Risk":
         """Judge components: ``features`` is [feature, component], NaN where one is unknown.
 
         A component of which no feature is known has no probability (NaN).
         """
-        contributions = np.empty(features.shape)
-        low, high = (np.full(features.shape[1], self.intercept) for _ in range(2))
-        known = np.zeros(features.shape[1], dtype=np.bool_)
-        for n, (feature, values) in enumerate(zip(self.features, features, strict=True)):
-            missing = np.isnan(values)
-            bucket = np.searchsorted(np.asarray(feature.edges), values, side="right")
-            found = np.asarray(feature.log_odds)[np.where(missing, 0, bucket)]
-            contributions[n] = np.where(missing, feature.unknown.log_odds, found)
-            low += np.where(missing, feature.unknown.low, found)
-            high += np.where(missing, feature.unknown.high, found)
-            known |= ~missing
-        total = contributions.sum(axis=0) + self.intercept
-        probability, lowest, highest = (np.where(known, _probability(odds), np.nan) for odds in (total, low, high))
-        return Risk(probability, lowest, highest, contributions)
+        chosen = self.choose(features)
+        contributions = np.full(features.shape, np.nan)
+        odds, low, high = (np.full(features.shape[1], np.nan) for _ in range(3))
+        for n, variant in enumerate(self.variants):
+            mine = np.flatnonzero(chosen == n)
+            if mine.size:
+                added = _Sum.of(variant, features.take(mine, axis=1))
+                contributions[:, mine] = added.contributions
+                odds[mine], low[mine], high[mine] = added.odds, added.low, added.high
+        return Risk(_probability(odds), _probability(low), _probability(high), contributions, chosen)
 
-    def threshold(self, budget: float, known: "frozenset[str] | None" = None) -> float | None:
-        """The probability above which a ticket opens for that many false ones; None for a budget without a point.
-
-        ``known`` names the features that the fleet has (None: all); the point of the fleet that is most alike counts.
-        """
-        names = frozenset(feature.name for feature in self.features)
-        missing = names - (names if known is None else known)
-        points = [point for point in self.operating_points if point.budget == budget]
-        if not points:
-            return None
-        return min(points, key=lambda point: len(missing ^ frozenset(point.unknown))).probability
+    def thresholds(self, budget: float) -> Floats | None:
+        """The probability, per variant, above which a ticket opens for that many false ones; None for a budget that
+        was not reckoned out."""
+        found = [[p.probability for p in variant.operating_points if p.budget == budget] for variant in self.variants]
+        return np.array(found)[:, 0] if all(found) else None
 
 
 class Risk(NamedTuple):
-    """Per component: the probability, how low and high it may be for what is unknown, and the log-odds that each
-    feature adds [feature, component]."""
+    """Per component: the probability, how low and high it may be for what is unknown, the log-odds that each feature
+    adds, before calibration [feature, component], and the place of the variant that judged it (-1: none)."""
 
     probability: Floats
     low: Floats
     high: Floats
     contributions: Floats
+    variant: Choice
+
+
+class _Sum(NamedTuple):
+    contributions: Floats
+    odds: Floats
+    low: Floats
+    high: Floats
+
+    @staticmethod
+    def of(variant: Variant, features: Floats) -> "_Sum":
+        added = np.empty(features.shape)
+        low, high = (np.full(features.shape[1], variant.intercept) for _ in range(2))
+        for n, (feature, values) in enumerate(zip(variant.features, features, strict=True)):
+            missing = np.isnan(values)
+            found = np.interp(np.log1p(np.maximum(values, 0)), np.log1p(feature.at), feature.log_odds)
+            added[n] = np.where(missing, feature.unknown.log_odds, found)
+            low += np.where(missing, feature.unknown.low, found)
+            high += np.where(missing, feature.unknown.high, found)
+        sums = (added.sum(axis=0) + variant.intercept, low, high)
+        at, log_odds = variant.calibration.at, variant.calibration.log_odds
+        return _Sum(added, *(np.interp(found, at, log_odds) for found in sums))
 
 
 def read_model(text: bytes) -> RiskModel:
@@ -142,9 +187,17 @@ def read_model(text: bytes) -> RiskModel:
         raise ValueError(f"not a risk model: {error}") from None
     if model.schema != SCHEMA:
         raise ValueError(f"a risk model of schema {model.schema}, not {SCHEMA}")
-    for feature in model.features:
-        if len(feature.log_odds) != len(feature.edges) + 1 or list(feature.edges) != sorted(set(feature.edges)):
-            raise ValueError(f"feature {feature.name!r}: edges must ascend, with one more log-odds than edges")
+    if not model.variants or not model.variants[0].features:
+        raise ValueError("a risk model without a feature")
+    looks_at = [(feature.name, feature.metrics, feature.window_days) for feature in model.features]
+    for variant in model.variants:
+        if [(feature.name, feature.metrics, feature.window_days) for feature in variant.features] != looks_at:
+            raise ValueError(f"variant {variant.name!r} looks at other features than the first one")
+        if not _ascending(variant.calibration.at, variant.calibration.log_odds):
+            raise ValueError(f"variant {variant.name!r}: its calibration must ascend, with one log-odds for each sum")
+    for feature in (feature for variant in model.variants for feature in variant.features):
+        if not _ascending(feature.at, feature.log_odds):
+            raise ValueError(f"feature {feature.name!r}: its values must ascend, with one log-odds each")
         for metric in feature.metrics:
             if find_metric(metric) is None:
                 raise ValueError(f"feature {feature.name!r}: there is no metric {metric!r}")
@@ -155,6 +208,10 @@ def shipped_model(disk_kind: str) -> RiskModel | None:
     """The model that comes with forewarn for a class of disk; None where there is no data to train one."""
     file = Path(str(resources.files("forewarn_rules"))) / "models" / f"{disk_kind}.json"
     return read_model(file.read_bytes()) if disk_kind in CLASSES and file.exists() else None
+
+
+def _ascending(at: tuple[float, ...], log_odds: tuple[float, ...]) -> bool:
+    return bool(at) and len(log_odds) == len(at) and list(at) == sorted({*at})
 
 
 def _probability(log_odds: Floats) -> Floats:

@@ -110,7 +110,7 @@ def test_one_ticket_stands_for_all_rules_of_a_fault() -> None:
 def test_tickets_of_a_ranking_close_after_quiet_days_and_reopen() -> None:
     told = history({}, 100, 2)
     scores = np.where((told.drives == 1) & np.isin(told.days, [10, 20, 80]), 0.5, np.nan)
-    tickets = risk_tickets(told, scores, 0.4, quiet_days=30)
+    tickets = risk_tickets(told, scores, scores > 0.4, quiet_days=30)
     assert [(t.drive, t.opened, t.closed) for t in tickets] == [(1, 10, 50), (1, 80, None)]
     assert reopened(tickets) == 1
     assert [column.tolist() for column in intervals(tickets)] == [[1, 1], [10, 80], [50, NEVER]]

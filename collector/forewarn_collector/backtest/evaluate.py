@@ -139,4 +139,4 @@ def wilson(hits: int, tries: int) -> tuple[float | None, float | None]:
     middle = share + z * z / (2 * tries)
     spread = z * float(np.sqrt(share * (1 - share) / tries + z * z / (4 * tries * tries)))
     scale = 1 + z * z / tries
-    return (middle - spread) / scale, (middle + spread) / scale
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

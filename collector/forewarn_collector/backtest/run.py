@@ -8,7 +8,7 @@ import msgspec
 from forewarn_collector.backtest.baselines import METRICS, baselines
 from forewarn_collector.backtest.evaluate import BUDGETS, Fleet, Outcome
 from forewarn_collector.backtest.history import Floats, History, Period
-from forewarn_collector.backtest.stepping import step
+from forewarn_collector.backtest.stepping import Stepped, step
 from forewarn_collector.backtest.tickets import Ticket, intervals, open_tickets, reopened, risk_tickets
 from forewarn_rules import Engine, Kind, RuleSet
 from forewarn_rules.risk import RiskModel
@@ -68,21 +68,18 @@ def backtest(
     With ``budget`` the tickets are the model's, opened above its own frozen threshold. Raise ValueError for a budget
     without a model, or one for which the model has no threshold.
     """
-    threshold = None
-    if budget is not None:
-        threshold = None if model is None else model.threshold(budget, _known(history, model))
-        if threshold is None:
-            raise ValueError(f"the model has no threshold for a budget of {budget:g}; it has: {_budgets(model)}")
+    if budget is not None and (model is None or model.thresholds(budget) is None):
+        raise ValueError(f"the model has no threshold for a budget of {budget:g}; it has: {_budgets(model)}")
     stepped = step(history, rules, model, progress)
     fleet = Fleet(history, period or history.period)
     tickets = open_tickets(stepped.changes, history)
     lines = [
         *_rule_lines(fleet, tickets, open_tickets(stepped.changes, history, by_rule=True)),
-        *(_model_lines(fleet, model, stepped.scores) if model else ()),
-        *_baseline_lines(fleet),
+        *(_model_lines(fleet, model, stepped) if model else ()),
+        *baseline_lines(fleet),
     ]
-    if threshold is not None:
-        tickets = risk_tickets(history, stepped.scores, threshold)
+    if budget is not None and model is not None:
+        tickets = risk_tickets(history, stepped.scores, stepped.above(model, budget))
     report = Report(
         first=fleet.period.first,
         last=fleet.period.last,
@@ -106,45 +103,37 @@ def _ticket_line(fleet: Fleet, name: str, tickets: list[Ticket]) -> Line:
     return Line(group="rules", method=name, reopened=reopened(tickets), outcome=outcome)
 
 
-def _model_lines(fleet: Fleet, model: RiskModel, scores: Floats) -> Iterator[Line]:
-    yield from _ranked(fleet, "model", "risk model", scores)
-    known = _known(fleet.history, model)
+def _model_lines(fleet: Fleet, model: RiskModel, stepped: Stepped) -> Iterator[Line]:
+    yield from ranked_lines(fleet, "model", "risk model", stepped.scores)
     for budget in BUDGETS:
-        threshold = model.threshold(budget, known)
-        if threshold is not None:
-            tickets = risk_tickets(fleet.history, scores, threshold)
+        if model.thresholds(budget) is not None:
+            tickets = risk_tickets(fleet.history, stepped.scores, stepped.above(model, budget))
             yield Line(
                 group="model",
                 method="risk model",
                 budget=budget,
                 frozen=True,
-                threshold=threshold,
                 reopened=reopened(tickets),
                 outcome=fleet.outcome(fleet.first_standing(*intervals(tickets))),
             )
 
 
-def _baseline_lines(fleet: Fleet) -> Iterator[Line]:
+def baseline_lines(fleet: Fleet) -> Iterator[Line]:
     for baseline in baselines(fleet.history):
         if baseline.ranks:
-            yield from _ranked(fleet, "baseline", baseline.name, baseline.scores)
+            yield from ranked_lines(fleet, "baseline", baseline.name, baseline.scores)
         else:
             outcome = fleet.outcome(fleet.first_flagged(baseline.scores > 0))
             yield Line(group="baseline", method=baseline.name, outcome=outcome)
 
 
-def _ranked(fleet: Fleet, group: str, name: str, scores: Floats) -> Iterator[Line]:
+def ranked_lines(fleet: Fleet, group: str, name: str, scores: Floats) -> Iterator[Line]:
     for budget in BUDGETS:
         threshold = fleet.threshold(scores, budget)
         outcome = fleet.outcome(fleet.first_flagged(scores > threshold))
         yield Line(group=group, method=name, budget=budget, threshold=threshold, outcome=outcome)
 
 
-def _known(history: History, model: RiskModel) -> frozenset[str]:
-    """The features of which the history has at least one metric."""
-    return frozenset(f.name for f in model.features if any(metric in history.metrics for metric in f.metrics))
-
-
 def _budgets(model: RiskModel | None) -> str:
-    found = sorted({point.budget for point in model.operating_points}) if model else []
+    found = sorted({point.budget for point in model.variants[0].operating_points}) if model else []
     return ", ".join(f"{budget:g}" for budget in found) or "none"

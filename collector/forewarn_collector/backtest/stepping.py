@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from forewarn_collector.backtest.history import DAY, Floats, History
 from forewarn_rules import Change, Engine, Key, Kind, Labels, Rule
-from forewarn_rules.risk import RiskModel
+from forewarn_rules.risk import Choice, RiskModel
 from forewarn_rules.scorer import Scorer
 
 _SSD = ("SSD", "WDS", "MTFD", "DELLBOSS")
@@ -15,10 +16,19 @@ SLOT = "replayed"
 
 
 class Stepped(NamedTuple):
-    """Changes of level in the order of time, and each row's probability (NaN: the model says nothing)."""
+    """Changes of level in the order of time; each row's probability (NaN: the model says nothing), and which variant
+    of the model gave it (-1: none)."""
 
     changes: list[Change]
     scores: Floats
+    variants: Choice
+
+    def above(self, model: RiskModel, budget: float) -> npt.NDArray[np.bool_]:
+        """Rows above the model's own threshold for a budget of false tickets. Raise ValueError if it has none."""
+        thresholds = model.thresholds(budget)
+        if thresholds is None:
+            raise ValueError(f"no threshold for a budget of {budget:g}")
+        return self.scores > np.append(thresholds, np.inf)[self.variants]  # -1 is the last one: never above
 
 
 def labels_of(serial: str, model: str) -> Labels:
@@ -37,6 +47,7 @@ def step(
     scored = np.array([known[key]["disk_kind"] == "hdd" for key in keys])
     scorer = None if model is None else Scorer(model, len(keys))
     scores = np.full(history.rows, np.nan)
+    variants = np.full(history.rows, -1, dtype=np.intp)
     changes: list[Change] = []
     for day, rows in history.rounds():
         drives = history.drives[rows]
@@ -44,6 +55,8 @@ def step(
         metrics = {name: column[rows] for name, column in history.metrics.items()}
         changes += engine.observe(Kind.DISK, [keys[n] for n in drives.tolist()], known.__getitem__, at, metrics)
         if scorer is not None:
-            scores[rows] = np.where(scored[drives], scorer.risk(drives, at, metrics).probability, np.nan)
+            risk = scorer.risk(drives, at, metrics)
+            scores[rows] = np.where(scored[drives], risk.probability, np.nan)
+            variants[rows] = risk.variant
         progress(len(drives))
-    return Stepped(changes, scores)
+    return Stepped(changes, scores, variants)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from forewarn_collector.backtest.history import DAY, NEVER, Floats, History, Integers
 from forewarn_rules import LEVELS, Change
@@ -65,12 +66,14 @@ def open_tickets(changes: Iterable[Change], history: History, by_rule: bool = Fa
     return found
 
 
-def risk_tickets(history: History, scores: Floats, threshold: float, quiet_days: int = QUIET_DAYS) -> list[Ticket]:
-    """Tickets of a ranking: open when a drive's score is above the threshold, closed when it was not for so many days.
+def risk_tickets(
+    history: History, scores: Floats, flagged: npt.NDArray[np.bool_], quiet_days: int = QUIET_DAYS
+) -> list[Ticket]:
+    """Tickets of a score: open when a drive's row is flagged, closed when none was for so many days.
 
     Ordered by drive.
     """
-    above = np.flatnonzero(scores > threshold)
+    above = np.flatnonzero(flagged)
     order = above[np.lexsort((history.days[above], history.drives[above]))]
     drives, days = history.drives[order], history.days[order]
     found: list[Ticket] = []

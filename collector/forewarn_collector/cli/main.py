@@ -43,6 +43,7 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
             "backtest",
             "Step the rules and the risk model through drive histories and count what they would have found.",
         ),
+        "model": Lazy("model", "The risk model: train one, look at one."),
     },
     "Trying it out": {
         "demo": Lazy(
