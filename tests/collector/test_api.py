@@ -431,11 +431,11 @@ def test_the_token_is_readable_for_nobody_else_at_any_moment(tmp_path: Path) -> 
                 except FileNotFoundError:
                     continue
 
+    (tmp_path / "api.new").write_text("left by somebody")
+    (tmp_path / "api.new").chmod(0o600)
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        (tmp_path / "api.new").write_text("left by somebody")
-        (tmp_path / "api.new").chmod(0o600)
         for n in range(300):
             leave_address(tmp_path, "http://127.0.0.1:1", f"token {n}")
     finally:
