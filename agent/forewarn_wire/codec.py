@@ -4,15 +4,29 @@ import math
 
 import msgspec
 
-from forewarn_wire.messages import SCHEMA, EventReport, LoadReport, Message, SmartReport, StatusReport
+from forewarn_wire.messages import (
+    SCHEMA,
+    CommandOrder,
+    ConfigOrder,
+    EventReport,
+    LoadReport,
+    Message,
+    Order,
+    ReplyReport,
+    SmartReport,
+    StatusReport,
+)
 
 MESSAGE_TYPES: dict[str, type[Message]] = {
     "status": StatusReport,
     "load": LoadReport,
     "smart": SmartReport,
     "event": EventReport,
+    "reply": ReplyReport,
 }
+ORDER_TYPES: dict[str, type[Order]] = {"config": ConfigOrder, "command": CommandOrder}
 _DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in MESSAGE_TYPES.items()}
+_ORDER_DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in ORDER_TYPES.items()}
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -34,8 +48,24 @@ class WireError(ValueError):
         self.reason = reason
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message | Order) -> bytes:
     return _ENCODER.encode(message)
+
+
+def decode_order(kind: str, payload: bytes) -> Order:
+    """Decode the payload of ``down/<kind>``. Raise WireError if it is not such an order."""
+    decoder = _ORDER_DECODERS.get(kind)
+    if decoder is None:
+        raise WireError("unknown-kind", f"no order travels on {kind!r}; known are {', '.join(_ORDER_DECODERS)}")
+    try:
+        order: Order = decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explain(payload, error) from None
+    if order.schema != SCHEMA:
+        raise _unknown_schema(order.schema)
+    if isinstance(order, CommandOrder) and not math.isfinite(order.expires_at):
+        raise WireError("wrong-type", "Expected a finite number - at `$.expires_at`")
+    return order
 
 
 def decode(kind: str, payload: bytes) -> Message:
@@ -68,4 +98,4 @@ def _explain(payload: bytes, error: Exception) -> WireError:
 
 
 def _unknown_schema(schema: int) -> WireError:
-    return WireError("unknown-schema", f"schema {schema} is not {SCHEMA}: update the collector")
+    return WireError("unknown-schema", f"schema {schema} is not {SCHEMA}: update the older of the two sides")

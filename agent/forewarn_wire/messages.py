@@ -18,6 +18,8 @@ Text = Annotated[str, Meta(max_length=1000)]
 Name = Annotated[str, Meta(max_length=200)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
+Setting = bool | int | float | str | list[str]
+
 # A value that a platform may not offer (absent) and that may fail to be read (null).
 MaybeFloat = float | None | UnsetType
 MaybeCount = Count | None | UnsetType
@@ -233,4 +235,70 @@ class EventReport(Report, kw_only=True, omit_defaults=True):
     text: Text = ""
 
 
-Message = StatusReport | LoadReport | SmartReport | EventReport
+class Answer(enum.StrEnum):
+    """What became of a command or a configuration."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+class ReplyReport(Report, kw_only=True, omit_defaults=True):
+    """The answer to one ``down`` message, named by ``in_reply_to``: its id.
+
+    ``applied`` are the settings that now hold because of a configuration, ``rejected`` says why others do not.
+    ``sequences`` are, after ``resend``, the reports that are on their way again, as closed ranges ``[first, last]``.
+    ``attachment`` is a piece of a support bundle (base64 in JSON), ``attachment_part`` of ``attachment_parts``.
+    """
+
+    in_reply_to: Name
+    answer: Answer
+    text: Text = ""
+    applied: dict[Name, Setting] | UnsetType = UNSET
+    rejected: dict[Name, Text] | UnsetType = UNSET
+    sequences: Annotated[list[tuple[Count, Count]], Meta(max_length=1000)] | UnsetType = UNSET
+    attachment: bytes | UnsetType = UNSET
+    attachment_part: Count = 0
+    attachment_parts: Count = 0
+
+
+Message = StatusReport | LoadReport | SmartReport | EventReport | ReplyReport
+
+
+class ConfigOrder(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """``down/config``, retained: settings of the agent by the names of its configuration file, dots and all.
+
+    Each order replaces the one before; an empty one takes everything back. What the machine's own file sets wins.
+    """
+
+    schema: int = msgspec.field(default_factory=lambda: SCHEMA)
+    id: Annotated[str, Meta(min_length=1, max_length=64)]
+    settings: Annotated[dict[Name, Setting], Meta(max_length=64)] = {}
+
+
+class Command(enum.StrEnum):
+    """Everything that an agent can be told to do. There is no other, and none runs a program of the sender's."""
+
+    PROBE_NOW = "probe-now"
+    SELF_TEST = "self-test"
+    SUPPORT_BUNDLE = "support-bundle"
+    RESEND = "resend"
+
+
+class CommandOrder(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """``down/command``: one of ``Command``, to be carried out once and not after ``expires_at`` (Unix time).
+
+    ``disk`` (serial number or slot) belongs to ``self-test``; ``boot`` and ``sequences`` (closed ranges) to ``resend``.
+    """
+
+    schema: int = msgspec.field(default_factory=lambda: SCHEMA)
+    id: Annotated[str, Meta(min_length=1, max_length=64)]
+    command: Annotated[str, Meta(min_length=1, max_length=64)]
+    expires_at: float
+    disk: Name = ""
+    boot: Annotated[str, Meta(max_length=64)] = ""
+    sequences: Annotated[list[tuple[Count, Count]], Meta(max_length=1000)] = []
+
+
+Order = ConfigOrder | CommandOrder

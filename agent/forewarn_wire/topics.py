@@ -39,6 +39,10 @@ def up_topic(device: str, kind: str) -> str:
     return f"{ROOT}/{device}/up/{kind}"
 
 
+def down_topic(device: str, kind: str) -> str:
+    return f"{ROOT}/{device}/down/{kind}"
+
+
 def parse_topic(topic: str) -> Topic:
     """Take a topic apart. Raise TopicError if it is not one of ours."""
     parts = topic.split("/")

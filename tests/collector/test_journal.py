@@ -57,6 +57,16 @@ def status(session: int, *, online: bool, boot: str = "b1", at: float = NOON) ->
     return Accepted("dev-1", boot, None, at, at, (), status=text, session=session, online=online)
 
 
+def test_answers_to_orders_are_read_in_their_order_and_the_oldest_go(
+    journal: Journal, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forewarn_collector.store.intake.REPLIES_KEPT", 3)
+    answers = [Accepted("dev-1", "b1", n, NOON, NOON + n, (), reply=(f"order {n}", b"{}")) for n in range(1, 6)]
+    assert list(journal.commit(answers + answers[:1])) == [True] * 5 + [False]
+    assert [(row.id, row.in_reply_to) for row in reader.replies_after(3, 10)] == [(4, "order 4"), (5, "order 5")]
+    assert [row.received_at for row in reader.replies_after(0, 2)] == [NOON + 3, NOON + 4]
+
+
 def test_a_report_comes_back_as_it_was(journal: Journal, reader: Reader) -> None:
     assert journal.commit([report()]) == [True]
     (row,) = reader.rows_after(0, 10)

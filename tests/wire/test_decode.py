@@ -113,7 +113,7 @@ def test_another_schema_is_named_before_its_fields() -> None:
 
 
 def test_an_unknown_kind_lists_the_known_ones() -> None:
-    error = refusal("reply", HEADER)
+    error = refusal("gossip", HEADER)
     assert error.reason == "unknown-kind"
     assert "status, load, smart, event" in str(error)
 

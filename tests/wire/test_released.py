@@ -11,15 +11,19 @@ from forewarn_wire import (
     LoadReport,
     Message,
     Outcome,
+    ReplyReport,
     SmartReport,
     StatusReport,
+    WireError,
     decode,
+    decode_order,
     encode,
 )
 from forewarn_wire.attributes import WELL_KNOWN, attribute_name
 
 RELEASED = sorted((Path(__file__).parent.parent / "data" / "wire" / "v1").glob("*.json"))
-TYPES = {"status": StatusReport, "load": LoadReport, "smart": SmartReport, "event": EventReport}
+MAPS = ("applied", "rejected")  # their keys are names of settings, not keys of the message
+TYPES = {"status": StatusReport, "load": LoadReport, "smart": SmartReport, "event": EventReport, "reply": ReplyReport}
 
 
 def kind_of(path: Path) -> str:
@@ -48,7 +52,7 @@ def test_keys_that_nobody_knows_are_ignored_everywhere(path: Path) -> None:
     def with_more(value: object) -> object:
         if isinstance(value, dict):
             more = {} if all(str(key).isdigit() for key in value) else {"later_key": {"a": [1]}}
-            return {key: with_more(inner) for key, inner in value.items()} | more
+            return {key: inner if key in MAPS else with_more(inner) for key, inner in value.items()} | more
         if isinstance(value, list) and value and isinstance(value[0], dict):
             return [with_more(inner) for inner in value]
         return value
@@ -88,3 +92,33 @@ def test_names_of_attributes() -> None:
     assert attribute_name(5, {5: "Reallocate_NAND_Blk_Cnt"}) == "Reallocate_NAND_Blk_Cnt"
     assert attribute_name(77) == "Unknown_Attribute"
     assert all(1 <= number <= 255 for number in WELL_KNOWN)
+
+
+ORDERS = sorted((Path(__file__).parent.parent / "data" / "wire" / "v1" / "down").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", ORDERS, ids=lambda path: path.stem)
+def test_an_order_decodes_and_comes_out_the_same(path: Path) -> None:
+    order = decode_order(kind_of(path), path.read_bytes())
+    assert json.loads(encode(order)) == json.loads(path.read_bytes())
+    newer = json.dumps(json.loads(path.read_bytes()) | {"later_key": [1]}).encode()
+    assert decode_order(kind_of(path), newer) == order
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "reason"),
+    [
+        ("reply", b"{}", "unknown-kind"),
+        ("command", b"{", "malformed-json"),
+        ("command", b'{"schema": 2, "what": []}', "unknown-schema"),
+        ("command", b'{"id": "a", "command": "probe-now"}', "wrong-type"),
+        ("command", b'{"id": "", "command": "probe-now", "expires_at": 1}', "wrong-type"),
+        ("command", b'{"id": "a", "command": "resend", "expires_at": 1, "sequences": [[1, -2]]}', "wrong-type"),
+        ("config", b'{"id": "a", "settings": {"load_interval": {"a": 1}}}', "wrong-type"),
+        ("config", b'{"id": "a", "settings": {}', "malformed-json"),
+    ],
+)
+def test_an_order_that_is_none_says_why(kind: str, payload: bytes, reason: str) -> None:
+    with pytest.raises(WireError) as caught:
+        decode_order(kind, payload)
+    assert caught.value.reason == reason

@@ -11,6 +11,7 @@ from forewarn_wire import (
     EventReport,
     LoadReport,
     Message,
+    ReplyReport,
     SmartReport,
     StatusReport,
     TopicError,
@@ -93,3 +94,5 @@ def _shape(message: Message, received_at: float) -> Accepted:
             return Accepted(
                 *at, (event_point(message),), event=(message.event, message.part, message.count, message.text)
             )
+        case ReplyReport():
+            return Accepted(*at, (), reply=(message.in_reply_to, msgspec.json.encode(message)))

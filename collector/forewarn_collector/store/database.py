@@ -49,6 +49,11 @@ _MIGRATIONS = (
     CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO counter VALUES ('reports', 0), ('duplicates', 0), ('points', 0), ('sealed_rows', 0), ('blocks', 0);
     """,
+    """
+    CREATE TABLE reply (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL, received INTEGER NOT NULL,
+        in_reply_to TEXT NOT NULL, body BLOB NOT NULL);
+    """,
 )
 SCHEMA_VERSION = len(_MIGRATIONS)
 

@@ -14,6 +14,7 @@ from math import inf, nan
 from forewarn_collector.store.model import (
     DEAD_LETTERS_KEPT,
     PAYLOAD_LIMIT,
+    REPLIES_KEPT,
     Accepted,
     DeadLetter,
     Point,
@@ -46,6 +47,8 @@ _PUT_WILL = """
     WHERE name = :name AND session <= :session"""
 _ADD_EVENT = """
     INSERT INTO event (device, at, received, name, part, occurrences, text) VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_ADD_REPLY = "INSERT INTO reply (device, received, in_reply_to, body) VALUES (?, ?, ?, ?)"
+_TRIM_REPLIES = "DELETE FROM reply WHERE id <= (SELECT MAX(id) FROM reply) - ?"
 _ADD_DEAD_LETTER = """
     INSERT INTO dead_letter (received, door, client, topic, reason, detail, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"""
 _TRIM_DEAD_LETTERS = "DELETE FROM dead_letter WHERE id <= (SELECT MAX(id) FROM dead_letter) - ?"
@@ -92,6 +95,7 @@ class _Batch:
         self.rows: list[tuple[int, int, int, int, bytes]] = []
         self.facts: list[tuple[bytes, int, int]] = []
         self.events: list[tuple[str, int, int, str, str, int, str]] = []
+        self.replies: list[tuple[str, int, str, bytes]] = []
         self.boots: dict[tuple[str, str], _Boot] = {}
         self.reports = 0
         self.duplicates = 0
@@ -139,6 +143,8 @@ class Intake:
         if message.event is not None:
             name, part, occurrences, text = message.event
             batch.events.append((message.device, sampled, received, name, part, occurrences, text))
+        if message.reply is not None:
+            batch.replies.append((message.device, received, *message.reply))
         for point in message.points:
             self._take_point(batch, point, received)
         return True
@@ -203,6 +209,9 @@ class Intake:
         execute_many(_ADD_ROW, batch.rows)
         execute_many("UPDATE series SET facts = ?, facts_at = ? WHERE id = ?", batch.facts)
         execute_many(_ADD_EVENT, batch.events)
+        if batch.replies:
+            execute_many(_ADD_REPLY, batch.replies)
+            self._connection.execute(_TRIM_REPLIES, (REPLIES_KEPT,))
         execute_many(
             _PUT_INTAKE,
             [

@@ -16,6 +16,9 @@ PAYLOAD_LIMIT = 4096
 
 DEAD_LETTERS_KEPT = 10_000
 
+REPLIES_KEPT = 2_000
+"""Answers to orders: they are read soon after they came."""
+
 LAST_TIME = 2**20 * 6 * 3600 - 1.0
 """Seconds; later times (the year 2687) and those before 1970 cannot be stored: see `time_problem`."""
 
@@ -70,6 +73,19 @@ class Accepted(NamedTuple):
     """of a status; an offline of a lower session than the stored one is ignored"""
     event: tuple[str, str, int, str] | None = None
     """name, part, count, text"""
+    reply: tuple[str, bytes] | None = None
+    """id of the order, JSON of the whole answer"""
+
+
+class ReplyRow(NamedTuple):
+    """A device's answer to an order."""
+
+    id: int
+    device: str
+    received_at: float
+    in_reply_to: str
+    body: bytes
+    """JSON of the message"""
 
 
 class DeadLetter(NamedTuple):

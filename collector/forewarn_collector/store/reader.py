@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from forewarn_collector.store.database import FILE_NAME, explained, open_reader, transaction
-from forewarn_collector.store.model import Counts, DeadLetter, DeviceRow, EventRow, Gap, Row, Series
+from forewarn_collector.store.model import Counts, DeadLetter, DeviceRow, EventRow, Gap, ReplyRow, Row, Series
 from forewarn_collector.store.ranges import Ranges
 
 _SERIES = "SELECT id, device, kind, part, facts, facts_at / 1000.0, first_at / 1000.0 FROM series"
@@ -29,6 +29,8 @@ _ROWS_AFTER = """
     WHERE position > ? ORDER BY position LIMIT ?"""
 _EVENTS = """
     SELECT id, device, at / 1000.0, received / 1000.0, name, part, occurrences, text FROM event"""
+_REPLIES_AFTER = """
+    SELECT id, device, received / 1000.0, in_reply_to, body FROM reply WHERE id > ? ORDER BY id LIMIT ?"""
 _DEAD_LETTERS = """
     SELECT received / 1000.0, door, client, topic, reason, detail, payload FROM dead_letter"""
 
@@ -126,6 +128,11 @@ class Reader:
         with self.snapshot() as connection:
             rows = connection.execute(f"{_EVENTS} {chosen} ORDER BY at DESC, id DESC LIMIT ?", values)
             return [EventRow(*row) for row in rows]
+
+    def replies_after(self, id_: int, limit: int) -> list[ReplyRow]:
+        """Answers to orders beyond an id, oldest first."""
+        with self.snapshot() as connection:
+            return [ReplyRow(*row) for row in connection.execute(_REPLIES_AFTER, (id_, limit))]
 
     def dead_letters(self, limit: int = 100, reason: str | None = None) -> list[DeadLetter]:
         """The newest messages that could not be accepted, of one reason or of all."""
