@@ -77,7 +77,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     ),
     "another schema": (LOAD, message(schema=2), "unknown-schema"),
     "another schema, of other types": (LOAD, message(schema=2, boot={"id": 1}), "unknown-schema"),
-    "a kind without messages": (up_topic("shop-07", "reply"), message(), "unknown-kind"),
+    "an answer to nothing": (up_topic("shop-07", "reply"), message(answer="done"), "wrong-type"),
     "another device inside": (LOAD, message(device="shop-08"), "device-mismatch"),
     "years ahead": (LOAD, message(sampled_at=NOW + 10 * 365 * 86_400), "sampled-in-future"),
     "two days ahead": (LOAD, message(sampled_at=NOW + 2 * 86_400), "sampled-in-future"),
