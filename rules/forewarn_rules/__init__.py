@@ -1,5 +1,6 @@
 """What the numbers mean: rules as data, and the engine that evaluates them. Pure: values and times are passed in."""
 
+from forewarn_rules.accepted import Acceptance
 from forewarn_rules.cases import CaseResult, run_rule_tests
 from forewarn_rules.document import Problem, RuleFileErrors
 from forewarn_rules.engine import Engine
@@ -15,6 +16,7 @@ __all__ = [
     "LEVELS",
     "METRICS",
     "PART_LABEL",
+    "Acceptance",
     "CaseResult",
     "Change",
     "Engine",

@@ -48,15 +48,23 @@ def _differences(rule: Rule, test: schema_test.TestFile, case: schema_test.Case)
     key: Key = (str(labels["device"]), "" if part is None else str(labels.get(part, part)))
     series = {metric: parse_series(text) for metric, text in case.series.items()}
     engine = Engine([rule])
+    accepting = sorted(case.accept)
+    known: dict[str, float] = {}
     pending = sorted(case.expect, key=lambda expect: expect.at)
     changes: list[Change] = []
     problems: list[str] = []
-    last = max(max(map(len, series.values())) - 1, *(int(expect.at // test.step) for expect in pending))
+    last = max(
+        max(map(len, series.values())) - 1,
+        *(int(at // test.step) for at in (*accepting, *(expect.at for expect in pending))),
+    )
     for n in range(last + 1):
         row = {metric: values[n] for metric, values in series.items() if n < len(values) and values[n] is not None}
         if row:
             columns = {metric: np.array([value], dtype=np.float64) for metric, value in row.items()}
             changes += engine.observe(rule.kind, [key], lambda _: labels, [START + n * test.step], columns)
+            known |= {metric: value for metric, value in row.items() if value is not None and math.isfinite(value)}
+        while accepting and accepting[0] < (n + 1) * test.step:
+            changes += engine.accept(rule.kind, key, labels, START + accepting.pop(0), known, "an engineer")
         while pending and pending[0].at < (n + 1) * test.step:
             problems += _compare(pending.pop(0), engine, rule, key, changes)
     if case.transitions is not None and len(changes) != case.transitions:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from forewarn_rules.accepted import Acceptance
 from forewarn_rules.judge import Judge
 from forewarn_rules.model import Change, Key, Kind, Labels, Standing
 from forewarn_rules.rule import Rule
@@ -81,6 +82,25 @@ class Engine:
     def levels(self, kind: Kind, key: Key) -> list[Standing]:
         """Where every rule that applies stands on the component; empty for a component never seen."""
         return self._judges[kind].levels(key)
+
+    def accept(
+        self, kind: Kind, key: Key, labels: Labels, at: float, values: Mapping[str, float], by: str
+    ) -> list[Change]:
+        """Take what was measured of a component as known: its counters raise again only when they grow.
+
+        ``values`` are the newest measured values by metric; those that no rule counts are left out, and what was not
+        measured is not accepted. Levels that rest on nothing else end at once, as changes at ``at`` that say who did
+        it. A component that was never observed has nothing to accept.
+        """
+        return self._judges[kind].accept(key, labels, at, values, by)
+
+    def accepted(self, kind: Kind, key: Key) -> dict[str, Acceptance]:
+        """What is accepted of a component now, by metric. A counter that went back has taken it along."""
+        return self._judges[kind].accepted(key)
+
+    def counted(self, kind: Kind) -> frozenset[str]:
+        """The metrics of this kind that can be accepted."""
+        return self._judges[kind].signals.accepted.counted
 
     def raised(self, kind: Kind) -> dict[Key, str]:
         """The worst level of every component of a kind on which any rule speaks."""

@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from forewarn_rules.accepted import COUNTED, Acceptance
 from forewarn_rules.model import LEVELS, PART_LABEL, Change, Key, Kind, Labels, Standing
 from forewarn_rules.rule import Rule
-from forewarn_rules.say import change, standing
+from forewarn_rules.say import accepted, change, standing
 from forewarn_rules.signals import Signals
 from forewarn_rules.snapshot import KeptRule, Snapshot
 from forewarn_rules.timers import Timers
@@ -99,6 +100,44 @@ class Judge:
         self._labels[row] = {}
         self._free.append(row)
 
+    def accept(self, key: Key, labels: Labels, at: float, values: Mapping[str, float], by: str) -> list[Change]:
+        row = self._rows.get(key)
+        counted = self.signals.accepted.counted
+        known = {metric: value for metric, value in values.items() if metric in counted and np.isfinite(value)}
+        if row is None or not known:
+            return []
+        rows, then = np.array([row], dtype=np.intp), self._last_at[[row]]
+        self.signals.accept(row, float(then[0]), known)
+        before = self.timers.levels(self.timers.raised[:, rows])[:, 0]
+        said = self._seen[:, row].copy()
+        columns = self.signals.matrix({metric: [value] for metric, value in known.items()}, 1)
+        fresh = self.signals.compute(rows, then, columns)[:, 0]
+        read = np.array([signal.metric in known for signal in self.signals.signals], dtype=np.bool_)
+        self._seen[read, row] = fresh[read]
+        raises, _ = self._verdicts(rows, self._seen[:, rows])
+        counts = {rule.id: any(s.metric in known and s.take in COUNTED for s in rule.signals.values())
+                  for rule in self.rules}  # fmt: skip
+        mine = np.array([counts[rule.id] for rule, _ in self.timers.pairs], dtype=np.bool_)
+        self.timers.quiet(row, mine & (raises[:, 0] == FALSE))
+        after = self.timers.levels(self.timers.raised[:, rows])[:, 0]
+        names = self._names(key, labels)
+        return [
+            accepted(
+                self.rules[n],
+                key,
+                names,
+                at,
+                (LEVELS[before[n]], LEVELS[after[n]]),
+                self._values(self.rules[n], said),
+                by,
+            )
+            for n in np.flatnonzero(before != after).tolist()
+        ]
+
+    def accepted(self, key: Key) -> dict[str, Acceptance]:
+        row = self._rows.get(key)
+        return {} if row is None else self.signals.accepted.kept(row)
+
     def levels(self, key: Key) -> list[Standing]:
         row = self._rows.get(key)
         if row is None:
@@ -133,6 +172,7 @@ class Judge:
             return None
         kept = Snapshot(last_at=float(self._last_at[row]), baselines=self.signals.baselines(row))
         kept.learned = self.signals.learning.kept(row)
+        kept.accepted = self.signals.accepted.kept(row)
         for n, (rule, level) in enumerate(self.timers.pairs):
             state = self.timers.state(n, row)
             if state is not None:
@@ -140,13 +180,14 @@ class Judge:
                 kept.rules.setdefault(rule.id, KeptRule(values)).levels[level.name] = state
                 if state.raised:
                     kept.labels = self._labels[row]
-        return kept if kept.rules or kept.baselines or kept.learned else None
+        return kept if kept.rules or kept.baselines or kept.learned or kept.accepted else None
 
     def restore(self, key: Key, kept: Snapshot) -> None:
         row = int(self._rows_of([key])[0])
         self._last_at[row] = max(self._last_at[row], kept.last_at)
         self.signals.restore_baselines(row, kept.baselines)
         self.signals.learning.restore(row, kept.learned)
+        self.signals.accepted.put(row, kept.accepted)
         self._labels[row] = kept.labels
         for n, (rule, level) in enumerate(self.timers.pairs):
             mine = kept.rules.get(rule.id)

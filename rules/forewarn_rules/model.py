@@ -65,7 +65,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A rule's level on one component changed, seen in the observation at ``at`` (Unix seconds, device time).
 
     ``before`` and ``after`` are of ``LEVELS``. ``values`` holds every signal of the rule: None is unknown, infinity is
-    "not approaching" (signals of ``take: hours_until`` only).
+    "not approaching" (signals of ``take: hours_until`` only). ``accepted_by`` names who took what is seen as known; it
+    is empty where the measurements brought the change.
     """
 
     rule: str
@@ -85,6 +86,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     fault: str
     queue: str
     status: str
+    accepted_by: str = ""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping
 
+import msgspec
+
 from forewarn_rules.model import LEVELS, Change, Forecast, Key, Standing
 from forewarn_rules.rule import Rule
 
@@ -33,6 +35,13 @@ def change(rule: Rule, key: Key, names: Names, at: float, levels: tuple[str, str
         queue=rule.queue,
         status=rule.status,
     )
+
+
+def accepted(rule: Rule, key: Key, names: Names, at: float, levels: tuple[str, str], values: Values, by: str) -> Change:
+    """What to tell when somebody took what is seen as known; ``values`` are those before."""
+    what = rule.what.render(names, values, _units(rule))
+    text = f"Accepted as known by {by} until it grows: {what}"
+    return msgspec.structs.replace(change(rule, key, names, at, levels, values), text=text, accepted_by=by)
 
 
 def standing(rule: Rule, level: str, since: float | None, values: Values, names: Names, undecided: bool) -> Standing:

@@ -15,6 +15,7 @@ Take = Literal[
     "last",
     "growth",
     "growth_since_baseline",
+    "above_accepted",
     "min",
     "max",
     "mean",
@@ -57,13 +58,14 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
         Take,
         Meta(
             description="How: last (the newest value), growth (how far it is above its lowest within the window), "
-            "growth_since_baseline (above the first value ever seen), min, max, mean (over the window), rate (growth "
-            "above the window's lowest per day of it, from its first bin that holds a value), slope (median slope, "
-            "per day), days_since_increase (since the last bin that ended higher than the one before; infinite when "
-            "none did within the window), distance_from_baseline (how far it is from its own usual value: the median "
-            "of the window in which the component was first seen), hours_until (at the window's pace, hours until the "
-            "value reaches `reach`; infinite when it is not approaching), crossing (how likely it reaches `reach` "
-            "within `horizon`, 0 to 1).",
+            "growth_since_baseline (above the first value ever seen), above_accepted (above what was accepted "
+            "as known with `forewarn baseline accept`; the value itself where nothing was), min, max, mean "
+            "(over the window), rate (growth above the window's lowest per day of it, from its first bin that "
+            "holds a value), slope (median slope, per day), days_since_increase (since the last bin that ended "
+            "higher than the one before; infinite when none did within the window), distance_from_baseline (how"
+            " far it is from its own usual value: the median of the window in which the component was first "
+            "seen), hours_until (at the window's pace, hours until the value reaches `reach`; infinite when it "
+            "is not approaching), crossing (how likely it reaches `reach` within `horizon`, 0 to 1).",
             examples=["growth"],
         ),
     ]
@@ -79,8 +81,9 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
     window: Annotated[
         float | None,
         Meta(
-            description="How far to look back; for every take but last and growth_since_baseline. It reaches back to "
-            "the beginning of the bin in which it starts. For distance_from_baseline: how long to learn.",
+            description="How far to look back; for every take but last, growth_since_baseline and above_accepted. It "
+            "reaches back to the beginning of the bin in which it starts. For distance_from_baseline: how long to "
+            "learn.",
             examples=["7d"],
             extra=DURATION,
         ),

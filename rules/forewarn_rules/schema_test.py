@@ -34,6 +34,12 @@ class Case(msgspec.Struct, forbid_unknown_fields=True):
         dict[str, str | float],
         Meta(description="Labels of this case, over those of the file.", examples=["{fstype: tmpfs}"]),
     ] = {}
+    accept: Annotated[
+        list[Annotated[float, Meta(extra=DURATION)]],
+        Meta(
+            description="When somebody accepts what is seen as known (`forewarn baseline accept`).", examples=["[5d]"]
+        ),
+    ] = []
     transitions: Annotated[
         Annotated[int, Meta(ge=0)] | None, Meta(description="How often the level changes in all.", examples=["2"])
     ] = None

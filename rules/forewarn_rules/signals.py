@@ -7,6 +7,7 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from forewarn_rules.accepted import COUNTED, Acceptance, Accepted
 from forewarn_rules.learning import Learning
 from forewarn_rules.rule import Rule, Signal
 from forewarn_rules.trend import DAY, crossing, hours_until, slope_per_day
@@ -48,6 +49,8 @@ class Signals:
             [n for n, s in enumerate(self.signals) if s.take == "growth_since_baseline"], dtype=np.intp
         )
         self._is_based = np.isin(np.arange(len(self.metrics)), self._metric_of[self._based])[:, np.newaxis]
+        self._above = [n for n, signal in enumerate(self.signals) if signal.take == "above_accepted"]
+        self.accepted = Accepted(self.metrics, [signal.metric for signal in self.signals if signal.take in COUNTED])
         self.learning = Learning([signal for signal in self.signals if signal.take == "distance_from_baseline"])
         self.last = np.full((len(self.metrics) if self._recent else 0, 0), np.nan)
         self.last_time = np.full(self.last.shape, -np.inf)
@@ -58,6 +61,7 @@ class Signals:
         self.last_time = grown(self.last_time, capacity, -np.inf)
         self.baseline = grown(self.baseline, capacity, np.nan)
         self.learning.reserve(capacity)
+        self.accepted.reserve(capacity)
         for window, _ in self._windows:
             window.reserve(capacity)
 
@@ -65,6 +69,7 @@ class Signals:
         self.last[:, row] = self.baseline[:, row] = np.nan
         self.last_time[:, row] = -np.inf
         self.learning.forget(row)
+        self.accepted.forget(row)
         for window, _ in self._windows:
             window.forget(row)
 
@@ -79,6 +84,8 @@ class Signals:
 
     def insert(self, rows: Rows, at: Floats, values: Floats) -> None:
         """Note an observation in every window; it may be older than others already noted."""
+        if self.accepted.any:
+            values = self.accepted.without_the_past(rows, at, values)
         for window, metrics in self._windows:
             mine = values[metrics]
             there = ~np.isnan(mine).all(axis=0)
@@ -96,6 +103,8 @@ class Signals:
 
     def fold(self, row: int, at: Floats, values: Floats) -> None:
         """Note the history of a component that is new here: ``at`` ascending, ``values`` [metric, time]."""
+        if self.accepted.any:
+            values = self.accepted.without_the_past(np.full(len(at), row), at, values)
         for window, metrics in self._windows:
             window.fold(row, at, values[metrics])
         there = ~np.isnan(values)
@@ -116,7 +125,12 @@ class Signals:
             metric = self._metric_of[n]
             fresh = at - self.last_time[metric, rows] <= self.signals[n].within
             now[n] = np.where(np.isnan(now[n]) & fresh, self.last[metric, rows], now[n])
+        if self.accepted.any:
+            self.accepted.lower(rows, values)
         out = now.copy()
+        if self._above and self.accepted.any:
+            known = self.accepted.value[self._metric_of[self._above]][:, rows]
+            out[self._above] -= np.where(np.isnan(known), 0.0, known)
         if self._based.size:
             out[self._based] -= self.baseline[self._metric_of[self._based]][:, rows]
         for served in self._served:
@@ -140,7 +154,11 @@ class Signals:
                     found[measured] = self._one(self.signals[n], look, out[:, measured])
                 out[n] = found
         elif take == "growth":
-            out[columns] = now[columns] - window.floor(rows)[places]
+            floor = window.floor(rows)[places]
+            if self.accepted.any:
+                known = self.accepted.value[self._metric_of[columns]][:, rows]
+                floor = np.where(np.isnan(floor), known, floor)
+            out[columns] = now[columns] - floor
         else:
             summary = {"min": window.lowest, "max": window.highest, "mean": window.mean}[take]
             out[columns] = np.where(np.isnan(now[columns]), np.nan, summary(rows)[places])
@@ -153,6 +171,16 @@ class Signals:
     def restore_baselines(self, row: int, baselines: Mapping[str, float]) -> None:
         for n, metric in enumerate(self.metrics[: len(self.baseline)]):
             self.baseline[n, row] = baselines.get(metric, self.baseline[n, row])
+
+    def accept(self, row: int, at: float, values: Mapping[str, float]) -> None:
+        """Take these values of counters, measured up to ``at``, as known: everything counts from them."""
+        counted = {metric: value for metric, value in values.items() if metric in self.accepted.counted}
+        self.accepted.put(row, {metric: Acceptance(value, at) for metric, value in counted.items()})
+        for window, metrics in self._windows:
+            for place, metric in enumerate(metrics):
+                if self.metrics[metric] in counted:
+                    window.raise_to(place, row, counted[self.metrics[metric]])
+        self.restore_baselines(row, {m: value for m, value in counted.items() if self._is_based[self.metrics.index(m)]})
 
     def _serve(self) -> Iterator["_Served"]:
         """What each window has to do; forecasts last, because they may reach for another signal."""
@@ -172,7 +200,9 @@ class Signals:
             fine = (days > 0) & (days * DAY >= signal.min_span)
             return np.where(fine, now - window.lowest(rows)[place], np.nan) / np.where(fine, days, 1.0)
         if signal.take == "days_since_increase":
-            return (at - window.last_increase(place, rows)) / DAY
+            days = (at - window.last_increase(place, rows)) / DAY
+            known = self.accepted.value[self._metric_of[self.signals.index(signal)], rows]
+            return np.where(now <= known, np.inf, days)
         if signal.take == "distance_from_baseline":
             return self.learning.distance(signal, window, place, rows, at, now)
         times, values = window.points(place, rows)

@@ -4,6 +4,7 @@ import math
 
 import msgspec
 
+from forewarn_rules.accepted import Acceptance
 from forewarn_rules.learning import Learned
 
 SCHEMA = 1
@@ -27,13 +28,15 @@ class KeptRule(msgspec.Struct):
 
 class Snapshot(msgspec.Struct):
     """One component. ``last_at`` is its newest observation, ``baselines`` first values by metric, ``labels`` what its
-    rules that speak call it, ``learned`` what is usual for it."""
+    rules that speak call it, ``learned`` what is usual for it, ``accepted`` what
+    was accepted of it by metric."""
 
     last_at: float
     baselines: dict[str, float]
     rules: dict[str, KeptRule] = {}
     labels: dict[str, str | float] = {}
     learned: dict[str, Learned] = {}
+    accepted: dict[str, Acceptance] = {}
     schema: int = msgspec.field(default_factory=lambda: SCHEMA)
 
 

@@ -71,6 +71,15 @@ class Timers:
         """No more waiting for ``hold`` at these [pair, row]."""
         self.elapsed[:, rows] = np.where(where & self.raised[:, rows], np.inf, self.elapsed[:, rows])
 
+    def quiet(self, row: int, where: npt.NDArray[np.bool_]) -> None:
+        """End these pairs [pair] of one component at once, unless a higher level of the rule stays."""
+        ends = where.copy()
+        for low in self._lower:
+            ends[low] &= not (self.raised[low + 1, row] and not ends[low + 1])
+        self.raised[ends, row] = self.ticking[ends, row] = False
+        self.elapsed[ends, row] = 0.0
+        self.since[ends, row] = np.nan
+
     def levels(self, raised: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
         """The level of every rule [rule, component] as its place in ``model.LEVELS``, from columns of ``raised``."""
         levels: npt.NDArray[np.int8] = np.maximum.reduceat(raised * self._weight, self._starts, axis=0)

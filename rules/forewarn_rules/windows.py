@@ -158,6 +158,13 @@ class Window:
         for name, array in self.bins.items():
             array[:, :, rows] = np.where(leaves, _EMPTY[name], array.take(rows, axis=2))
 
+    def raise_to(self, metric: int, row: int, value: float) -> None:
+        """Take what lies in the window as if it had never been below ``value``."""
+        for name in {"low", "high", "last"} & self.bins.keys():
+            mine = self.bins[name][metric, :, row]
+            self.bins[name][metric, :, row] = np.where(np.isfinite(mine), np.maximum(mine, value), mine)
+        self.carry[metric, row] = np.maximum(self.carry[metric, row], value)
+
     def lowest(self, rows: Rows) -> Floats:
         low: Floats = np.minimum.reduce(self.bins["low"].take(rows, axis=2), axis=1)
         return low

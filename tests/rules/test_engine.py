@@ -123,7 +123,7 @@ def test_what_a_change_says() -> None:
     assert change.text == "Disk /dev/sda (ST4000DM000, serial Z300A) on srv-1 has 104 reallocated sectors."
     assert (change.before, change.after, change.at) == ("none", "warning", START)
     assert change.labels == {"device": "srv-1", "disk": "Z300A", "customer": "Ada", **HDD}
-    assert change.values == {"sectors": 104.0, "new": None}
+    assert change.values == {"sectors": 104.0, "unaccepted": 104.0, "new": None}
     assert change.forecast is not None
     assert change.forecast.within_seconds == 30 * DAY
     assert (change.fault, change.queue, change.status) == ("disk-failure", "storage", "stable")

@@ -18,6 +18,7 @@ TAKES = {
     "last": "the newest value",
     "growth": "growth above its lowest",
     "growth_since_baseline": "growth since first seen",
+    "above_accepted": "what is above the accepted value",
     "min": "the least",
     "max": "the greatest",
     "mean": "the mean",

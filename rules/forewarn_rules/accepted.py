@@ -1,0 +1,59 @@
+"""Counters that somebody has accepted as known: what counts is what comes on top of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from forewarn_rules.windows import Rows, grown
+
+Floats = npt.NDArray[np.float64]
+
+COUNTED = ("growth", "growth_since_baseline", "above_accepted", "rate", "days_since_increase")
+"""Takes that count from what was accepted. A metric that some rule takes in such a way can be accepted."""
+
+
+class Acceptance(NamedTuple):
+    """The value that was accepted, and the time (device time) up to which the past is part of it."""
+
+    value: float
+    at: float
+
+
+class Accepted:
+    """Accepted values [metric, component]; NaN where nothing was accepted."""
+
+    def __init__(self, metrics: Sequence[str], counted: Sequence[str]) -> None:
+        self.metrics = list(metrics)
+        self.counted = frozenset(counted)
+        self.any = False
+        self.value = np.full((len(self.metrics), 0), np.nan)
+        self.at = np.full((len(self.metrics), 0), -np.inf)
+
+    def reserve(self, capacity: int) -> None:
+        self.value = grown(self.value, capacity, np.nan)
+        self.at = grown(self.at, capacity, -np.inf)
+
+    def forget(self, row: int) -> None:
+        self.value[:, row] = np.nan
+        self.at[:, row] = -np.inf
+
+    def put(self, row: int, accepted: Mapping[str, Acceptance]) -> None:
+        for n, metric in enumerate(self.metrics):
+            if metric in accepted and metric in self.counted:
+                self.value[n, row], self.at[n, row] = accepted[metric]
+                self.any = True
+
+    def kept(self, row: int) -> dict[str, Acceptance]:
+        found = zip(self.metrics, self.value[:, row], self.at[:, row], strict=True)
+        return {metric: Acceptance(float(value), float(at)) for metric, value, at in found if not np.isnan(value)}
+
+    def without_the_past(self, rows: Rows, at: Floats, values: Floats) -> Floats:
+        """What was measured before the acceptance, raised to what was accepted; it is not grown from any more."""
+        old = at <= self.at[:, rows]
+        return np.where(old, np.fmax(values, np.where(np.isnan(values), np.nan, self.value[:, rows])), values)
+
+    def lower(self, rows: Rows, values: Floats) -> None:
+        """A counter that went back takes what was accepted with it: when it comes again, that is new."""
+        self.value[:, rows] = np.where(values < self.value[:, rows], values, self.value[:, rows])
