@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from forewarn_agent.disks import Disks
+from forewarn_agent.disks import REMEMBERED_NAME, Disks
 from forewarn_agent.gather import read_load
 from forewarn_agent.machine import agent_version, read_boot_id, read_inventory
 from forewarn_agent.outbox import Outbox
@@ -15,6 +15,7 @@ from forewarn_agent.outbox_file import OutboxUnavailableError
 from forewarn_agent.probes.reading import Surroundings
 from forewarn_agent.publish import Publisher
 from forewarn_agent.reboots import Start
+from forewarn_agent.remembered import Remembered
 from forewarn_agent.settings import Config
 from forewarn_agent.single import lock_data
 from forewarn_agent.smartctl import Smartctl
@@ -35,7 +36,7 @@ class Agent:
         self._config = config
         self._stopping = threading.Event()
         self._smartctl = Smartctl(config.smartctl, config.smartctl_timeout)
-        self._disks = Disks(config.roots.sys, self._smartctl)
+        self._disks = Disks(config.roots.sys, self._smartctl, Remembered(config.data / REMEMBERED_NAME))
         self._surroundings = Surroundings(config.roots, config.filesystems, self._disks.read_all)
         self._known_disks: list[Disk] = []
         self._smartctl_version: str | None = None

@@ -1,14 +1,22 @@
-"""All disks of the machine, read one after the other."""
+"""All disks of the machine: found, and read side by side."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from forewarn_agent.inventory import Address, unite
+from forewarn_agent.bridge import UsbBridges
+from forewarn_agent.controllers import read_controllers
+from forewarn_agent.emmc import fill_emmc
+from forewarn_agent.inventory import Address, slot_of, unite
 from forewarn_agent.pysmart_hint import Hint, read_hints
+from forewarn_agent.remembered import Member, Remembered
 from forewarn_agent.runner import HungError, MissingError
+from forewarn_agent.search import is_due, search
 from forewarn_agent.smart_parse import parse_report
 from forewarn_agent.smartctl import Smartctl
 from forewarn_agent.stamp import UNSTAMPED
@@ -17,27 +25,35 @@ from forewarn_wire import Disk, Outcome, SmartReport
 
 log = logging.getLogger(__name__)
 
+REMEMBERED_NAME = "disks.json"
 _HINT_SECONDS = 60.0
 _RESCAN_SECONDS = 12 * 3600.0
+# Disks that are asked at one time. Those behind one controller are asked one after the other.
+_SIDE_BY_SIDE = 4
+
+Each = Callable[[SmartReport], None]
 
 
 class Disks:
-    """Finds the disks and reads them. They are looked for again when the kernel's list changes, and twice a day."""
+    """Finds the disks and reads them. They are looked for again when the kernel's list changes, and twice a day; the
+    search behind controllers, which takes many starts of smartctl, once a day and when something changes."""
 
-    def __init__(self, sys: Path, smartctl: Smartctl) -> None:
+    def __init__(self, sys: Path, smartctl: Smartctl, remembered: Remembered | None = None) -> None:
         self._sys = sys
         self._smartctl = smartctl
+        self._remembered = remembered or Remembered(None)
+        self._bridges = UsbBridges(smartctl, self._remembered.known.bridges)
         self._addresses: list[Address] = []
         self._seen: tuple[str, ...] | None = None
         self._scanned_at = 0.0
         self._hints: list[Hint] = []
         self._identities: dict[str, Disk] = {}
 
-    def read_all(self, each: Callable[[SmartReport], None] | None = None) -> list[SmartReport]:
-        """One report per disk; ``each`` gets it as soon as it is there, before the next disk is asked."""
+    def read_all(self, each: Each | None = None) -> list[SmartReport]:
+        """One report per disk, by slot; ``each`` gets it as soon as it is there, one at a time."""
         return self._read_these(self._find(), each)
 
-    def read_hinted(self, each: Callable[[SmartReport], None] | None = None) -> list[SmartReport]:
+    def read_hinted(self, each: Each | None = None) -> list[SmartReport]:
         """Ask pySMART once, and read the disks that only it has found.
 
         It asks every disk in its own way and has no patience with one that hangs. So this comes after ``read_all``.
@@ -47,14 +63,26 @@ class Disks:
         self._seen = None
         return self._read_these([address for address in self._find() if address.slot not in known], each)
 
-    def _read_these(self, addresses: list[Address], each: Callable[[SmartReport], None] | None) -> list[SmartReport]:
-        reports = []
+    def _read_these(self, addresses: list[Address], each: Each | None) -> list[SmartReport]:
+        reports: list[SmartReport] = []
+        lock = threading.Lock()
+
+        def read_in_turn(behind_one: list[Address]) -> None:
+            for address in behind_one:
+                report = self._read(address)
+                with lock:
+                    reports.append(report)
+                    if each:
+                        each(report)
+
+        by_device: dict[str, list[Address]] = {}
         for address in addresses:
-            report = self._read(address)
-            if each:
-                each(report)
-            reports.append(report)
-        return reports
+            by_device.setdefault(address.device, []).append(address)
+        with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="disk") as pool:
+            for done in [pool.submit(read_in_turn, group) for group in by_device.values()]:
+                done.result()
+        self._remembered.keep()
+        return sorted(reports, key=lambda report: report.disk.slot)
 
     def _find(self) -> list[Address]:
         kernel = read_kernel_disks(self._sys)
@@ -65,8 +93,10 @@ class Disks:
 
     def _look(self, kernel: list[KernelDisk]) -> list[Address]:
         self._seen = None
+        members: list[Member] = []
         try:
             scan = self._smartctl.scan()
+            members = self._behind_controllers(kernel, scan)
         except MissingError as error:
             return [_without_smartctl(address, str(error)) for address in unite([], [], kernel)]
         except HungError as error:
@@ -75,27 +105,46 @@ class Disks:
         else:
             self._seen = tuple(disk.name for disk in kernel)
             self._scanned_at = time.monotonic()
-        return unite(scan, self._hints, kernel)
+        return unite(scan, self._hints, kernel, members)
+
+    def _behind_controllers(self, kernel: list[KernelDisk], scan: list[dict[str, Any]]) -> list[Member]:
+        """What the last search found, or a new one's find when it is a day old or the kernel shows something else."""
+        rows = [(str(row.get("name")), str(row.get("type"))) for row in scan]
+        told = {device for device, type_ in rows if slot_of(device, type_) != device}
+        controllers = [each for each in read_controllers(self._sys) if each.device not in told]
+        known = self._remembered.known
+        seen = sorted({*(each.device for each in controllers), *(f"{disk.name} {disk.disk.serial}" for disk in kernel)})
+        if not controllers:
+            known.members = []
+        elif seen != known.seen or is_due(time.time(), known.searched_at):
+            known.members = search(controllers, self._smartctl.identify)
+            known.seen, known.searched_at = seen, time.time()
+            log.info("disks behind controllers: %s", [f"{each.device} {each.type}" for each in known.members])
+        return known.members
 
     def _read(self, address: Address) -> SmartReport:
         if address.known is not None:
             return self._unread(address, address.known, address.detail)
+        if address.emmc:
+            report = self._unread(address, Outcome.UNSUPPORTED, "")
+            fill_emmc(report, self._sys / "block" / address.device.removeprefix("/dev/") / "device")
+            return report
         try:
-            finished = self._smartctl.read(address.device, address.type)
+            report = self._bridges.read(address) if address.usb else self._ask(address)
         except MissingError as error:
             self._seen = None
             return self._unread(address, Outcome.NO_SMARTCTL, str(error))
         except HungError as error:
             return self._unread(address, Outcome.TIMEOUT, f"smartctl: {error}")
-        report = parse_report(address.slot, finished.output, finished.exit_status, time.time())
         if report.outcome is Outcome.MEASURED and report.disk.serial:
             self._identities[address.slot] = report.disk
-            return report
-        if address.usb and report.outcome in (Outcome.UNSUPPORTED, Outcome.UNREADABLE):
-            report.outcome = Outcome.BRIDGE_HIDES_SMART
-        if report.disk.serial is None:
+        elif report.disk.serial is None:
             report.disk = self._identity(address)
         return report
+
+    def _ask(self, address: Address) -> SmartReport:
+        finished = self._smartctl.read(address.device, address.type)
+        return parse_report(address.slot, finished.output, finished.exit_status, time.time())
 
     def _identity(self, address: Address) -> Disk:
         """What the disk said when it last answered, unless the kernel now sees another one there."""
@@ -117,6 +166,6 @@ class Disks:
 
 
 def _without_smartctl(address: Address, reason: str) -> Address:
-    if address.known is not None:
+    if address.known is not None or address.emmc:
         return address
     return replace(address, known=Outcome.NO_SMARTCTL, detail=f"smartctl cannot be started: {reason}")

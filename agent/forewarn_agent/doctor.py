@@ -9,10 +9,11 @@ import time
 import msgspec
 
 from forewarn_agent.app import OUTBOX_NAME
-from forewarn_agent.disks import Disks
+from forewarn_agent.disks import REMEMBERED_NAME, Disks
 from forewarn_agent.gather import ask
 from forewarn_agent.probes import LOAD_PROBES
 from forewarn_agent.probes.reading import Surroundings
+from forewarn_agent.remembered import Remembered
 from forewarn_agent.settings import Config
 from forewarn_agent.smartctl import Smartctl
 from forewarn_wire import Outcome, SmartReport, Unread
@@ -46,7 +47,7 @@ class Check(msgspec.Struct, frozen=True):
 def examine(config: Config, source: str) -> list[Check]:
     """Every check, in the order in which a person would look."""
     smartctl = Smartctl(config.smartctl, config.smartctl_timeout)
-    disks = Disks(config.roots.sys, smartctl)
+    disks = Disks(config.roots.sys, smartctl, Remembered(config.data / REMEMBERED_NAME, writable=False))
     surroundings = Surroundings(config.roots, config.filesystems, disks.read_all)
     checks = [Check("ok", "config", f"{source}, device {config.device}, server {config.server}")]
     checks += [check_outbox(config), check_server(config), check_smartctl(smartctl)]

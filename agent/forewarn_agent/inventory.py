@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from forewarn_agent.pysmart_hint import Hint
+from forewarn_agent.remembered import Member
 from forewarn_agent.smart_json import text
 from forewarn_agent.sysfs_disks import KernelDisk
 from forewarn_wire import Disk, Outcome
@@ -26,6 +27,7 @@ class Address:
     known: Outcome | None = None
     detail: str = ""
     usb: bool = False
+    emmc: bool = False
 
 
 def slot_of(device: str, type_: str | None) -> str:
@@ -34,9 +36,11 @@ def slot_of(device: str, type_: str | None) -> str:
     return f"{device} {port[1]}" if port else device
 
 
-def unite(scan: list[dict[str, Any]], hints: list[Hint], kernel: list[KernelDisk]) -> list[Address]:
-    """One address per disk. The scan is trusted; a hint adds a disk that the scan lacks; what only the kernel knows
-    is named, so no disk is passed over in silence."""
+def unite(
+    scan: list[dict[str, Any]], hints: list[Hint], kernel: list[KernelDisk], members: list[Member] | None = None
+) -> list[Address]:
+    """One address per disk. The scan is trusted; a hint adds a disk that the scan lacks, a member one that answered
+    behind a controller; what only the kernel knows is named, so no disk is passed over in silence."""
     by_device = {disk.device: disk for disk in kernel}
     by_device |= {disk.controller: disk for disk in reversed(kernel) if disk.controller}
     found: dict[str, Address] = {}
@@ -46,6 +50,12 @@ def unite(scan: list[dict[str, Any]], hints: list[Hint], kernel: list[KernelDisk
             # A type with which it could not be opened is of no use; smartctl may find another and will say why not.
             address = _scanned(device, None if row.get("open_error") else type_, by_device.get(device))
             found.setdefault(address.slot, address)
+    serials = {disk.disk.serial for disk in kernel if disk.disk.serial}
+    for member in members or []:
+        # A controller may hand a disk through as it is; then the kernel has it already.
+        if member.serial not in serials:
+            slot = slot_of(member.device, member.type)
+            found.setdefault(slot, Address(slot, member.device, member.type, Disk(slot=slot, serial=member.serial)))
     for hint in hints:
         device = hint.name if "/" in hint.name else f"/dev/{hint.name}"
         slot = slot_of(device, hint.type)
@@ -75,6 +85,5 @@ def _kernel_only(kernel: KernelDisk) -> Address:
         detail = "a virtual disk, SMART belongs to its host: watch the host's disks"
         return Address(device, device, None, disk, Outcome.VIRTUAL, detail)
     if kernel.disk.kind == "emmc":
-        detail = "eMMC and SD cards have no SMART that smartctl reads"
-        return Address(device, device, None, disk, Outcome.UNSUPPORTED, detail)
+        return Address(device, device, None, disk, emmc=True)
     return Address(device, device, None, disk, usb=kernel.usb)

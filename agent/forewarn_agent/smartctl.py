@@ -42,5 +42,10 @@ class Smartctl:
             arguments += ["-d", type_]
         return self._run(f"{device} {type_}", [*arguments, device])
 
+    def identify(self, device: str, type_: str) -> Finished:
+        """Who the disk is that answers to ``type_``, if any. Waking none. Raise MissingError or HungError."""
+        standby = f"standby,{STANDBY_EXIT_STATUS}"
+        return self._run(f"{device} {type_}", ["--json=c", "-n", standby, "-i", "-d", type_, device])
+
     def _run(self, name: str, arguments: list[str]) -> Finished:
         return self.runner.run(f"smartctl {name}", [self.path, *arguments], self._timeout)

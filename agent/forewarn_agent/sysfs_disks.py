@@ -26,7 +26,8 @@ class KernelDisk:
 
     @property
     def device(self) -> str:
-        return f"/dev/{self.name}"
+        # The kernel writes a slash in a name as an exclamation mark.
+        return "/dev/" + self.name.replace("!", "/")
 
 
 def read_kernel_disks(sys: Path) -> list[KernelDisk]:
@@ -47,7 +48,7 @@ def _read(entry: Path) -> KernelDisk:
     # PCI devices give a vendor number here, which is no name.
     known_vendor = vendor if vendor and not vendor.startswith("0x") and vendor != "ATA" else None
     disk = Disk(
-        slot=f"/dev/{entry.name}",
+        slot="/dev/" + entry.name.replace("!", "/"),
         kind=_kind(entry.name, _text(entry / "queue" / "rotational")),
         serial=_text(entry / "serial") or _text(device / "serial") or parse_vpd_serial(_bytes(device / "vpd_pg80")),
         model=text(" ".join(part for part in (known_vendor, model or _text(device / "name")) if part)),

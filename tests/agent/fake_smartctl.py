@@ -10,8 +10,9 @@ It reads ``devices.json`` beside the path under which it was started, so a direc
      "/dev/sdc": {"type": "scsi", "open_error": "/dev/sdc: Unknown USB bridge [0x1234:0x5678 (0x100)]", "file": "..."}}
 
 ``"json_scan": false`` leaves a device out of the JSON scan, not of the text scan. ``file`` is relative to the
-directory. Without ``exit_status`` the one in the recorded JSON is used, else 0. ``hang`` never ends and ignores
-SIGTERM. Every call is noted in ``calls.log``. Set up from the command line:
+directory. ``"only_type": true`` answers to ``-d type`` and to nothing else. Without ``exit_status`` the one in the
+recorded JSON is used, else 0. ``hang`` never ends and ignores SIGTERM. Every call is noted in ``calls.log``. Set up
+from the command line:
 
     fake_smartctl.py --install DIRECTORY /dev/sda=sat=RECORDED [...]
 """
@@ -50,7 +51,7 @@ def main(program: str, arguments: list[str]) -> int:
     name, type_ = arguments[-1], arguments[arguments.index("-d") + 1] if "-d" in arguments else None
     matching = [entry for key, entry in devices.items() if key.split(" ")[0] == name]
     entry = next((entry for entry in matching if entry["type"] == type_), None) or devices.get(name)
-    if entry is None:
+    if entry is None or (entry.get("only_type") and entry["type"] != type_):
         message = {"string": f"Smartctl open device: {name} failed: No such device", "severity": "error"}
         print(json.dumps({"smartctl": {"messages": [message], "exit_status": 2}}))
         return 2
