@@ -19,6 +19,9 @@ SCHEMA = 1
 CLASSES = ("hdd", "ssd", "nvme", "sas")
 """Values of the label ``disk_kind`` for which a model may exist."""
 
+GROWTH, DAYS_SINCE_INCREASE = TAKES = ("growth", "days_since_increase")
+"""What a feature with a window looks at, as a signal of that ``take`` does."""
+
 Choice = npt.NDArray[np.intp]
 
 
@@ -31,10 +34,12 @@ class Unknown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that the model looks at: the highest of some metrics, as their last value or growth.
+    """One thing that the model looks at: the highest of some metrics, as their last value, or as what a signal of that
+    window takes of them.
 
     ``log_odds`` belong to the values ``at``; between them they are joined by straight lines over log(1 + value), before
-    the first and after the last they stay. ``window_days`` is 0 for the last value.
+    the first and after the last they stay. ``window_days`` is 0 for the last value. ``take`` is one of ``TAKES``; of
+    days since the last increase the lowest counts, and a window without any stands for its own length.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: tuple[float, ...]
     log_odds: tuple[float, ...]
     unknown: Unknown
+    take: str = GROWTH
 
 
 class OperatingPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

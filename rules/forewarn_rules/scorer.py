@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from forewarn_rules.risk import Feature, Risk, RiskModel
+from forewarn_rules.risk import DAYS_SINCE_INCREASE, Feature, Risk, RiskModel
 from forewarn_rules.verdicts import Floats
 from forewarn_rules.windows import Rows, Window
 
@@ -18,8 +18,11 @@ class FeatureWindows:
     def __init__(self, features: Sequence[Feature], count: int) -> None:
         self._features = features
         self.metrics = tuple(dict.fromkeys(metric for feature in features for metric in feature.metrics))
-        days = sorted({feature.window_days for feature in features} - {0})
-        self._windows = {window: Window(len(self.metrics), DAY, window, {"growth"}) for window in days}
+        takes: dict[int, set[str]] = {}
+        for feature in features:
+            if feature.window_days:
+                takes.setdefault(feature.window_days, set()).add(feature.take)
+        self._windows = {days: Window(len(self.metrics), DAY, days, takes[days]) for days in sorted(takes)}
         for window in self._windows.values():
             window.reserve(count)
         self._places = [np.array([self.metrics.index(m) for m in f.metrics], dtype=np.intp) for f in features]
@@ -34,16 +37,19 @@ class FeatureWindows:
             if metric in metrics:
                 values[n] = metrics[metric]
         values[np.isinf(values)] = np.nan
-        taken = {0: values}
-        for days, window in self._windows.items():
+        for window in self._windows.values():
             window.insert(rows, at, values)
-            taken[days] = values - window.floor(rows)
-        return np.array(
-            [
-                np.fmax.reduce(taken[feature.window_days][places], axis=0)
-                for feature, places in zip(self._features, self._places, strict=True)
-            ]
-        )
+        floors = {days: window.floor(rows) for days, window in self._windows.items() if "low" in window.bins}
+        found = np.empty((len(self._features), len(rows)))
+        for n, (feature, places) in enumerate(zip(self._features, self._places, strict=True)):
+            days = feature.window_days
+            if feature.take == DAYS_SINCE_INCREASE:
+                since = [(at - self._windows[days].last_increase(place, rows)) / DAY for place in places.tolist()]
+                found[n] = np.minimum(np.fmin.reduce(since, axis=0), days)
+            else:
+                grown = values[places] - floors[days][places] if days else values[places]
+                found[n] = np.fmax.reduce(grown, axis=0)
+        return found
 
 
 class Scorer:
