@@ -7,8 +7,9 @@ from forewarn_rules.build_signal import build_signal
 from forewarn_rules.conditions import Condition, Join, parse_condition
 from forewarn_rules.document import Document
 from forewarn_rules.explain import Template, parse_template
-from forewarn_rules.metrics import LABELS, find_metric
+from forewarn_rules.metrics import LABELS, find_source
 from forewarn_rules.model import FAULTS, LEVELS, PART_LABEL, Kind
+from forewarn_rules.model_signals import RISK
 from forewarn_rules.overlap import contradiction
 from forewarn_rules.rule import Level, Likelihood, Rule, Signal, Where
 from forewarn_rules.shape import suggest
@@ -60,7 +61,7 @@ def build_rule(document: Document, file: schema.RuleFile, path: Path, test_path:
 
 def _kind(document: Document, file: schema.RuleFile) -> Kind | None:
     """What the rule judges, from its metrics; the scope must say the same."""
-    metrics = [(name, find_metric(signal.metric)) for name, signal in file.signals.items()]
+    metrics = [(name, find_source(signal.metric)) for name, signal in file.signals.items()]
     kinds = {metric.kind for _, metric in metrics if metric is not None}
     if len(kinds) > 1:
         words = ", ".join(f"{name} is of a {metric.kind}" for name, metric in metrics if metric is not None)
@@ -137,8 +138,8 @@ def _likelihood(
         document.problem(place, "by when is not clear", remedy)
     elif forecast.probability_signal is not None:
         signal = signals.get(forecast.probability_signal)
-        if signal is None or signal.take != "crossing":
-            text = f"{forecast.probability_signal!r} is not a signal of take crossing"
+        if signal is None or signal.take not in ("crossing", RISK):
+            text = f"{forecast.probability_signal!r} is not a signal of take crossing or {RISK}"
             document.problem((*place, "probability_signal"), text, "name one that is", show=False)
         elif forecast.probability is not None:
             document.problem((*place, "probability"), "there are two probabilities", "keep one of them")
@@ -163,6 +164,7 @@ class _Texts:
         self._document = document
         self._units = {**dict.fromkeys(file.signals, ""), **units}
         self._labels = [name for name, (kinds, _) in LABELS.items() if kind is None or kind in kinds]
+        self._labels += [f"{name}_because" for name, signal in file.signals.items() if signal.take == RISK]
 
     def one(self, key: str, text: str, *place: int) -> Template:
         template, mistakes = parse_template(text, self._units, self._labels)

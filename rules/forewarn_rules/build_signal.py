@@ -1,9 +1,10 @@
 """From a signal as a rule file writes it to a Signal: which keys belong to which take is checked here."""
 
-from forewarn_rules import schema
+from forewarn_rules import model_signals, schema
 from forewarn_rules.document import Document
 from forewarn_rules.durations import spell_duration
-from forewarn_rules.metrics import METRICS, Metric, find_metric
+from forewarn_rules.metrics import METRICS, MODEL, MODEL_METRICS, Metric, find_source
+from forewarn_rules.risk import RiskModel, shipped_model
 from forewarn_rules.rule import Signal
 from forewarn_rules.shape import suggest
 from forewarn_rules.windows import KEEPS
@@ -17,6 +18,7 @@ BELONGS = {
     "window": (tuple(KEEPS), "add window: 7d"),
     "reach": (FORECASTS, "give reach to hours_until and crossing, and only to them"),
     "horizon": (("crossing",), "add horizon: 30d"),
+    "budget": ((model_signals.LIMIT,), "add budget: 2"),
 }
 """Keys that some takes need and no other has: the takes, and what to do where the key is missing."""
 
@@ -28,9 +30,9 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
     """The signal, or None where a mistake was noted in ``document.problems``."""
     given = file.signals[name]
     place = ("signals", name)
-    metric = find_metric(given.metric)
+    metric = find_source(given.metric)
     if metric is None:
-        remedy = suggest(given.metric, METRICS)
+        remedy = suggest(given.metric, [*METRICS, *MODEL_METRICS])
         document.problem((*place, "metric"), f"there is no metric {given.metric!r}", remedy, show=False)
     if name in ("all", "any", "not"):
         document.problem(place, f"a signal cannot be called {name!r}", "choose another name", show=False)
@@ -49,6 +51,9 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
         return None
     if metric is None or not _reachable(document, file, name):
         return None
+    model = _model(document, given, name)
+    if (given.take in model_signals.TAKES or given.metric in MODEL_METRICS) and model is None:
+        return None
     return Signal(
         metric=given.metric,
         unit=_unit(given.take, metric),
@@ -61,8 +66,30 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
         min_span=window / 4 if given.min_span is None else given.min_span,
         min_points=given.min_points,
         quantile=given.quantile or 0.5,
-        horizon=given.horizon or 0.0,
+        horizon=model.horizon_days * DAY if model is not None else given.horizon or 0.0,
+        budget=given.budget or 0.0,
     )
+
+
+def _model(document: Document, given: schema.SignalFile, name: str) -> RiskModel | None:
+    """The model that the signal asks; None where it asks none, or where a mistake was noted."""
+    place = ("signals", name)
+    asked = given.metric in MODEL_METRICS
+    if asked != (given.take in model_signals.TAKES):
+        takes = " or ".join(f"take: {take}" for take in model_signals.TAKES)
+        text = f"{given.metric!r} has no take: {given.take}" if asked else f"take: {given.take} is of a model"
+        document.problem(place, text, f"write {takes}" if asked else "write metric: model.hdd", show=False)
+        return None
+    model = shipped_model(given.metric.removeprefix(MODEL)) if asked else None
+    if asked and model is None:
+        text = f"there is no model of {given.metric.removeprefix(MODEL)}: there is no history to train one from"
+        document.problem((*place, "metric"), text, "write metric: model.hdd", show=False)
+    elif model is not None and given.budget is not None and model.thresholds(given.budget) is None:
+        known = ", ".join(f"{point.budget:g}" for point in model.variants[0].operating_points)
+        text = f"the model was not measured for a budget of {given.budget:g}"
+        document.problem((*place, "budget"), text, f"choose one of {known}", show=False)
+        return None
+    return model
 
 
 def _keys_fit(document: Document, given: schema.SignalFile, name: str) -> bool:

@@ -10,6 +10,7 @@ from forewarn_rules import schema, schema_test
 from forewarn_rules.build import build_rule
 from forewarn_rules.document import Document, Problem, RuleFileErrors, read_document
 from forewarn_rules.metrics import find_metric
+from forewarn_rules.model_signals import reads
 from forewarn_rules.rule import Rule
 from forewarn_rules.series import parse_series
 from forewarn_rules.shape import shape, suggest
@@ -142,7 +143,7 @@ def _check_test(document: Document, test: schema_test.TestFile, file: schema.Rul
         document.problem(("rule",), f"the rule beside it is {file.id!r}", f"write rule: {file.id}")
     if test.step <= 0:
         document.problem(("step",), "a step takes time", "write step: 1d")
-    used = {signal.metric for signal in file.signals.values()}
+    used = {metric for signal in file.signals.values() for metric in reads(signal.metric)}
     for n, case in enumerate(test.cases):
         for metric, text in case.series.items():
             place = ("cases", n, "series", metric)

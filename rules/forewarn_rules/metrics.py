@@ -141,6 +141,22 @@ def find_metric(name: str) -> Metric | None:
     return Metric(name, pattern.kind, pattern.unit, pattern.counting, pattern.description, pattern.source)
 
 
+MODEL = "model."
+MODEL_METRICS: dict[str, Metric] = {
+    f"{MODEL}{kind}": Metric(
+        f"{MODEL}{kind}", Kind.DISK, "probability", "gauge", f"what the risk model of {kind} says; for model_risk and "
+        "model_limit", "`forewarn model report`",
+    )
+    for kind in ("hdd", "ssd", "nvme", "sas")
+}  # fmt: skip
+"""What a rule asks a model by; where there is no model, a rule that asks for it is refused."""
+
+
+def find_source(name: str) -> Metric | None:
+    """What a signal can be taken from: a metric or a model."""
+    return MODEL_METRICS.get(name) or find_metric(name)
+
+
 _DISKS = frozenset({Kind.DISK, Kind.PRESENCE})
 
 LABELS: dict[str, tuple[frozenset[Kind], str]] = {

@@ -11,8 +11,9 @@ from msgspec.structs import fields
 from forewarn_rules import schema, schema_test
 from forewarn_rules.conditions import COMPARISONS, JOINERS
 from forewarn_rules.load import load_rules
-from forewarn_rules.metrics import ATA_PATTERNS, LABELS, METRICS
+from forewarn_rules.metrics import ATA_PATTERNS, LABELS, METRICS, MODEL, MODEL_METRICS
 from forewarn_rules.model import FAULTS, Kind
+from forewarn_rules.risk import shipped_model
 from forewarn_rules.shape import describe
 
 _SECTIONS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
@@ -44,7 +45,8 @@ def _lines() -> Iterator[str]:
     )
     yield from _table(("join", "true when"), [(f"`{name}:`", text) for name, text in JOINERS.items()])
     yield "### Metrics\n"
-    metrics = [*METRICS.values(), *ATA_PATTERNS]
+    models = [model for name, model in MODEL_METRICS.items() if shipped_model(name.removeprefix(MODEL)) is not None]
+    metrics = [*METRICS.values(), *ATA_PATTERNS, *models]
     yield from _table(
         ("metric", "of a", "unit", "kind", "meaning", "from"),
         [(f"`{m.name}`", m.kind, m.unit, m.counting, m.description, m.source) for m in metrics],

@@ -4,6 +4,7 @@ A model is a JSON file of plain arrays in ``models/``, one per class of disk, th
 evaluated in columns with numpy alone. A class without a file has no model: nothing is said about it.
 """
 
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -173,16 +174,16 @@ class _Sum(NamedTuple):
     @staticmethod
     def of(variant: Variant, features: Floats) -> "_Sum":
         added = np.empty(features.shape)
-        low, high = (np.full(features.shape[1], variant.intercept) for _ in range(2))
+        odds, low, high = (np.full(features.shape[1], variant.intercept) for _ in range(3))
         for n, (feature, values) in enumerate(zip(variant.features, features, strict=True)):
             missing = np.isnan(values)
             found = np.interp(np.log1p(np.maximum(values, 0)), np.log1p(feature.at), feature.log_odds)
             added[n] = np.where(missing, feature.unknown.log_odds, found)
+            odds += added[n]  # one after the other: a disk's sum does not depend on who is judged beside it
             low += np.where(missing, feature.unknown.low, found)
             high += np.where(missing, feature.unknown.high, found)
-        sums = (added.sum(axis=0) + variant.intercept, low, high)
         at, log_odds = variant.calibration.at, variant.calibration.log_odds
-        return _Sum(added, *(np.interp(found, at, log_odds) for found in sums))
+        return _Sum(added, *(np.interp(found, at, log_odds) for found in (odds, low, high)))
 
 
 def read_model(text: bytes) -> RiskModel:
@@ -210,6 +211,7 @@ def read_model(text: bytes) -> RiskModel:
     return model
 
 
+@cache
 def shipped_model(disk_kind: str) -> RiskModel | None:
     """The model that comes with forewarn for a class of disk; None where there is no data to train one."""
     file = Path(str(resources.files("forewarn_rules"))) / "models" / f"{disk_kind}.json"

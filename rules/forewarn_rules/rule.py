@@ -29,6 +29,7 @@ class Signal:
     min_points: int = 2
     quantile: float = 0.5
     horizon: float = 0.0
+    budget: float = 0.0
 
     @property
     def bins(self) -> int:

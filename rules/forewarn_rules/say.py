@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from forewarn_rules.model import LEVELS, Change, Forecast, Key, Standing
+from forewarn_rules.model_signals import because
 from forewarn_rules.rule import Rule
 
 Names = dict[str, str | float]
@@ -16,6 +17,7 @@ def change(rule: Rule, key: Key, names: Names, at: float, levels: tuple[str, str
     """What to tell when the level goes from ``levels[0]`` to ``levels[1]``."""
     units = _units(rule)
     before, after = levels
+    said = {**names, **because(rule.signals, values)}
     return Change(
         rule=rule.id,
         title=rule.title,
@@ -25,10 +27,10 @@ def change(rule: Rule, key: Key, names: Names, at: float, levels: tuple[str, str
         at=at,
         before=before,
         after=after,
-        text=(rule.cleared if after == "none" else rule.what).render(names, values, units),
-        why=rule.why.render(names, values, units),
-        do=tuple(text.render(names, values, units) for text in rule.do),
-        calm_when=tuple(text.render(names, values, units) for text in rule.calm_when),
+        text=(rule.cleared if after == "none" else rule.what).render(said, values, units),
+        why=rule.why.render(said, values, units),
+        do=tuple(text.render(said, values, units) for text in rule.do),
+        calm_when=tuple(text.render(said, values, units) for text in rule.calm_when),
         values=_known(values),
         forecast=_forecast(rule, after, values),
         fault=rule.fault,
@@ -46,14 +48,15 @@ def accepted(rule: Rule, key: Key, names: Names, at: float, levels: tuple[str, s
 
 def standing(rule: Rule, level: str, since: float | None, values: Values, names: Names, undecided: bool) -> Standing:
     """Where the rule stands; without a level there is nothing to say."""
+    said = {**names, **because(rule.signals, values)} if level != "none" else names
     return Standing(
         rule=rule.id,
         title=rule.title,
         level=level,
         since=since,
-        text="" if level == "none" else rule.what.render(names, values, _units(rule)),
+        text="" if level == "none" else rule.what.render(said, values, _units(rule)),
         values=_known(values),
-        unknown=tuple(name for name, value in values.items() if math.isnan(value)) if undecided else (),
+        unknown=tuple(name for name in rule.signals if math.isnan(values[name])) if undecided else (),
         fault=rule.fault,
         queue=rule.queue,
         status=rule.status,

@@ -25,6 +25,8 @@ Take = Literal[
     "distance_from_baseline",
     "hours_until",
     "crossing",
+    "model_risk",
+    "model_limit",
 ]
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
 Word = Annotated[str, Meta(min_length=1)]
@@ -65,7 +67,10 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
             "higher than the one before; infinite when none did within the window), distance_from_baseline (how"
             " far it is from its own usual value: the median of the window in which the component was first "
             "seen), hours_until (at the window's pace, hours until the value reaches `reach`; infinite when it "
-            "is not approaching), crossing (how likely it reaches `reach` within `horizon`, 0 to 1).",
+            "is not approaching), crossing (how likely it reaches `reach` within `horizon`, 0 to 1), model_risk (of "
+            "model.hdd: how likely the disk fails within the model's horizon, 0 to 1), model_limit (of model.hdd: "
+            "the probability above which the model was measured to raise `budget` false tickets; it moves with "
+            "the model).",
             examples=["growth"],
         ),
     ]
@@ -119,6 +124,14 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
     horizon: Annotated[
         float | None, Meta(description="For crossing: within which time.", examples=["30d"], extra=DURATION)
     ] = None
+    budget: Annotated[
+        float | None,
+        Meta(
+            description="For model_limit: false tickets per 1,000 drives a month. `forewarn model report` shows those "
+            "that the model was measured for.",
+            examples=["2"],
+        ),
+    ] = None
     min_span: Annotated[
         float | None,
         Meta(
@@ -155,7 +168,8 @@ class ForecastFile(msgspec.Struct, forbid_unknown_fields=True):
     probability_signal: Annotated[
         str | None,
         Meta(
-            description="Instead of probability and within: a signal of take crossing, whose horizon is the time.",
+            description="Instead of probability and within: a signal of take crossing or model_risk, whose horizon is "
+            "the time.",
             examples=["likely"],
         ),
     ] = None

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from forewarn_rules.accepted import COUNTED, Acceptance, Accepted
 from forewarn_rules.learning import Learning
+from forewarn_rules.model_signals import TAKES, model_columns, with_features
 from forewarn_rules.rule import Rule, Signal
 from forewarn_rules.trend import DAY, crossing, hours_until, slope_per_day
 from forewarn_rules.windows import KEEPS, Window, grown
@@ -33,14 +34,17 @@ class Signals:
         distinct: dict[Signal, int] = {}
         for rule in rules:
             mine: dict[str, int] = {}
-            for name, signal in sorted(rule.signals.items(), key=lambda item: isinstance(item[1].reach, str)):
+            named = with_features(rule.signals).items()
+            for name, signal in sorted(named, key=lambda item: isinstance(item[1].reach, str)):
                 if isinstance(signal.reach, str):  # the row of the limit, so that equal signals of two rules are equal
                     signal = replace(signal, reach=f"#{mine[signal.reach]}")
                 mine[name] = distinct.setdefault(signal, len(distinct))
             self.columns[rule.id] = mine
         self.signals = list(distinct)
-        self.metrics = list(dict.fromkeys(signal.metric for signal in self.signals))
+        self._models = model_columns(distinct)
+        self.metrics = list(dict.fromkeys(signal.metric for signal in self.signals if signal.take not in TAKES))
         place = {metric: n for n, metric in enumerate(self.metrics)}
+        place |= dict.fromkeys((signal.metric for signal in self.signals if signal.take in TAKES), 0)  # overwritten
         self._metric_of = np.array([place[signal.metric] for signal in self.signals], dtype=np.intp)
         self._windows = _windows(self.signals, place)
         self._served = list(self._serve())
@@ -141,6 +145,8 @@ class Signals:
                 part = out.take(measured, axis=1)
                 self._over_window(served, rows[measured], at[measured], now.take(measured, axis=1), part)
                 out[:, measured] = part
+        for model in self._models:
+            model.write(out)
         return out
 
     def _over_window(self, served: "_Served", rows: Rows, at: Floats, now: Floats, out: Floats) -> None:

@@ -13,6 +13,7 @@ import pytest
 from forewarn_collector.backtest.baselines import baselines
 from forewarn_collector.backtest.evaluate import Fleet, wilson
 from forewarn_collector.backtest.history import NEVER, History, Period
+from forewarn_collector.backtest.run import wanted_metrics
 from forewarn_collector.backtest.stepping import labels_of, step
 from forewarn_collector.backtest.tickets import Ticket, intervals, open_tickets, reopened, risk_tickets
 from forewarn_collector.ingest.shape import smart_point
@@ -21,7 +22,10 @@ from forewarn_collector.replay.columns import find_files, read_history, write_sc
 from forewarn_collector.replay.histories import HistoryError, days
 from forewarn_collector.replay.virtual import Reporter
 from forewarn_collector.store.model import Row, Series
-from forewarn_rules import Change, Engine, Kind, load_rules
+from forewarn_rules import Change, Engine, Kind, Labels, load_rules
+from forewarn_rules.risk import shipped_model
+
+HDD_LABELS: Labels = {"disk_kind": "hdd"}
 
 
 def history(failed_on: dict[int, int], length: int, drives: int, **metrics: np.ndarray) -> History:
@@ -219,3 +223,25 @@ def test_stepping_live_and_backtesting_give_the_same_changes(slice_of_a_fleet: P
 
     assert sorted(map(what, backtested)) == sorted(map(what, live(slice_of_a_fleet)))
     assert len(backtested) > 30
+    assert any(change.rule == "hdd-risk" for change in backtested)
+
+
+def test_the_rule_of_the_risk_model_sees_the_probabilities_of_the_backtest(slice_of_a_fleet: Path) -> None:
+    model, rule = shipped_model("hdd"), load_rules()["hdd-risk"]
+    assert model is not None
+    told = read_history([slice_of_a_fleet], wanted_metrics(load_rules(), model))
+    stepped = step(told, [], model)
+    engine = Engine([rule])
+    keys = [(serial, serial) for serial in told.serials]
+    compared = 0
+    for day, rows in told.rounds():
+        drives = told.drives[rows].tolist()
+        metrics = {name: column[rows] for name, column in told.metrics.items()}
+        at = np.full(len(drives), day * 86400.0)
+        engine.observe(Kind.DISK, [keys[n] for n in drives], lambda key: HDD_LABELS, at, metrics)
+        for drive, score in zip(drives, stepped.scores[rows].tolist(), strict=True):
+            if day % 5 == 0 and not np.isnan(score):
+                (standing,) = engine.levels(Kind.DISK, keys[drive])
+                assert standing.values["risk"] == score
+                compared += score > 0.01
+    assert compared > 50

@@ -135,6 +135,10 @@ def say_signal(signal: Signal) -> str:
         return f"how likely it reaches {reach} {by} at the paces of {write_duration(signal.window)}"
     if signal.take == "distance_from_baseline":
         return f"distance from the median of its first {write_duration(signal.window)}"
+    if signal.take == "model_risk":
+        return f"how likely the disk fails within {write_duration(signal.horizon)}, says the risk model"
+    if signal.take == "model_limit":
+        return f"the risk model's limit for {number(signal.budget)} false tickets per 1,000 drives a month"
     said = TAKES.get(signal.take, signal.take)
     if signal.window:
         return f"{said} within {write_duration(signal.window)}"
