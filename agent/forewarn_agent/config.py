@@ -161,6 +161,6 @@ def _config(values: Mapping[str, Any]) -> Config:
         smartctl_timeout=values["smartctl_timeout"],
         roots=Roots(values["roots.proc"], values["roots.sys"], values["roots.root"]),
         filesystems=Filesystems(values["filesystems.exclude_fstypes"], values["filesystems.exclude_mounts"]),
-        outbox=OutboxLimits(values["outbox.max_bytes"], values["outbox.max_age"]),
+        outbox=OutboxLimits(values["outbox.max_bytes"], values["outbox.max_age"], values["outbox.keep"]),
         reconnect_spread=values["reconnect_spread"] or (2.0 if values["server"].loopback else 60.0),
     )

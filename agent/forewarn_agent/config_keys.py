@@ -141,8 +141,9 @@ KEYS: tuple[Key, ...] = (
     Key("roots.root", _directory, Path("/"), "where the root of the file tree is"),
     Key("filesystems.exclude_fstypes", _names, FULL_BY_NATURE, "filesystem types that are not reported"),
     Key("filesystems.exclude_mounts", _names, frozenset[str](), "mount points that are not reported"),
-    Key("outbox.max_bytes", parse_size, 64 * 1024**2, "payload kept on disk while the server is away"),
+    Key("outbox.max_bytes", parse_size, 64 * 1024**2, "payload kept on disk; delivered reports go first"),
     Key("outbox.max_age", parse_duration, 30 * 86400.0, "age at which an unsent report is dropped"),
+    Key("outbox.keep", parse_duration, 86400.0, "how long a delivered report is kept, for a server that asks again"),
     Key(
         "reconnect_spread",
         parse_duration,

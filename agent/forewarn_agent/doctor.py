@@ -11,6 +11,7 @@ import msgspec
 from forewarn_agent.app import OUTBOX_NAME
 from forewarn_agent.disks import REMEMBERED_NAME, Disks
 from forewarn_agent.gather import ask
+from forewarn_agent.outbox_file import WAITING
 from forewarn_agent.probes import LOAD_PROBES
 from forewarn_agent.probes.reading import Surroundings
 from forewarn_agent.remembered import Remembered
@@ -70,8 +71,7 @@ def check_outbox(config: Config) -> Check:
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)
         try:
-            query = "SELECT COUNT(*), COALESCE(SUM(LENGTH(payload)), 0), MIN(stored_at) FROM reports"
-            reports, size, oldest = connection.execute(query).fetchone()
+            reports, size, oldest = connection.execute(WAITING).fetchone()
         finally:
             connection.close()
     except sqlite3.Error as error:

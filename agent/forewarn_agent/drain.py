@@ -42,6 +42,7 @@ class Drain:
     _ready: deque[Parcel] = field(default_factory=deque)
     _on_the_way: dict[int, Parcel] = field(default_factory=dict)
     _done: list[int] = field(default_factory=list)
+    _refused: list[int] = field(default_factory=list)
     _pause: float = 0.0
     _resume_at: float = 0.0
 
@@ -56,7 +57,7 @@ class Drain:
                 return None
             parcel = self._ready.popleft()
             self._cursor = parcel.id
-            if parcel.id in self._done or any(parcel.id == other.id for other in self._on_the_way.values()):
+            if parcel.id in self._settled_or_sent():
                 continue
             if self.largest is None or len(parcel.payload) + 200 <= self.largest:
                 return parcel
@@ -66,7 +67,7 @@ class Drain:
         self._on_the_way[mid] = parcel
 
     def answered(self, mid: int, code: int, reason: str, now: float) -> None:
-        """Take one PUBACK. What it settles is removed from the disk by ``settle``."""
+        """Take one PUBACK. What it decides reaches the disk by ``settle``."""
         parcel = self._on_the_way.pop(mid, None)
         if parcel is None:
             return
@@ -80,24 +81,33 @@ class Drain:
             self._postpone(reason, now)
 
     def settle(self) -> None:
-        """Remove the reports that are done from the disk, many in one transaction."""
-        if not self._done:
+        """Tell the outbox which reports are done, many in one transaction."""
+        if not self._done and not self._refused:
             return
         try:
-            self.outbox.remove(self._done)
+            self.outbox.settle(self._done, self._refused)
         except OutboxUnavailableError as error:
             # They stay on the list and, after a restart, are sent again: the collector knows them by their seq.
-            log.warning("%d delivered reports are still in the outbox: %s", len(self._done), error)
+            log.warning("%d delivered reports are still in the outbox: %s", len(self._done) + len(self._refused), error)
             return
         self._done.clear()
+        self._refused.clear()
+
+    def rewind(self) -> None:
+        """Look at the outbox from its beginning again: older reports wait there anew."""
+        self._ready.clear()
+        self._cursor = 0
 
     @property
     def idle(self) -> bool:
         """Whether nothing is on its way and nothing is left to send."""
         return not self._on_the_way and not self._ready and not self.outbox.peek(self._cursor, 1)
 
+    def _settled_or_sent(self) -> set[int]:
+        return {*self._done, *self._refused, *(parcel.id for parcel in self._on_the_way.values())}
+
     def _refuse(self, parcel: Parcel, reason: str) -> None:
-        self._done.append(parcel.id)
+        self._refused.append(parcel.id)
         try:
             count = self.outbox.count_refused(reason)
         except OutboxUnavailableError:
@@ -110,5 +120,4 @@ class Drain:
             self._pause = min(self._pause * 2 or _PAUSE_FIRST, _PAUSE_LONGEST)
             self._resume_at = now + self._pause
             log.warning("the server refuses reports (%s): kept, next try in %g s", reason, self._pause)
-        self._ready.clear()
-        self._cursor = 0
+        self.rewind()

@@ -1,23 +1,24 @@
-"""Reports on disk from the moment they are made until the server has said that it stored them."""
+"""Reports on disk from the moment they are made until the server has said that it stored them, and some hours more:
+a server that finds a gap may ask for them again."""
 
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from forewarn_agent.outbox_file import OutboxFile, OutboxUnavailableError
+from forewarn_agent.outbox_file import WAITING, OutboxFile, OutboxUnavailableError
 from forewarn_agent.reboots import Start, judge_start
 from forewarn_agent.settings import OutboxLimits
 from forewarn_agent.stamp import UNSTAMPED
-from forewarn_wire import EventReport, LoadReport, Message, SmartReport, encode
+from forewarn_wire import EventReport, LoadReport, Message, ReplyReport, SmartReport, encode
 
 log = logging.getLogger(__name__)
 
-_KINDS: dict[type, str] = {LoadReport: "load", SmartReport: "smart", EventReport: "event"}
+_KINDS: dict[type, str] = {LoadReport: "load", SmartReport: "smart", EventReport: "event", ReplyReport: "reply"}
 # A full outbox gives up a tenth at once, so that there is one event for many reports.
 _KEEP = 0.9
 
@@ -126,22 +127,44 @@ class Outbox:
 
     def peek(self, after: int, limit: int) -> list[Parcel]:
         """The oldest reports with an id above ``after``."""
-        query = "SELECT id, kind, payload FROM reports WHERE id > ? ORDER BY id LIMIT ?"
+        query = "SELECT id, kind, payload FROM reports WHERE settled_at IS NULL AND id > ? ORDER BY id LIMIT ?"
         return self._file.run(lambda: [Parcel(*row) for row in self._file.execute(query, (after, limit))])
 
-    def remove(self, ids: Iterable[int]) -> None:
-        """Forget reports that the server has stored or will never take."""
-        rows = [(id_,) for id_ in ids]
+    def settle(self, stored: Iterable[int], refused: Iterable[int]) -> None:
+        """Take the server's word: what it has stored is kept for ``keep``, what it will never take is forgotten."""
+        stored, refused = list(stored), list(refused)
 
         def work() -> None:
-            for row in rows:
-                self._file.execute("DELETE FROM reports WHERE id = ?", row)
+            for id_ in stored:
+                self._file.execute("UPDATE reports SET settled_at = ? WHERE id = ?", (self._clock(), id_))
+            for id_ in refused:
+                self._file.execute("DELETE FROM reports WHERE id = ?", (id_,))
 
         self._file.run(work)
 
+    def resend(self, boot: str, sequences: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Let reports go again that the server does not have; return those that are here, as closed ranges."""
+
+        def work() -> list[tuple[int, int]]:
+            found: set[int] = set()
+            for first, last in sequences:
+                where = (boot, first, last)
+                rows = self._file.execute("SELECT seq FROM reports WHERE boot = ? AND seq BETWEEN ? AND ?", where)
+                found.update(seq for (seq,) in rows)
+                self._file.execute("UPDATE reports SET settled_at = NULL WHERE boot = ? AND seq BETWEEN ? AND ?", where)
+            return closed_ranges(found)
+
+        return self._file.run(work)
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a word of the agent's own beside the reports."""
+        self._file.run(lambda: self._file.set(key, value))
+
+    def recall(self, key: str) -> str | None:
+        return self._file.run(lambda: self._file.get(key))
+
     def backlog(self) -> Backlog:
-        query = "SELECT COUNT(*), COALESCE(SUM(LENGTH(payload)), 0), MIN(stored_at) FROM reports"
-        return self._file.run(lambda: Backlog(*self._file.execute(query).fetchone()))
+        return self._file.run(lambda: Backlog(*self._file.execute(WAITING).fetchone()))
 
     def next_session(self) -> int:
         """Count a connection. Where the disk is full the number still grows, but only in memory."""
@@ -190,8 +213,8 @@ class Outbox:
         boot = self._file.get("boot") or ""
         stamped = msgspec.structs.replace(message, device=self._device, boot=boot, seq=seq)
         self._file.execute(
-            "INSERT INTO reports (kind, stored_at, payload) VALUES (?, ?, ?)",
-            (_KINDS[type(message)], self._clock(), encode(stamped)),
+            "INSERT INTO reports (kind, stored_at, payload, boot, seq) VALUES (?, ?, ?, ?, ?)",
+            (_KINDS[type(message)], self._clock(), encode(stamped), boot, seq),
         )
         self._file.set("next_seq", str(seq + 1))
         return stamped
@@ -210,24 +233,41 @@ class Outbox:
         )
 
     def _enforce_limits(self) -> None:
-        """Drop the oldest reports when there are too many bytes or too old ones, and leave an event that says so."""
-        total, oldest, newest_id = self._file.execute(
-            "SELECT SUM(LENGTH(payload)), MIN(stored_at), MAX(id) FROM reports"
-        ).fetchone()
-        now = self._clock()
-        if total > self._limits.max_bytes:
-            rows = self._file.execute("SELECT id, LENGTH(payload) FROM reports WHERE id < ? ORDER BY id", (newest_id,))
-            last = 0
-            for id_, size in rows:
-                if total <= self._limits.max_bytes * _KEEP:
-                    break
-                last, total = id_, total - size
-            self._drop("id <= ?", last, f"the outbox was fuller than {self._limits.max_bytes} bytes")
-        elif now - oldest > self._limits.max_age:
+        """Forget what was delivered long ago, and sooner where it takes room. When that is not enough, drop the oldest
+        reports that still wait, and leave an event that says so."""
+        now, most = self._clock(), self._limits.max_bytes
+        self._file.execute("DELETE FROM reports WHERE settled_at < ?", (now - self._limits.keep,))
+        excess = self._total() - most
+        if excess > 0:
+            last = self._last_of("settled_at IS NOT NULL", excess + most * (1 - _KEEP))
+            self._file.execute("DELETE FROM reports WHERE settled_at IS NOT NULL AND id <= ?", (last,))
+            excess = self._total() - most
+        if excess > 0:
+            last = self._last_of("settled_at IS NULL", excess + most * (1 - _KEEP))
+            self._drop("id <= ?", last, f"the outbox was fuller than {most} bytes")
+            return
+        (oldest,) = self._file.execute("SELECT MIN(stored_at) FROM reports WHERE settled_at IS NULL").fetchone()
+        if now - oldest > self._limits.max_age:
             before = now - self._limits.max_age * _KEEP
             self._drop("stored_at < ?", before, f"older than {self._limits.max_age:g} s")
 
+    def _total(self) -> int:
+        return int(self._file.execute("SELECT SUM(LENGTH(payload)) FROM reports").fetchone()[0])
+
+    def _last_of(self, condition: str, excess: float) -> int:
+        """The id up to which reports have to go to free so many bytes; never that of the newest report."""
+        last = 0
+        for id_, size in self._file.execute(
+            f"SELECT id, LENGTH(payload) FROM reports WHERE {condition} AND id < (SELECT MAX(id) FROM reports)"  # noqa: S608 - ours
+            " ORDER BY id"
+        ):
+            if excess <= 0:
+                break
+            last, excess = id_, excess - size
+        return last
+
     def _drop(self, condition: str, value: float, reason: str) -> None:
+        condition = f"settled_at IS NULL AND {condition}"
         count, first, last = self._file.execute(
             f"SELECT COUNT(*), MIN(stored_at), MAX(stored_at) FROM reports WHERE {condition}",  # noqa: S608 - ours
             (value,),
@@ -244,6 +284,17 @@ class Outbox:
             log.error("the outbox takes no reports, they are lost until it does: %s", reason)
             self._lost = _Lost(0, self._clock(), reason)
         self._lost.count += 1
+
+
+def closed_ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """``{1, 2, 3, 7}`` as ``[(1, 3), (7, 7)]``."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return ranges
 
 
 def _utc(unix_time: float) -> str:

@@ -19,10 +19,25 @@ CREATE TABLE IF NOT EXISTS reports (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL,
     stored_at REAL NOT NULL,
-    payload BLOB NOT NULL
+    payload BLOB NOT NULL,
+    boot TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    settled_at REAL
 );
+CREATE INDEX IF NOT EXISTS waiting ON reports (id) WHERE settled_at IS NULL;
+CREATE INDEX IF NOT EXISTS numbered ON reports (boot, seq);
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+# What an outbox of an earlier version lacks.
+_NUMBERS = """
+ALTER TABLE reports ADD COLUMN boot TEXT NOT NULL DEFAULT '';
+ALTER TABLE reports ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE reports ADD COLUMN settled_at REAL;
+UPDATE reports SET boot = json_extract(CAST(payload AS TEXT), '$.boot'),
+    seq = json_extract(CAST(payload AS TEXT), '$.seq');
+"""
+WAITING = "SELECT COUNT(*), COALESCE(SUM(LENGTH(payload)), 0), MIN(stored_at) FROM reports WHERE settled_at IS NULL"
+"""How many reports wait, their bytes, and since when the oldest does."""
 
 
 class OutboxUnavailableError(Exception):
@@ -117,6 +132,9 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("quick_check found damage")
+        columns = {row[1] for row in connection.execute("PRAGMA table_info(reports)")}
+        if columns and "boot" not in columns:
+            connection.executescript(f"BEGIN; {_NUMBERS} COMMIT;")
         connection.executescript(_TABLES)
         path.chmod(0o600)
     except BaseException:

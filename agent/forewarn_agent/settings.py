@@ -53,6 +53,7 @@ class Filesystems:
 class OutboxLimits:
     max_bytes: int
     max_age: float
+    keep: float = 86400.0
 
 
 @dataclass(frozen=True)

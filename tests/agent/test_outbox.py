@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from forewarn_agent.outbox import Outbox
@@ -15,7 +17,7 @@ from forewarn_agent.outbox_file import OutboxUnavailableError
 from forewarn_agent.reboots import Start, judge_start
 from forewarn_agent.settings import OutboxLimits
 from forewarn_agent.single import AlreadyRunningError, lock_data
-from forewarn_wire import EventReport, LoadReport, Message, decode
+from forewarn_wire import EventReport, LoadReport, Message, decode, encode
 
 WIDE = OutboxLimits(64 * 1024**2, 30 * 86400.0)
 
@@ -124,7 +126,7 @@ def test_first_in_first_out_and_removed_only_on_word(path: Path) -> None:
     assert outbox.peek(0, 2) == batch
     rest = outbox.peek(batch[-1].id, 10)
     assert len(rest) == 3
-    outbox.remove([batch[0].id, rest[1].id, 999])
+    outbox.settle([batch[0].id, 999], [rest[1].id])
     assert [message.seq for message in stored(outbox)] == [2, 3, 5]
     assert outbox.backlog().reports == 3
 
@@ -222,7 +224,7 @@ def test_a_full_disk_is_survived_and_told_afterwards(small_disk: Path, caplog: p
     while (message := outbox.append(event("x" * 900))) is not None:
         taken = message.seq
     for _ in range(4):
-        assert outbox.append(event()) is None
+        assert outbox.append(event("x" * 900)) is None
     assert "the outbox takes no reports" in caplog.text
     assert len(stored(outbox)) == taken, "what was taken can still be read"
     assert outbox.next_session() == 1, "connections go on"
@@ -318,3 +320,50 @@ def test_one_agent_per_data_directory(tmp_path: Path) -> None:
     with lock_data(tmp_path / "data"), pytest.raises(AlreadyRunningError, match=r"process id \d+"):
         lock_data(tmp_path / "data")
     lock_data(tmp_path / "data").close()
+
+
+def test_delivered_reports_are_kept_for_a_while_and_go_again_on_request(path: Path) -> None:
+    now = [1000.0]
+    outbox = Outbox(path, "shop-07", OutboxLimits(2**20, 86400.0, keep=3600.0), clock=lambda: now[0])
+    for _ in range(6):
+        outbox.append(event())
+    outbox.settle([parcel.id for parcel in outbox.peek(0, 5)], [])
+    assert outbox.backlog().reports == 1
+    assert outbox.resend("another boot", [(1, 9)]) == []
+    assert outbox.resend(outbox.boot, [(0, 2), (4, 4), (6, 2**40)]) == [(1, 2), (4, 4), (6, 6)]
+    assert [message.seq for message in stored(outbox)] == [1, 2, 4, 6]
+    outbox.settle([parcel.id for parcel in outbox.peek(0, 9)], [])
+    now[0] += 3601
+    outbox.append(event())
+    assert outbox.resend(outbox.boot, [(1, 9)]) == [(7, 7)], "after an hour they are gone"
+
+
+def test_delivered_reports_make_room_before_waiting_ones_are_dropped(path: Path) -> None:
+    outbox = Outbox(path, "shop-07", OutboxLimits(20_000, 86400.0))
+    for _ in range(10):
+        outbox.append(event("x" * 900))
+    outbox.settle([parcel.id for parcel in outbox.peek(0, 10)], [])
+    for _ in range(15):
+        outbox.append(event("x" * 900))
+    assert [message.seq for message in stored(outbox)] == list(range(11, 26))
+    assert events(outbox, "outbox-dropped") == []
+    ((first, last),) = outbox.resend(outbox.boot, [(1, 10)])
+    assert first > 1, "the oldest of the delivered ones went"
+    assert last == 10, "the newest of them stayed"
+
+
+def test_an_outbox_of_the_earlier_version_is_taken_over(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as earlier:
+        earlier.executescript(
+            "CREATE TABLE reports (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, stored_at REAL NOT NULL,"
+            " payload BLOB NOT NULL); CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+            "INSERT INTO meta VALUES ('boot', 'b1'), ('next_seq', '8');"
+        )
+        payload = encode(msgspec.structs.replace(event("old"), device="shop-07", boot="b1", seq=7))
+        earlier.execute("INSERT INTO reports (kind, stored_at, payload) VALUES ('event', 5.0, ?)", (payload,))
+        earlier.commit()
+    outbox = Outbox(path, "shop-07", OutboxLimits(2**20, 1e12))
+    outbox.append(event("new"))
+    assert [(message.boot, message.seq) for message in stored(outbox)] == [("b1", 7), ("b1", 8)]
+    assert outbox.resend("b1", [(1, 9)]) == [(7, 8)]
