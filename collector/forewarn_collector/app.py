@@ -23,6 +23,7 @@ from forewarn_collector.store.history import History
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.state import open_state
+from forewarn_collector.tickets.budget import allowance
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.tickets.webhook import Webhook
@@ -66,7 +67,7 @@ class Collector:
             self.journal.close()
             raise
         self._reader = self.journal.reader()
-        self.desk = Desk(self._state, [destination.name for destination in destinations], now)
+        self.desk = Desk(self._state, [destination.name for destination in destinations], now, self._allowed)
         self.push = Push(self._state, destinations, now)
         self.desk.wake_push = self.push.wake
         simulated = isinstance(self.clock, SettableClock)
@@ -126,6 +127,11 @@ class Collector:
         while self.journal.seal(self.clock.now(), self.judge.position).more and not self._sealer.stopping.is_set():
             pass
 
+    def _allowed(self) -> int | None:
+        """Predictive tickets of a month."""
+        per_1000 = self.config.tickets.budget_per_1000_devices_a_month
+        return None if per_1000 is None else allowance(per_1000, self._reader.device_count())
+
     def health(self) -> Health:
         counts = self._reader.counts()
         subscriber_trouble = self.subscriber.trouble if self.subscriber else None
@@ -147,6 +153,7 @@ class Collector:
             devices=counts.devices,
             file_bytes=counts.file_bytes,
             tickets=self.desk.ticket_counts(),
+            budget=self.desk.budget(),
             deliveries=self.push.summary(),
             troubles=[trouble for trouble in troubles if trouble],
         )

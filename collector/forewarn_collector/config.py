@@ -77,6 +77,19 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     disable: list[Disable] = []
 
 
+class Tickets(msgspec.Struct, frozen=True, kw_only=True):
+    """How many predictions become tickets. Facts and what is critical always do."""
+
+    budget_per_1000_devices_a_month: Annotated[
+        Annotated[float, Meta(ge=0, le=1_000_000)] | None,
+        Meta(
+            description="predictive tickets within a month (30.4 days), never less than 5 for the fleet; the rest "
+            "wait on the watch list. 0 allows none, null allows all",
+            examples=[8],
+        ),
+    ] = 20.0
+
+
 class DestinationEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who is told about tickets."""
 
@@ -109,6 +122,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     api: Api = Api()
     broker: Broker | None = None
     rules: Rules = Rules()
+    tickets: Tickets = Tickets()
     destinations: list[DestinationEntry] = []
     directory: list[DirectoryEntry] = []
 

@@ -50,6 +50,7 @@ def build_rule(document: Document, file: schema.RuleFile, path: Path, test_path:
         cleared=texts.one("cleared", explain.cleared or f"no longer: {file.title}".replace("{", "(").replace("}", ")")),
         fault=file.ticket.fault,
         queue=file.ticket.queue,
+        ticket_kind=file.ticket.kind,
         file=path,
         test_file=test_path,
     )

@@ -66,7 +66,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     ``before`` and ``after`` are of ``LEVELS``. ``values`` holds every signal of the rule: None is unknown, infinity is
     "not approaching" (signals of ``take: hours_until`` only). ``accepted_by`` names who took what is seen as known; it
-    is empty where the measurements brought the change.
+    is empty where the measurements brought the change. ``ticket_kind`` is prediction or fact.
     """
 
     rule: str
@@ -87,6 +87,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
     status: str
     accepted_by: str = ""
+    ticket_kind: str = "prediction"
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -91,7 +91,8 @@ class Where:
 class Rule:
     """A checked rule. ``levels`` go from low to high; ``file`` and ``test_file`` are where it was read.
 
-    ``off`` says where the provider does not want it: one group of labels that fits is enough.
+    ``ticket_kind`` is prediction or fact. ``off`` says where the provider does not want it: one group of labels that
+    fits is enough.
     """
 
     id: str
@@ -114,6 +115,7 @@ class Rule:
     queue: str
     file: Path
     test_file: Path
+    ticket_kind: str = "prediction"
     off: tuple[tuple[Where, ...], ...] = ()
 
     def applies_to(self, labels: Labels) -> bool:

@@ -36,6 +36,7 @@ def change(rule: Rule, key: Key, names: Names, at: float, levels: tuple[str, str
         fault=rule.fault,
         queue=rule.queue,
         status=rule.status,
+        ticket_kind=rule.ticket_kind,
     )
 
 

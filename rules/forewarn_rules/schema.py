@@ -246,6 +246,14 @@ class Ticket(msgspec.Struct, forbid_unknown_fields=True):
         ),
     ]
     queue: Annotated[Word, Meta(description="Which queue the ticket goes to.", examples=["storage"])]
+    kind: Annotated[
+        Literal["prediction", "fact"],
+        Meta(
+            description="prediction: what may come; below critical it becomes a ticket only within the ticket budget, "
+            "otherwise it waits on the watch list. fact: what is so already, and always a ticket.",
+            examples=["fact"],
+        ),
+    ] = "prediction"
 
 
 class RuleFile(msgspec.Struct, forbid_unknown_fields=True):

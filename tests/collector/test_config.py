@@ -69,6 +69,7 @@ MESSAGES = {
     "plain-text-beyond-loopback": ["2: listen.address: plain text is for loopback only (found '0.0.0.0'); use 127.0.0"],
     "port-is-a-switch": ["2: api.port: expected `int`, got `bool` (found True); for example: 8383"],
     "port-is-text": ["2: listen.port: expected `int`, got `str` (found '1883'); for example: 1883"],
+    "budget-below-zero": ["2: tickets.budget_per_1000_devices_a_month: expected `float` >= 0.0 (found -1); for exampl"],
     "port-too-large": ["2: listen.port: expected `int` <= 65535 (found 70000); for example: 1883"],
     "rules-directory-missing": ["3: rules.directories[0]: there is no such directory (found '/nowhere/rules'); make i"],
     "section-is-a-list": ["1: listen: this is not a section (found [{'port': 1883}]); write its keys below it, indent"],
@@ -87,11 +88,11 @@ MESSAGES = {
         "4: listen.port: expected `int`, got `str` (found 'many'); for example: 1883",
         "6: api.port: expected `int` >= 0 (found -1); for example: 8383",
         "9: destinations[0].kind: expected `str` matching regex '^webhook$' (found 'telepathy'); for example: webhook",
-        "11: colour: unknown key; known here: data, listen, api, broker, rules, destinations, directory",
+        "11: colour: unknown key; known here: data, listen, api, broker, rules, tickets, destinations, directory",
     ],
     "unknown-key": ["1: listn: unknown key; did you mean listen?"],
     "unknown-key-below": ["2: listen.prot: unknown key; did you mean port?"],
-    "unknown-key-unlike": ["1: colour: unknown key; known here: data, listen, api, broker, rules, destinations, direc"],
+    "unknown-key-unlike": ["1: colour: unknown key; known here: data, listen, api, broker, rules, tickets, destinations, direc"],
 }  # fmt: skip
 
 

@@ -37,6 +37,7 @@ def test_every_section_is_reached() -> None:
         "broker",
         "rules",
         "rules.disable[]",
+        "tickets",
         "destinations[]",
         "directory[]",
     }

@@ -51,6 +51,7 @@ MESSAGES = {
     "reach-missing": "8: signals.used: take: hours_until needs to know what to reach",
     "unknown-comparison": "11: levels.warning.raise.used.more_than: there is no comparison 'more_than'; known",
     "unknown-fault": "17: ticket.fault: there is no fault class 'disk-failur'; did you mean disk-failure?",
+    "unknown-ticket-kind": "17: ticket.kind: 'forecast' is not a choice here; choose of prediction, fact",
     "unknown-key": "3: titel: there is no key 'titel' here; did you mean title?",
     "unknown-label": "6: scope.where.disk_kind: there is no label 'disk_kind' on a device",
     "unknown-label-pattern": "6: scope.where.model_like: there is no label 'model' on a device; known are device",

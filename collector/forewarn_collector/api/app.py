@@ -30,7 +30,7 @@ from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.store.sampling import Aggregate
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.life import ACTIONS, LIVE, STATES, NoTicket, TicketError
-from forewarn_collector.tickets.model import Ticket
+from forewarn_collector.tickets.model import Ticket, WatchList
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.version import version
 
@@ -139,6 +139,16 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
             visibility=data.visibility,
         )
 
+    @get("/watch", sync_to_thread=True, responses=PROBLEMS)
+    def watch_list() -> WatchList:
+        """Predictions for which the ticket budget had no room, the most urgent first."""
+        return desk.watch_list()
+
+    @post("/watch/{number:int}/open", sync_to_thread=True, status_code=200, responses=PROBLEMS)
+    def open_watched(number: int, data: Act) -> Ticket:
+        """Make a ticket of a prediction that waits, whatever the budget says."""
+        return desk.open_watched(number, data.actor, data.text)
+
     @get("/dead-letters", sync_to_thread=True, responses=PROBLEMS)
     def dead_letters(limit: Limit = 100, reason: str | None = None) -> DeadLetters:
         """What could not be accepted, and why."""
@@ -166,6 +176,8 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
         ticket,
         note,
         act,
+        watch_list,
+        open_watched,
         dead_letters,
         deliveries,
     ]

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from forewarn_collector.tickets.model import Allowance
+
 
 class Health(msgspec.Struct, kw_only=True):
     """How the collector is. ``troubles`` is empty when all is well; ``skipped``: rows that could not be judged."""
@@ -25,6 +27,7 @@ class Health(msgspec.Struct, kw_only=True):
     devices: int
     file_bytes: int
     tickets: dict[str, int]
+    budget: Allowance | None = None
     deliveries: dict[str, int]
     troubles: list[str]
 

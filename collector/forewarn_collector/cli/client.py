@@ -10,7 +10,7 @@ import msgspec
 from forewarn_collector.api.views import Act, DeadLetters, DeviceLine, DeviceView, Health, SeriesData, SetClock
 from forewarn_collector.cli.address import Address, ClientError, find_address
 from forewarn_collector.cli.text import clean
-from forewarn_collector.tickets.model import Ticket
+from forewarn_collector.tickets.model import Ticket, WatchList
 from forewarn_wire import device_name_problem
 
 __all__ = ["Client", "ClientError"]
@@ -96,6 +96,13 @@ class Client:
         """acknowledge, start, wait, resolve, close or note."""
         answer = self._fetch("POST", f"/tickets/{number}/{action}", body=act)
         found: Ticket = self._decode(answer, Ticket)
+        return found
+
+    def watch_list(self) -> WatchList:
+        return self._ask(WatchList, "/watch")
+
+    def open_watched(self, number: int, act: Act) -> Ticket:
+        found: Ticket = self._decode(self._fetch("POST", f"/watch/{number}/open", body=act), Ticket)
         return found
 
     def dead_letters(self, limit: int, reason: str | None = None) -> DeadLetters:

@@ -35,6 +35,7 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
     },
     "Tickets": {
         "tickets": Lazy("tickets", "Tickets, the worst first."),
+        "watch": Lazy("watch", "Predictions that the ticket budget holds back, the most urgent first."),
         "ticket": Lazy("ticket", "One ticket: look at it, or say what was done."),
     },
     "Rules": {

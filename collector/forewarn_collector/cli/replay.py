@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from forewarn_collector.cli import hint
 from forewarn_collector.cli.client import Client, ClientError
+from forewarn_collector.cli.up import CONFIG_NAME
 from forewarn_collector.replay.embedded import EmbeddedError, embedded_collector
 from forewarn_collector.replay.histories import HistoryError, choose, count_rows
 from forewarn_collector.replay.run import replay as run_replay
@@ -76,9 +77,18 @@ def _collector(data: Path | None, server: str | None, token_file: Path | None, s
         yield Client.connect(data, server, token_file)
         return
     data = data or Path(tempfile.mkdtemp(prefix="forewarn-replay-"))
+    _without_budget(data)
     with embedded_collector(data):
         yield Client.connect(data, None, None)
     screen.print(f"kept in {data}; look at it with: {hint.start(data)}", markup=False, highlight=False)
+
+
+def _without_budget(data: Path) -> None:
+    """Years go by in minutes here, and the ticket budget counts the collector's own months."""
+    file = data / CONFIG_NAME
+    if not file.exists():
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.write_text("tickets: {budget_per_1000_devices_a_month: null}\n", encoding="utf-8")
 
 
 def describe(result: Result) -> str:

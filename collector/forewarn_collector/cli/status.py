@@ -4,9 +4,10 @@ import click
 from rich import filesize
 
 from forewarn_collector.api.views import Health
-from forewarn_collector.cli.format import Times, count
+from forewarn_collector.cli.format import ABSENT, Times, count
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import heading, pairs, paragraph
+from forewarn_collector.tickets.model import Allowance
 
 
 @click.command("status")
@@ -45,10 +46,23 @@ def rows(health: Health, times: Times, api: str) -> list[tuple[str, str]]:
         ("judge", "up to date" if behind <= 0 else f"{count(behind, 'row')} behind"),
         ("dead letters", f"{health.dead_letters:,}"),
         ("tickets", _tallied(health.tickets)),
+        ("ticket budget", say_budget(health.budget, times)),
         ("deliveries", _tallied(health.deliveries)),
         ("journal", filesize.decimal(health.file_bytes)),
         ("troubles", f"{len(health.troubles)}, see below" if health.troubles else "none"),
     ]
+
+
+def say_budget(budget: Allowance | None, times: Times) -> str:
+    """``5 of 5 predictive tickets of a month used, 2 on the watch list; the next in 3 d``"""
+    if budget is None:
+        return ABSENT
+    if budget.allowed is None:
+        return f"none; {count(budget.used, 'predictive ticket')} within a month"
+    said = f"{budget.used:,} of {count(budget.allowed, 'predictive ticket')} a month used"
+    if budget.waiting:
+        said += f", {budget.waiting:,} on the watch list"
+    return said + (f"; the next {times.age(budget.next_free_at)}" if budget.next_free_at is not None else "")
 
 
 def _tallied(counts: dict[str, int]) -> str:

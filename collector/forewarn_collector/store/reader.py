@@ -85,6 +85,10 @@ class Reader:
                 for found, series, at, received, layout, values in connection.execute(_ROWS_AFTER, (position, limit))
             ]
 
+    def device_count(self) -> int:
+        with self.snapshot() as connection:
+            return _rows_in(connection, "device")
+
     def devices(self) -> list[DeviceRow]:
         """All devices by name."""
         with self.snapshot() as connection:

@@ -89,6 +89,31 @@ evidence = Table(
     Column("detail", Text, nullable=False),
 )
 
+# Predictions for which there was no ticket in the budget: what each rule says of a component, to be opened later.
+watched = Table(
+    "watched",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("device", String(63), nullable=False),
+    Column("rule", String(100), nullable=False),
+    Column("component", String(350), nullable=False),
+    Column("key", String(700), nullable=False, index=True),
+    Column("part_serial", String(250), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("change", LargeBinary, nullable=False),
+    Column("part", LargeBinary, nullable=False),
+    sa.UniqueConstraint("device", "rule", "component"),
+    sqlite_autoincrement=True,
+)
+
+# Tickets that were opened on a prediction, and when: what of the budget is used.
+prediction = Table(
+    "prediction",
+    metadata,
+    Column("ticket", Integer, primary_key=True, autoincrement=False),
+    Column("opened_at", Float, nullable=False, index=True),
+)
+
 timeline = Table(
     "timeline",
     metadata,

@@ -14,8 +14,8 @@ import msgspec
 import sqlalchemy as sa
 
 from forewarn_collector.store.state import component, meta, reading, verdict
-from forewarn_collector.tickets import life, rows
-from forewarn_collector.tickets.model import Entry, Evidence, Key, Ticket
+from forewarn_collector.tickets import budget, life, rows, watched
+from forewarn_collector.tickets.model import Allowance, Entry, Evidence, Key, Ticket, WatchList
 from forewarn_collector.tickets.parts import Part
 from forewarn_rules import Change
 
@@ -23,13 +23,21 @@ JUDGED = "judged_position"
 
 
 class Desk:
-    """``destinations``: names of everyone who is told. ``now``: receipt clock."""
+    """``destinations``: names of everyone who is told. ``now``: receipt clock. ``allowed``: how many predictive
+    tickets may be opened within a month; None: as many as come."""
 
-    def __init__(self, engine: sa.Engine, destinations: Sequence[str], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        destinations: Sequence[str],
+        now: Callable[[], float],
+        allowed: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self._engine = engine
         self._reading = reading(engine)
         self._destinations = tuple(destinations)
         self._now = now
+        self._allowed = allowed
         self.wake_push: Callable[[], None] = lambda: None
 
     # The judge's side
@@ -63,6 +71,7 @@ class Desk:
             for change, part in changes:
                 self._write_verdict(db, change)
                 touched += self._apply(db, change, part)
+            touched += self._open_what_waits(db)
             for kind, (device, name), data in snapshots:
                 _put_snapshot(db, kind, device, name, data)
             if position is not None:
@@ -76,6 +85,7 @@ class Desk:
         now = self._now()
         with self._engine.begin() as db:
             numbers = rows.live_about(db, part.device, part.part_serial)
+            watched.remove_part(db, part.device, part.part_serial)
             for number in numbers:
                 ticket = self._get(db, number)
                 outcome = life.outcome_of_replacement(ticket.fault, [(e.component, e.level) for e in ticket.evidence])
@@ -101,7 +111,8 @@ class Desk:
             )
         )
 
-    def _apply(self, db: sa.Connection, change: Change, part: Part) -> int:
+    def _apply(self, db: sa.Connection, change: Change, part: Part, by_hand: bool = False) -> int:
+        """``by_hand``: an engineer wants the ticket, whatever the budget says."""
         key = Key(part.whose.customer, part.device_serial, part.part_serial, change.fault)
         name = f"{change.kind}:{change.key[1]}"
         number = rows.live_number(db, key)
@@ -121,14 +132,21 @@ class Desk:
         step = life.on_change(
             ticket is not None, cleared is not None, severity, others, change.before, change.after, change.status, known
         )
+        now = self._now()
+        held_back = None if step.action != "create" or by_hand else self._held_back(db, change, now)
+        if held_back is not None:
+            watched.put(db, key, change, part, held_back)
+            return 0
+        watched.remove(db, change)
         if step.action == "nothing":
             return 0
-        now = self._now()
         if step.action == "reopen" and cleared is not None:
             number = cleared
             self._reopen(db, number, key, change, step.reason)
         elif number is None:
             number = rows.create(db, key, **_new_ticket(change, part, now))
+            if change.ticket_kind == budget.PREDICTION:
+                watched.note_opened(db, number, now)
         detail = {"values": _plain(change.values), "title": change.title, **_explanation(change)}
         rows.put_evidence(db, number, Evidence(change.rule, name, change.after, change.at, change.text, detail))
         said = f"{change.rule} {change.before} -> {change.after}: {change.text}"
@@ -144,7 +162,31 @@ class Desk:
         else:
             rows.update(db, number, updated_at=now)
         self._announce(db, number, event, now)
+        if step.action in ("create", "reopen"):
+            for other, its_part in watched.take(db, key.text()):
+                self._apply(db, other, its_part)
         return 1
+
+    def _held_back(self, db: sa.Connection, change: Change, now: float) -> str | None:
+        """Why this is no ticket now; None when it is one."""
+        used = len(watched.opened_within_month(db, now))
+        decision = budget.decide(change.ticket_kind, change.after, used, self._allowed())
+        return None if decision.open else decision.reason
+
+    def _open_what_waits(self, db: sa.Connection) -> int:
+        """Open the top of the watch list as far as the budget allows; return how many tickets."""
+        opened = 0
+        if watched.any_waits(db):
+            for key in watched.most_urgent(db, self._room(db)):
+                opened += self._open_watched(db, key, by_hand=False)
+        return opened
+
+    def _room(self, db: sa.Connection) -> int | None:
+        allowed = self._allowed()
+        return None if allowed is None else max(0, allowed - len(watched.opened_within_month(db, self._now())))
+
+    def _open_watched(self, db: sa.Connection, key: str, by_hand: bool) -> int:
+        return sum([self._apply(db, change, part, by_hand) for change, part in watched.take(db, key)])
 
     def _reopen(self, db: sa.Connection, number: int, key: Key, change: Change, reason: str) -> None:
         columns = {"outcome": None, "resolved_at": None, "waiting_for": ""}
@@ -201,6 +243,37 @@ class Desk:
             ticket = self._get(db, number)
         self.wake_push()
         return ticket
+
+    def open_watched(self, number: int, actor: str, text: str = "") -> Ticket:
+        """Make a ticket of what waits on the watch list. Raise NoTicket when nothing of this number waits."""
+        with self._engine.begin() as db:
+            key = watched.key_of(db, number) if number < 2**63 else None
+            if key is None:
+                raise life.NoTicket(f"nothing on the watch list has the number {number}")
+            self._open_watched(db, key, by_hand=True)
+            found = rows.number_of(db, key)
+            if found is None:
+                raise life.TicketError(f"number {number} of the watch list is not for a ticket any more")
+            rows.add_entry(
+                db, found, Entry(self._now(), actor, "note", "internal", text or "opened from the watch list")
+            )
+            ticket = self._get(db, found)
+        self.wake_push()
+        return ticket
+
+    def watch_list(self) -> WatchList:
+        with self._reading.connect() as db:
+            items = watched.listing(db)
+            return WatchList(budget=self._budget(db, len(items)), items=items)
+
+    def budget(self) -> Allowance:
+        return self.watch_list().budget
+
+    def _budget(self, db: sa.Connection, waiting: int) -> Allowance:
+        now, allowed = self._now(), self._allowed()
+        opened = watched.opened_within_month(db, now)
+        free_at = budget.next_free(opened, allowed)
+        return Allowance(allowed=allowed, used=len(opened), next_free_at=free_at, waiting=waiting)
 
     def ticket(self, number: int) -> Ticket:
         with self._reading.connect() as db:

@@ -65,3 +65,38 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None
     evidence: list[Evidence] = []
     timeline: list[Entry] = []
+
+
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """A prediction that waits on the watch list. ``number`` stays the same while it waits; ``rules`` are those that
+    speak of it, ``since`` is when the first of them did; ``reason``: why it is no ticket."""
+
+    number: int
+    customer: str
+    site: str
+    device: str
+    part_serial: str
+    fault: str
+    level: str
+    title: str
+    text: str
+    rules: list[str]
+    probability: float | None
+    within_seconds: float | None
+    since: float
+    reason: str
+
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """The ticket budget of a month. ``allowed`` is null without one; ``next_free_at``: when the next prediction may
+    become a ticket, null when it may now (or never); ``waiting``: how many are on the watch list."""
+
+    allowed: int | None
+    used: int
+    next_free_at: float | None
+    waiting: int
+
+
+class WatchList(msgspec.Struct, frozen=True, kw_only=True):
+    budget: Allowance
+    items: list[Watched]

@@ -11,7 +11,11 @@ from forewarn_collector.tickets.model import Entry, Evidence, Key, Ticket
 
 
 def live_number(db: sa.Connection, key: Key) -> int | None:
-    number: int | None = db.execute(sa.select(ticket.c.number).where(ticket.c.open_key == key.text())).scalar()
+    return number_of(db, key.text())
+
+
+def number_of(db: sa.Connection, open_key: str) -> int | None:
+    number: int | None = db.execute(sa.select(ticket.c.number).where(ticket.c.open_key == open_key)).scalar()
     return number
 
 
