@@ -18,6 +18,9 @@ from forewarn_rules.timers import Timers
 from forewarn_rules.verdicts import FALSE, TRUE, UNKNOWN, Floats, Verdict, Verdicts
 from forewarn_rules.windows import Rows, grown
 
+NOWHERE = 0
+"""The scope of a component that was not judged yet: no rule applies, none is off."""
+
 
 class Judge:
     """State of all components of one kind. Rows are handed out to keys as they appear and reused when forgotten."""
@@ -33,15 +36,14 @@ class Judge:
         self._verdict = Verdict([*raises, *clears])
         asked = ((*rule.where, *itertools.chain(*rule.off)) for rule in self.rules)
         self._scoped = sorted({where.label for where in itertools.chain.from_iterable(asked)})
-        self._scopes: dict[tuple[Any, ...], int] = {}
-        self._scope_columns = np.zeros((2, len(self.timers.pairs), 0), dtype=np.bool_)
+        self._scopes: dict[Any, int] = {}
+        self._applies, self._off = np.zeros((2, len(self.timers.pairs), 1), dtype=np.bool_)
         self._rows: dict[Key, int] = {}
         self._free: list[int] = []
         self._labels: list[dict[str, str | float]] = []
         self._last_at = np.full(0, -np.inf)
         self._seen = np.full((len(self.signals.signals), 0), np.nan)
-        self._applies = np.zeros((len(self.timers.pairs), 0), dtype=np.bool_)
-        self._off = np.zeros((len(self.timers.pairs), 0), dtype=np.bool_)
+        self._scope_of = np.zeros(0, dtype=np.intp)
 
     def observe(
         self, keys: Sequence[Key], labels: Callable[[Key], Labels], at: Floats, metrics: Mapping[str, npt.ArrayLike]
@@ -61,8 +63,8 @@ class Judge:
         seen = self.signals.compute(rows, at, values)
         self._seen[:, rows] = seen
         raises, clears = self._verdicts(rows, seen)
-        off = self._off.take(rows, axis=1)
-        if off.any():
+        if self._off.any():
+            off = self._off.take(self._scope_of[rows], axis=1)
             raises[off], clears[off] = FALSE, TRUE
             self.timers.end(rows, off)
         since_last = at - self._last_at[rows]
@@ -70,9 +72,11 @@ class Judge:
         turn = self.timers.step(rows, at, since_last, raises, clears)
         if turn is None:
             return []
-        before, after = turn
-        turned = np.argwhere((before != after).T).tolist()
-        return [self._change(rule, n, keys, rows, labels, at, before, after) for n, rule in turned]
+        turned = np.argwhere((turn.before != turn.after).T).tolist()
+        return [
+            self._change(rule, int(turn.columns[n]), keys, rows, labels, at, turn.before[rule, n], turn.after[rule, n])
+            for n, rule in turned
+        ]
 
     def warm(self, keys: Sequence[Key], at: Floats, metrics: Mapping[str, npt.ArrayLike]) -> None:
         if not self.rules or not keys:
@@ -96,7 +100,7 @@ class Judge:
         self.timers.forget(row)
         self._last_at[row] = -np.inf
         self._seen[:, row] = np.nan
-        self._applies[:, row] = self._off[:, row] = False
+        self._scope_of[row] = NOWHERE
         self._labels[row] = {}
         self._free.append(row)
 
@@ -150,7 +154,7 @@ class Judge:
         for rule, level in zip(self.rules, levels, strict=True):
             pairs = slice(first, first + len(rule.levels))
             first = pairs.stop
-            if not self._applies[pairs, row].any() and not level:
+            if not self._applies[pairs, self._scope_of[row]].any() and not level:
                 continue
             timed = np.where(self.timers.raised[pairs, row], clears[pairs, 0], raises[pairs, 0])
             since = float(np.nanmax(self.timers.since[pairs, row])) if level else None
@@ -199,47 +203,45 @@ class Judge:
                 self.timers.restore(n, row, mine.levels[level.name])
 
     def _rows_of(self, keys: Sequence[Key]) -> Rows:
-        for key in keys:
-            if key not in self._rows:
-                row = self._free.pop() if self._free else len(self._labels)
-                self._rows[key] = row
-                if row == len(self._labels):
-                    self._labels.append({})
+        rows = np.fromiter(map(self._rows.get, keys, itertools.repeat(-1)), dtype=np.intp, count=len(keys))
+        for n in np.flatnonzero(rows < 0).tolist():
+            row = rows[n] = self._free.pop() if self._free else len(self._labels)
+            self._rows[keys[n]] = row
+            if row == len(self._labels):
+                self._labels.append({})
         if len(self._labels) > len(self._last_at):
             self._reserve(max(16, 2 * len(self._labels)))
-        return np.fromiter(map(self._rows.__getitem__, keys), dtype=np.intp, count=len(keys))
+        return rows
 
     def _reserve(self, capacity: int) -> None:
         self.signals.reserve(capacity)
         self.timers.reserve(capacity)
         self._last_at = grown(self._last_at, capacity, -np.inf)
         self._seen = grown(self._seen, capacity, np.nan)
-        self._applies = grown(self._applies, capacity, False)
-        self._off = grown(self._off, capacity, False)
+        self._scope_of = grown(self._scope_of, capacity, NOWHERE)
 
     def _scope(self, keys: Sequence[Key], rows: Rows, labels: Callable[[Key], Labels]) -> None:
         """Which rules judge which component; asked anew each time, because labels are learned and change."""
         scopes = self._scopes
-        if len(self._scoped) == 1:
+        if len(self._scoped) == 1:  # the tuples of one label would cost more than all the rest
             label = self._scoped[0]
-            scoped: list[tuple[Any, ...]] = [(labels(key).get(label),) for key in keys]
+            scoped: list[Any] = [known.get(label) for known in map(labels, keys)]
         else:
             scoped = [tuple([known.get(label) for label in self._scoped]) for known in map(labels, keys)]
         for new in set(scoped) - scopes.keys():
-            known = {label: value for label, value in zip(self._scoped, new, strict=True) if value is not None}
+            values = (new,) if len(self._scoped) == 1 else new
+            known = {label: value for label, value in zip(self._scoped, values, strict=True) if value is not None}
             off = [rule.is_off(known) for rule, _ in self.timers.pairs]
-            applies = [rule.applies_to(known) for rule, _ in self.timers.pairs]
-            column = np.array([np.greater(applies, off), off], dtype=np.bool_)[:, :, np.newaxis]
-            scopes[new] = self._scope_columns.shape[2]
-            self._scope_columns = np.concatenate([self._scope_columns, column], axis=2)
-        self._applies[:, rows], self._off[:, rows] = self._scope_columns.take(
-            [scopes[known] for known in scoped], axis=2
-        )
+            applies = np.greater([rule.applies_to(known) for rule, _ in self.timers.pairs], off)
+            scopes[new] = self._applies.shape[1]
+            self._applies = np.column_stack([self._applies, applies])
+            self._off = np.column_stack([self._off, off])
+        self._scope_of[rows] = np.fromiter(map(scopes.__getitem__, scoped), dtype=np.intp, count=len(scoped))
 
     def _verdicts(self, rows: Rows, seen: Floats) -> tuple[Verdicts, Verdicts]:
         verdicts = self._verdict(seen)
         raises, clears = verdicts[: len(self.timers.pairs)], verdicts[len(self.timers.pairs) :]
-        elsewhere = ~self._applies.take(rows, axis=1)
+        elsewhere = ~self._applies.take(self._scope_of[rows], axis=1)
         raises[elsewhere] = clears[elsewhere] = UNKNOWN
         return raises, clears
 
@@ -251,14 +253,14 @@ class Judge:
         rows: Rows,
         labels: Callable[[Key], Labels],
         at: Floats,
-        before: npt.NDArray[np.int8],
-        after: npt.NDArray[np.int8],
+        before: int,
+        after: int,
     ) -> Change:
         key, row = keys[n], rows[n]
         names = self._names(key, labels(key))
         self._labels[row] = names
         values = self._values(self.rules[rule], self._seen[:, row])
-        levels = LEVELS[before[rule, n]], LEVELS[after[rule, n]]
+        levels = LEVELS[before], LEVELS[after]
         if self.rules[rule].is_off(names):
             told = change(self.rules[rule], key, names, float(at[n]), levels, values)
             return msgspec.structs.replace(told, text="This rule was switched off here.")

@@ -5,6 +5,7 @@ is raised, how long its clear condition has. Unknown stops the clock and forgets
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,14 @@ from forewarn_rules.windows import Rows, grown
 
 WEIGHT = {"watch": 1, "warning": 2, "critical": 3}
 
-Turn = tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]
-"""Levels [rule, component] before and after."""
+
+
+class Turn(NamedTuple):
+    """``columns`` of the components on which anything changed; levels [rule, one of these] before and after."""
+
+    columns: Rows
+    before: npt.NDArray[np.int8]
+    after: npt.NDArray[np.int8]
 
 
 class Timers:
@@ -86,15 +93,16 @@ class Timers:
         return levels
 
     def step(self, rows: Rows, at: Floats, since_last: Floats, raises: Verdicts, clears: Verdicts) -> Turn | None:
-        """Take one observation per component into account; return the levels of all rules if any of them changed.
+        """Take one observation per component into account; return the levels of all rules where any of them changed.
 
         ``since_last`` is the time since the component's last observation (any value where there was none).
         """
         raised = self.raised.take(rows, axis=1)
         timed = np.where(raised, clears, raises)
         true = timed == TRUE
+        elapsed = self.elapsed.take(rows, axis=1)
         counts = true & self.ticking.take(rows, axis=1) & (since_last <= self._max_gap)
-        elapsed = self.elapsed.take(rows, axis=1) + np.where(counts, since_last, 0.0)
+        elapsed += np.where(counts, since_last, 0.0)
         elapsed[timed == FALSE] = 0.0
         turned = true & (elapsed >= np.where(raised, self._hold, self._for))
         now_raised = raised ^ turned
@@ -103,7 +111,8 @@ class Timers:
         changed = now_raised != raised
         turn = None
         if changed.any():
-            turn = self.levels(raised), self.levels(now_raised)
+            columns = np.flatnonzero(changed.any(axis=0))
+            turn = Turn(columns, self.levels(raised[:, columns]), self.levels(now_raised[:, columns]))
             elapsed[changed] = 0.0
             since = self.since[:, rows]
             since[changed] = np.broadcast_to(at, since.shape)[changed]
