@@ -30,10 +30,8 @@ class Judge:
         self.rules = [rule for rule in rules if rule.kind == kind and rule.status != "retired"]
         self.signals = Signals(self.rules)
         self.timers = Timers(self.rules)
-        columns = self.signals.columns
-        pairs = [(columns[rule.id], level) for rule, level in self.timers.pairs]
-        raises, clears = ([(level.raises, c) for c, level in pairs], [(level.clears, c) for c, level in pairs])
-        self._verdict = Verdict([*raises, *clears])
+        self._met = 0
+        self._verdict = Verdict([])
         asked = ((*rule.where, *itertools.chain(*rule.off)) for rule in self.rules)
         self._scoped = sorted({where.label for where in itertools.chain.from_iterable(asked)})
         self._scopes: dict[Any, int] = {}
@@ -52,6 +50,7 @@ class Judge:
             return []
         rows = self._rows_of(keys)
         values = self.signals.matrix(metrics, len(keys))
+        self._awaken()
         self.signals.insert(rows, at, values)
         fresh = np.flatnonzero(at > self._last_at[rows])
         if len(fresh) < len(keys):
@@ -61,10 +60,11 @@ class Judge:
             return []
         self._scope(keys, rows, labels)
         seen = self.signals.compute(rows, at, values)
-        self._seen[:, rows] = seen
+        awake = self.signals.awake
+        self._seen[awake[:, np.newaxis], rows] = seen[awake]
         raises, clears = self._verdicts(rows, seen)
         if self._off.any():
-            off = self._off.take(self._scope_of[rows], axis=1)
+            off = self._off[self.timers.watched].take(self._scope_of[rows], axis=1)
             raises[off], clears[off] = FALSE, TRUE
             self.timers.end(rows, off)
         since_last = at - self._last_at[rows]
@@ -146,8 +146,10 @@ class Judge:
         row = self._rows.get(key)
         if row is None:
             return []
+        self._awaken()
         rows = np.array([row], dtype=np.intp)
-        raises, clears = self._verdicts(rows, self._seen[:, rows])
+        raises, clears = np.full((2, len(self.timers.pairs), 1), UNKNOWN)
+        raises[self.timers.watched], clears[self.timers.watched] = self._verdicts(rows, self._seen[:, rows])
         levels = self.timers.levels(self.timers.raised[:, rows])[:, 0]
         found = []
         first = 0
@@ -197,10 +199,25 @@ class Judge:
             mine = kept.rules.get(rule.id)
             if mine is None:
                 continue
+            self.signals.meet(rule)
             for name, column in self.signals.columns[rule.id].items():
                 self._seen[column, row] = mine.values.get(name, np.nan)
             if level.name in mine.levels:
                 self.timers.restore(n, row, mine.levels[level.name])
+
+    def _awaken(self) -> None:
+        """Judge the rules of which any metric was ever reported; the others are unknown everywhere and at rest."""
+        met = int(self.signals.met.sum())
+        if met == self._met:
+            return
+        self._met = met
+        awake = {rule.id for rule in self.rules if self.signals.asks_for_met(rule)}
+        self.signals.awaken(awake)
+        watched = [n for n, (rule, _) in enumerate(self.timers.pairs) if rule.id in awake]
+        self.timers.watch(np.array(watched, dtype=np.intp))
+        pairs = [(self.signals.columns[rule.id], level) for rule, level in self.timers.pairs if rule.id in awake]
+        raises, clears = ([(level.raises, c) for c, level in pairs], [(level.clears, c) for c, level in pairs])
+        self._verdict = Verdict([*raises, *clears])
 
     def _rows_of(self, keys: Sequence[Key]) -> Rows:
         rows = np.fromiter(map(self._rows.get, keys, itertools.repeat(-1)), dtype=np.intp, count=len(keys))
@@ -239,9 +256,8 @@ class Judge:
         self._scope_of[rows] = np.fromiter(map(scopes.__getitem__, scoped), dtype=np.intp, count=len(scoped))
 
     def _verdicts(self, rows: Rows, seen: Floats) -> tuple[Verdicts, Verdicts]:
-        verdicts = self._verdict(seen)
-        raises, clears = verdicts[: len(self.timers.pairs)], verdicts[len(self.timers.pairs) :]
-        elsewhere = ~self._applies.take(self._scope_of[rows], axis=1)
+        raises, clears = np.split(self._verdict(seen), 2)
+        elsewhere = ~self._applies[self.timers.watched].take(self._scope_of[rows], axis=1)
         raises[elsewhere] = clears[elsewhere] = UNKNOWN
         return raises, clears
 

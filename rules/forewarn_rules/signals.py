@@ -1,6 +1,6 @@
 """The signals of all rules of one component kind, computed together: metrics in, one row per signal out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple, TypedDict
 
@@ -27,6 +27,9 @@ class Signals:
 
     Two rules that take the same signal share its row: ``columns[rule id][signal name]`` says which. A signal is
     unknown (NaN) where its metric is neither in the observation nor, with ``within``, recent enough.
+
+    ``met`` says which metrics any component ever reported. A rule sleeps while none of its metrics was: its signals are
+    unknown everywhere, and nothing is computed for it until ``awaken``.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
@@ -40,6 +43,7 @@ class Signals:
                     signal = replace(signal, reach=f"#{mine[signal.reach]}")
                 mine[name] = distinct.setdefault(signal, len(distinct))
             self.columns[rule.id] = mine
+        self.awake = np.zeros(0, dtype=np.intp)
         self.signals = list(distinct)
         self._models = model_columns(distinct)
         self.metrics = list(dict.fromkeys(signal.metric for signal in self.signals if signal.take not in TAKES))
@@ -47,7 +51,8 @@ class Signals:
         place |= dict.fromkeys((signal.metric for signal in self.signals if signal.take in TAKES), 0)  # overwritten
         self._metric_of = np.array([place[signal.metric] for signal in self.signals], dtype=np.intp)
         self._windows = _windows(self.signals, place)
-        self._served = list(self._serve())
+        self.met = np.zeros(len(self.metrics), dtype=np.bool_)
+        self._served: list[_Served] = []
         self._recent = [n for n, signal in enumerate(self.signals) if signal.within > 0]
         self._based = np.array(
             [n for n, s in enumerate(self.signals) if s.take == "growth_since_baseline"], dtype=np.intp
@@ -59,6 +64,19 @@ class Signals:
         self.last = np.full((len(self.metrics) if self._recent else 0, 0), np.nan)
         self.last_time = np.full(self.last.shape, -np.inf)
         self.baseline = np.full((len(self.metrics) if self._based.size else 0, 0), np.nan)
+
+    def asks_for_met(self, rule: Rule) -> bool:
+        """Whether any metric of the rule was ever reported."""
+        return bool(self.met[self._metric_of[list(self.columns[rule.id].values())]].any())
+
+    def meet(self, rule: Rule) -> None:
+        """The rule's metrics were reported before a restart."""
+        self.met[self._metric_of[list(self.columns[rule.id].values())]] = True
+
+    def awaken(self, rules: Iterable[str]) -> None:
+        """Compute the signals of these rules (ids) from now on, and no others."""
+        self.awake = np.array(sorted({n for rule in rules for n in self.columns[rule].values()}), dtype=np.intp)
+        self._served = list(self._serve(set(self.awake.tolist())))
 
     def reserve(self, capacity: int) -> None:
         self.last = grown(self.last, capacity, np.nan)
@@ -83,7 +101,8 @@ class Signals:
         for n, metric in enumerate(self.metrics):
             if metric in metrics:
                 values[n] = metrics[metric]
-        values[np.isinf(values)] = np.nan
+                values[n, np.isinf(values[n])] = np.nan
+                self.met[n] = self.met[n] or not np.isnan(values[n]).all()
         return values
 
     def insert(self, rows: Rows, at: Floats, values: Floats) -> None:
@@ -91,6 +110,8 @@ class Signals:
         if self.accepted.any:
             values = self.accepted.without_the_past(rows, at, values)
         for window, metrics in self._windows:
+            if not self.met[metrics].any():
+                continue
             mine = values[metrics]
             there = ~np.isnan(mine).all(axis=0)
             if there.all():
@@ -123,8 +144,9 @@ class Signals:
             self.baseline[known, row] = np.where(np.isnan(base) & self._is_based[known, 0], oldest, base)
 
     def compute(self, rows: Rows, at: Floats, values: Floats) -> Floats:
-        """Every signal [signal, component] after ``insert`` of the same observation."""
-        now = values[self._metric_of]
+        """Every signal [signal, component] after ``insert`` of the same observation; NaN for those that sleep."""
+        now = np.full((len(self.signals), len(rows)), np.nan)
+        now[self.awake] = values[self._metric_of[self.awake]]
         for n in self._recent:
             metric = self._metric_of[n]
             fresh = at - self.last_time[metric, rows] <= self.signals[n].within
@@ -188,12 +210,13 @@ class Signals:
                     window.raise_to(place, row, counted[self.metrics[metric]])
         self.restore_baselines(row, {m: value for m, value in counted.items() if self._is_based[self.metrics.index(m)]})
 
-    def _serve(self) -> Iterator["_Served"]:
+    def _serve(self, awake: Container[int]) -> Iterator["_Served"]:
         """What each window has to do; forecasts last, because they may reach for another signal."""
         for take in _OVER_WINDOW:
             for window, metrics in self._windows:
                 size = (window.width, window.slots - 1)
-                columns = [n for n, signal in enumerate(self.signals) if signal.take == take and _size(signal) == size]
+                same = [n for n, signal in enumerate(self.signals) if signal.take == take and _size(signal) == size]
+                columns = [n for n in same if n in awake]
                 if columns:
                     places = np.searchsorted(metrics, self._metric_of[columns])
                     yield _Served(take, window, np.array(columns, dtype=np.intp), places)

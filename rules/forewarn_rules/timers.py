@@ -18,7 +18,6 @@ from forewarn_rules.windows import Rows, grown
 WEIGHT = {"watch": 1, "warning": 2, "critical": 3}
 
 
-
 class Turn(NamedTuple):
     """``columns`` of the components on which anything changed; levels [rule, one of these] before and after."""
 
@@ -42,12 +41,18 @@ class Timers:
             for n, ((rule, _), (above, _)) in enumerate(zip(self.pairs, self.pairs[1:], strict=False))
             if rule is above
         ]
-        self._lower = same[::-1]
+        self._below = np.array(same, dtype=np.intp)
+        self.watch(np.zeros(0, dtype=np.intp))
         shape = (len(self.pairs), 0)
         self.raised = np.zeros(shape, dtype=np.bool_)
         self.elapsed = np.zeros(shape)
         self.ticking = np.zeros(shape, dtype=np.bool_)
         self.since = np.full(shape, np.nan)
+
+    def watch(self, pairs: Rows) -> None:
+        """Step only these pairs from now on: their numbers ascending, of a rule all or none."""
+        self.watched = pairs
+        self._lower = np.flatnonzero(np.isin(pairs, self._below))[::-1].tolist()
 
     def reserve(self, capacity: int) -> None:
         self.raised = grown(self.raised, capacity, False)
@@ -75,8 +80,9 @@ class Timers:
         self.since[pair, row] = np.nan if state.since is None else state.since
 
     def end(self, rows: Rows, where: npt.NDArray[np.bool_]) -> None:
-        """No more waiting for ``hold`` at these [pair, row]."""
-        self.elapsed[:, rows] = np.where(where & self.raised[:, rows], np.inf, self.elapsed[:, rows])
+        """No more waiting for ``hold`` at these [watched pair, row]."""
+        mine = self.watched[:, np.newaxis], rows
+        self.elapsed[mine] = np.where(where & self.raised[mine], np.inf, self.elapsed[mine])
 
     def quiet(self, row: int, where: npt.NDArray[np.bool_]) -> None:
         """End these pairs [pair] of one component at once, unless a higher level of the rule stays."""
@@ -95,30 +101,31 @@ class Timers:
     def step(self, rows: Rows, at: Floats, since_last: Floats, raises: Verdicts, clears: Verdicts) -> Turn | None:
         """Take one observation per component into account; return the levels of all rules where any of them changed.
 
-        ``since_last`` is the time since the component's last observation (any value where there was none).
+        ``since_last`` is the time since the component's last observation (any value where there was none),
+        ``raises`` and ``clears`` are [watched pair, component].
         """
-        raised = self.raised.take(rows, axis=1)
+        mine = self.watched[:, np.newaxis], rows
+        raised = self.raised[mine]
         timed = np.where(raised, clears, raises)
         true = timed == TRUE
-        elapsed = self.elapsed.take(rows, axis=1)
-        counts = true & self.ticking.take(rows, axis=1) & (since_last <= self._max_gap)
+        elapsed = self.elapsed[mine]
+        counts = true & self.ticking[mine] & (since_last <= self._max_gap[self.watched])
         elapsed += np.where(counts, since_last, 0.0)
         elapsed[timed == FALSE] = 0.0
-        turned = true & (elapsed >= np.where(raised, self._hold, self._for))
+        turned = true & (elapsed >= np.where(raised, self._hold[self.watched], self._for[self.watched]))
         now_raised = raised ^ turned
         for low in self._lower:  # a higher level implies the one below it
             now_raised[low] |= now_raised[low + 1]
         changed = now_raised != raised
-        turn = None
-        if changed.any():
-            columns = np.flatnonzero(changed.any(axis=0))
-            turn = Turn(columns, self.levels(raised[:, columns]), self.levels(now_raised[:, columns]))
-            elapsed[changed] = 0.0
-            since = self.since[:, rows]
-            since[changed] = np.broadcast_to(at, since.shape)[changed]
-            since[~now_raised] = np.nan
-            self.since[:, rows] = since
-            self.raised[:, rows] = now_raised
-        self.ticking[:, rows] = true & ~changed
-        self.elapsed[:, rows] = elapsed
-        return turn
+        elapsed[changed] = 0.0
+        self.ticking[mine] = true & ~changed
+        self.elapsed[mine] = elapsed
+        if not changed.any():
+            return None
+        columns = np.flatnonzero(changed.any(axis=0))
+        rows, at, changed, now_raised = rows[columns], at[columns], changed[:, columns], now_raised[:, columns]
+        mine = self.watched[:, np.newaxis], rows
+        before = self.levels(self.raised[:, rows])
+        self.raised[mine] = now_raised
+        self.since[mine] = np.where(now_raised, np.where(changed, at, self.since[mine]), np.nan)
+        return Turn(columns, before, self.levels(self.raised[:, rows]))

@@ -36,7 +36,7 @@ class Verdict:
         atoms = sorted(found, key=lambda atom: (_ORDER.index(atom[0].comparison), atom[1], repr(atom)))
         self._place = {atom: n for n, atom in enumerate(atoms)}
         self._left = np.array([left for _, left, _ in atoms], dtype=np.intp)
-        self._limits = np.array([[compare.limit] for compare, _, _ in atoms])
+        self._limits = np.array([compare.limit for compare, _, _ in atoms])[:, np.newaxis]
         self._against = np.array([n for n, atom in enumerate(atoms) if atom[2] is not None], dtype=np.intp)
         self._right = np.array([right for _, _, right in atoms if right is not None], dtype=np.intp)
         self._bits = np.array([[c.bits] for c, _, _ in atoms if c.comparison == "any_bit"], dtype=np.int64)

@@ -59,6 +59,7 @@ class Window:
         self.carry = np.full((metrics, 0), np.nan)
         self.seen = np.zeros((metrics, 0), dtype=np.uint8)
         self.newest = np.full(0, _NEVER, dtype=np.int64)
+        self._held = np.zeros(0, dtype=np.intp)
 
     def reserve(self, capacity: int) -> None:
         self.bins = {name: grown(array, capacity, _EMPTY[name]) for name, array in self.bins.items()}
@@ -81,28 +82,43 @@ class Window:
         fits = self.newest[rows] - bins < self.slots
         if not fits.all():
             rows, at, bins, values = rows[fits], at[fits], bins[fits], values[:, fits]
-        place = (bins % self.slots) * len(self.newest) + rows
-        there = ~np.isnan(values)
-        flat = {name: array.reshape(len(values), -1) for name, array in self.bins.items()}  # views, not copies
+        there = self._hold(values)
+        values = values[self._held]
+        where = self._where(rows, bins % self.slots)
+        flat = {name: array.reshape(-1) for name, array in self.bins.items()}  # views, not copies
         if "low" in flat:
-            flat["low"][:, place] = np.minimum(flat["low"].take(place, axis=1), np.where(there, values, np.inf))
+            flat["low"][where] = np.minimum(flat["low"].take(where), np.where(there, values, np.inf))
         if "high" in flat:
-            flat["high"][:, place] = np.maximum(flat["high"].take(place, axis=1), np.where(there, values, -np.inf))
+            flat["high"][where] = np.maximum(flat["high"].take(where), np.where(there, values, -np.inf))
         if "sum" in flat:
-            flat["sum"][:, place] += np.where(there, values, 0.0)
-            flat["count"][:, place] += there
+            flat["sum"][where] += np.where(there, values, 0.0)
+            flat["count"][where] += there
         if "last" in flat:
-            time = flat["time"].take(place, axis=1)
+            time = flat["time"].take(where)
             newer = there & (at >= time)
-            flat["last"][:, place] = np.where(newer, values, flat["last"].take(place, axis=1))
-            flat["time"][:, place] = np.where(newer, at, time)
-            self.seen[:, rows] = np.minimum(self.seen.take(rows, axis=1) + there, 2)
+            flat["last"][where] = np.where(newer, values, flat["last"].take(where))
+            flat["time"][where] = np.where(newer, at, time)
+            mine = self._held[:, np.newaxis], rows
+            self.seen[mine] = np.minimum(self.seen[mine] + there, 2)
+
+    def _hold(self, values: Floats) -> npt.NDArray[np.bool_]:
+        """Which values are known, of the metrics that ever were: the bins of the others stay empty and untouched."""
+        there = ~np.isnan(values)
+        if len(self._held) < len(values):
+            self._held = np.union1d(self._held, np.flatnonzero(there.any(axis=1)))
+        return there[self._held]
+
+    def _where(self, rows: Rows, place: npt.NDArray[np.int64]) -> Rows:
+        """Where the bin at ``place`` of each component lies in a flat array of bins [held metric, ...]."""
+        where: Rows = (self._held * self.slots * len(self.newest)).reshape(-1, *[1] * place.ndim)
+        return where + (place * len(self.newest) + rows)
 
     def fold(self, row: int, at: Floats, values: Floats) -> None:
         """Note one component's whole history at once, as ``insert`` would one by one: ``at`` ascending, ``values``
         [metric, time]. The component must be new here."""
         bins = np.floor_divide(at, self.width).astype(np.int64)
         there = ~np.isnan(values)
+        self._hold(values)
         self.newest[row] = bins[-1]
         first = int(np.searchsorted(bins, bins[-1] - self.slots + 1))
         if "last" in self.bins:
@@ -138,11 +154,13 @@ class Window:
         self.newest[rows] = np.maximum(newest, bins)
 
     def _leave(self, rows: Rows, place: npt.NDArray[np.int64]) -> None:
+        where = self._where(rows, place)
         if "last" in self.bins:
-            left = self.bins["last"][:, place, rows]
-            self.carry[:, rows] = np.where(np.isnan(left), self.carry[:, rows], left)
+            left = self.bins["last"].reshape(-1).take(where)
+            mine = self._held[:, np.newaxis], rows
+            self.carry[mine] = np.where(np.isnan(left), self.carry[mine], left)
         for name, array in self.bins.items():
-            array[:, place, rows] = _EMPTY[name]
+            array.reshape(-1)[where] = _EMPTY[name]
 
     def _leave_many(self, rows: Rows, newest: npt.NDArray[np.int64], bins: npt.NDArray[np.int64]) -> None:
         place = np.arange(self.slots)[:, np.newaxis]
@@ -215,9 +233,13 @@ class Window:
         A machine that was off for longer than the window is thus compared with how it was left. NaN until a second
         value has been seen.
         """
-        low = self.bins["low"].take(rows, axis=2)
-        first = (self.newest[rows] + 1) % self.slots
-        empty = self.bins["low"][:, first, rows] == np.inf
-        carry = self.carry.take(rows, axis=1)
+        low = self.bins["low"].reshape(-1)
+        places = np.arange(self.slots)[:, np.newaxis]
+        lowest = low.take(self._where(rows, places)).min(axis=1)
+        empty = low.take(self._where(rows, (self.newest[rows] + 1) % self.slots)) == np.inf
+        mine = self._held[:, np.newaxis], rows
+        carry = self.carry[mine]
         before = np.where(empty & ~np.isnan(carry), carry, np.inf)
-        return np.where(self.seen[:, rows] >= 2, np.minimum(np.minimum.reduce(low, axis=1), before), np.nan)
+        floor = np.full((len(self.carry), len(rows)), np.nan)
+        floor[self._held] = np.where(self.seen[mine] >= 2, np.minimum(lowest, before), np.nan)
+        return floor

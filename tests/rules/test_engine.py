@@ -251,3 +251,41 @@ levels: {warning: {raise: {used: {at_least: 90}}}}
     assert [standing.values["level"] for standing in seen] == [96, 93, 93, None, None, 72]
     assert [standing.level for standing in seen] == ["warning"] * 5 + ["none"]
     assert seen[4].unknown == ("used", "peak", "level")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_other_components_report_changes_nothing(seed: int) -> None:
+    """Rules sleep until any component reports a metric of theirs: a disk that reports all of them wakes every rule."""
+    random = np.random.default_rng(seed)
+    keys = [("srv", f"disk-{n}") for n in range(12)]
+    labels = {key: {**HDD, "disk_kind": ("hdd", "ssd", "nvme", "sas")[n % 4]} for n, key in enumerate(keys)}
+    noisy = ("srv", "reports all")
+    rules = load_rules()
+    quiet, awake = Engine(rules), Engine(rules)
+    names = quiet.metrics(Kind.DISK)
+    first: list[Change] = []
+    second: list[Change] = []
+    for day in range(60):
+        here = [key for key in keys if random.random() < 0.8]
+        reported = [name for n, name in enumerate(names) if n % 3 <= day // 20]  # more of them as time goes by
+        metrics = {name: random.choice([0, 0, 0, 0, 1, 2, 20, 120, math.nan], len(here)) for name in reported}
+        late = random.choice([0, 0, 0, 3 * DAY, 9 * DAY], len(here))
+        at = START + day * DAY + random.integers(0, 3600, len(here)) - late
+        first += quiet.observe(Kind.DISK, here, labels.__getitem__, at, metrics)
+        all_metrics = {name: np.append(metrics.get(name, np.full(len(here), math.nan)), 0.0) for name in names}
+        changes = awake.observe(
+            Kind.DISK, [*here, noisy], {**labels, noisy: HDD}.__getitem__, np.append(at, START + day * DAY), all_metrics
+        )
+        second += [change for change in changes if change.key != noisy]
+        if day in (5, 30):  # a restart with a snapshot, of both, without the windows
+            kept = {key: quiet.snapshot(Kind.DISK, key) for key in keys}
+            assert kept == {key: awake.snapshot(Kind.DISK, key) for key in keys}
+            quiet, awake = Engine(rules), Engine(rules)
+            for engine in (quiet, awake):
+                for key, snapshot in kept.items():
+                    if snapshot is not None:
+                        engine.restore(Kind.DISK, key, snapshot)
+    assert {change.after for change in first} == {"none", "watch", "warning", "critical"}
+    assert first == second
+    for key in keys:
+        assert repr(quiet.levels(Kind.DISK, key)) == repr(awake.levels(Kind.DISK, key))
