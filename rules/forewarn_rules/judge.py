@@ -115,10 +115,11 @@ class Judge:
         before = self.timers.levels(self.timers.raised[:, rows])[:, 0]
         said = self._seen[:, row].copy()
         columns = self.signals.matrix({metric: [value] for metric, value in known.items()}, 1)
+        self._awaken()
         fresh = self.signals.compute(rows, then, columns)[:, 0]
         read = np.array([signal.metric in known for signal in self.signals.signals], dtype=np.bool_)
         self._seen[read, row] = fresh[read]
-        raises, _ = self._verdicts(rows, self._seen[:, rows])
+        raises, _ = self._standing_verdicts(rows)
         counts = {rule.id: any(s.metric in known and s.take in COUNTED for s in rule.signals.values())
                   for rule in self.rules}  # fmt: skip
         mine = np.array([counts[rule.id] for rule, _ in self.timers.pairs], dtype=np.bool_)
@@ -148,8 +149,7 @@ class Judge:
             return []
         self._awaken()
         rows = np.array([row], dtype=np.intp)
-        raises, clears = np.full((2, len(self.timers.pairs), 1), UNKNOWN)
-        raises[self.timers.watched], clears[self.timers.watched] = self._verdicts(rows, self._seen[:, rows])
+        raises, clears = self._standing_verdicts(rows)
         levels = self.timers.levels(self.timers.raised[:, rows])[:, 0]
         found = []
         first = 0
@@ -256,9 +256,16 @@ class Judge:
         self._scope_of[rows] = np.fromiter(map(scopes.__getitem__, scoped), dtype=np.intp, count=len(scoped))
 
     def _verdicts(self, rows: Rows, seen: Floats) -> tuple[Verdicts, Verdicts]:
+        """Whether each watched pair raises, and whether it clears [watched pair, component]."""
         raises, clears = np.split(self._verdict(seen), 2)
         elsewhere = ~self._applies[self.timers.watched].take(self._scope_of[rows], axis=1)
         raises[elsewhere] = clears[elsewhere] = UNKNOWN
+        return raises, clears
+
+    def _standing_verdicts(self, rows: Rows) -> tuple[Verdicts, Verdicts]:
+        """What the last observations say, of every pair: UNKNOWN for those of rules that sleep."""
+        raises, clears = np.full((2, len(self.timers.pairs), len(rows)), UNKNOWN, dtype=np.uint8)
+        raises[self.timers.watched], clears[self.timers.watched] = self._verdicts(rows, self._seen[:, rows])
         return raises, clears
 
     def _change(
