@@ -42,4 +42,6 @@ def add_parts(report: LoadReport, parts: LoadParts) -> None:
         report.temperatures = parts.temperatures
     if parts.uptime is not UNSET:
         report.uptime = parts.uptime
+    if parts.arrays is not UNSET:
+        report.arrays = parts.arrays
     report.unread = (report.unread + parts.unread)[:512]

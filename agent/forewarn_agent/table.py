@@ -11,13 +11,13 @@ from forewarn_wire.attributes import attribute_name
 Row = tuple[str, str, str, str]
 HEADER: Row = ("PROBE", "PART", "QUANTITY", "VALUE")
 _PROBE_OF = {"cpu": "load", "filesystems": "filesystem", "temperatures": "temperature"}
-_PART_KEYS = ("mount", "sensor")
+_PART_KEYS = ("mount", "sensor", "name")
 
 
 def load_rows(report: LoadReport) -> list[Row]:
     rows: list[Row] = []
     body = msgspec.to_builtins(report)
-    for key in ("cpu", "memory", "filesystems", "temperatures", "uptime"):
+    for key in ("cpu", "memory", "filesystems", "temperatures", "uptime", "arrays"):
         parts = body.get(key, [])
         for part in parts if isinstance(parts, list) else [parts]:
             name = next((str(part[label]) for label in _PART_KEYS if label in part), "")

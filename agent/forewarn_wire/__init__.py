@@ -4,6 +4,7 @@ from forewarn_wire.codec import WireError, decode, decode_order, encode
 from forewarn_wire.messages import (
     SCHEMA,
     Answer,
+    Array,
     Attribute,
     Command,
     CommandOrder,
@@ -44,6 +45,7 @@ __all__ = [
     "DEVICE_NAME_RULE",
     "SCHEMA",
     "Answer",
+    "Array",
     "Attribute",
     "Command",
     "CommandOrder",

@@ -140,6 +140,33 @@ class Temperature(msgspec.Struct, kw_only=True, omit_defaults=True):
     critical_celsius: MaybeFloat = UNSET
 
 
+class Array(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An array that the machine makes of disks: ``type`` is md, btrfs or zfs; ``level`` and ``state`` in its own words.
+
+    ``failed_members`` says which are bad, ``members_missing`` how many the array lacks, gone ones included. ``action``
+    is what it does to its members now (resync, recover, check, resilver, scrub, balance; empty when nothing),
+    ``action_percent`` how far that is; ``rebuilding`` when it puts a member back in. Error counters are sums over the
+    members, as the array counts them; ``errors`` is the sum of those that it has.
+    """
+
+    name: Name
+    type: Name
+    level: Name = ""
+    state: Name = ""
+    members: Annotated[list[Name], Meta(max_length=256)] = []
+    failed_members: Annotated[list[Name], Meta(max_length=256)] = []
+    degraded: MaybeBool = UNSET
+    members_missing: MaybeCount = UNSET
+    action: Name | UnsetType = UNSET
+    rebuilding: MaybeBool = UNSET
+    action_percent: MaybeFloat = UNSET
+    mismatches: MaybeCount = UNSET
+    errors: MaybeCount = UNSET
+    read_errors: MaybeCount = UNSET
+    write_errors: MaybeCount = UNSET
+    checksum_errors: MaybeCount = UNSET
+
+
 class Uptime(msgspec.Struct, kw_only=True, omit_defaults=True):
     seconds: MaybeFloat = UNSET
     unexpected_reboots: MaybeCount = UNSET
@@ -153,6 +180,7 @@ class LoadReport(Report, kw_only=True, omit_defaults=True):
     filesystems: Annotated[list[Filesystem], Meta(max_length=256)] | UnsetType = UNSET
     temperatures: Annotated[list[Temperature], Meta(max_length=256)] | UnsetType = UNSET
     uptime: Uptime | UnsetType = UNSET
+    arrays: Annotated[list[Array], Meta(max_length=64)] | UnsetType = UNSET
     unread: Annotated[list[Unread], Meta(max_length=512)] = []
 
 

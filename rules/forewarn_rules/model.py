@@ -20,6 +20,7 @@ class Kind(enum.StrEnum):
     FILESYSTEM = "filesystem"
     SENSOR = "sensor"
     DISK = "disk"
+    ARRAY = "array"
     LIVENESS = "liveness"
     PRESENCE = "presence"
 
@@ -29,6 +30,7 @@ PART_LABEL: dict[Kind, str | None] = {
     Kind.FILESYSTEM: "mount",
     Kind.SENSOR: "sensor",
     Kind.DISK: "disk",
+    Kind.ARRAY: "array",
     Kind.LIVENESS: None,
     Kind.PRESENCE: "disk",
 }
@@ -43,6 +45,7 @@ FAULTS: dict[str, str] = {
     "cable": "the link between disk and machine is bad: cable, connector, backplane, port",
     "cooling": "heat is not carried away",
     "filesystem-full": "a file system runs out of blocks or inodes",
+    "array-degraded": "an array of disks lacks members or gives back wrong data",
     "device-silent": "nothing is heard from the device",
     "instability": "the machine restarts by itself: power, memory, drivers, heat",
     "other": "anything else that a provider's own rules find",

@@ -60,6 +60,7 @@ def test_probe_prints_a_table(config: Callable[..., str]) -> None:
         "filesystem",
         "temperature",
         "uptime",
+        "arrays",
         "smart",
     }
     (reallocated,) = [line for line in lines if "5 Reallocated_Sector_Ct" in line]
@@ -88,7 +89,7 @@ def test_an_unknown_probe_is_one_line() -> None:
     done = agent("probe", "fans")
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: fans: no such probe: known are load, memory, filesystem, temperature, uptime, smart\n"
+        "Error: fans: no such probe: known are load, memory, filesystem, temperature, uptime, arrays, smart\n"
     )
 
 

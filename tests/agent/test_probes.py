@@ -176,6 +176,7 @@ def test_every_probe_on_the_captured_tree(captured: Surroundings) -> None:
     assert {(row.probe, row.part, row.outcome) for row in report.unread} == {
         ("temperature", "nvme Sensor 1 (nvme0)", Outcome.UNREADABLE),
         ("filesystem", "/media/two words", Outcome.UNREADABLE),
+        ("arrays", "", Outcome.NOT_HERE),
     }
 
 

@@ -26,6 +26,8 @@ DISK = {"kind": "hdd", "serial": "S1", "model": None, "slot": "/dev/sda", "capac
         (Kind.FILESYSTEM, "/", {"filesystems": {"/": {"fstype": "ext4", "source": "/dev/sda1"}}},
          {"mount": "/", "fstype": "ext4", "source": "/dev/sda1"}),
         (Kind.FILESYSTEM, "/gone", {"filesystems": {}}, {"mount": "/gone"}),
+        (Kind.ARRAY, "md0", {"arrays": {"md0": {"array_type": "md", "members": "sda1"}}},
+         {"array": "md0", "array_type": "md", "members": "sda1"}),
         (Kind.DISK, "S1", {"disk": DISK},
          {"disk": "S1", "disk_kind": "hdd", "serial": "S1", "slot": "/dev/sda", "capacity_bytes": 4 * 10**12}),
         (Kind.DISK, "slot:/dev/sdb", {}, {"disk": "slot:/dev/sdb", "disk_kind": "unknown"}),

@@ -6,6 +6,7 @@ import msgspec
 
 from forewarn_collector.ingest.shape import event_point, load_point, smart_point
 from forewarn_wire import (
+    Array,
     Attribute,
     Cpu,
     Disk,
@@ -107,3 +108,19 @@ def test_an_event_counts_its_occurrences() -> None:
     assert (point.kind, point.part, point.fields, point.values) == (
         "event", "unexpected-reboot", ("event.unexpected-reboot",), (3.0,),
     )  # fmt: skip
+
+
+def test_arrays_are_fields_of_their_own_and_their_words_are_facts() -> None:
+    arrays = [
+        Array(name="md0", type="md", level="raid1", failed_members=["sdb1"], degraded=True, members_missing=1),
+        Array(name="tank", type="zfs", degraded=None),
+        Array(name="md0", type="md", degraded=False),
+    ]
+    point = load_point(LoadReport(**HEAD, filesystems=[Filesystem(mount="/")], arrays=arrays))
+    values = dict(zip(point.fields, point.values, strict=True))
+    assert values["array.degraded|md0"] == 1
+    assert values["array.members_missing|md0"] == 1
+    assert math.isnan(values["array.degraded|tank"])
+    facts = msgspec.json.decode(point.facts)
+    assert facts["arrays"]["md0"] == {"array_type": "md", "array_level": "raid1", "failed_members": "sdb1"}
+    assert list(facts["filesystems"]) == ["/"]

@@ -1,6 +1,6 @@
 """Every probe of the agent, in one table. A new probe is a file here and a row below."""
 
-from forewarn_agent.probes import filesystem, load, memory, smart, temperature, uptime
+from forewarn_agent.probes import arrays, filesystem, load, memory, smart, temperature, uptime
 from forewarn_agent.probes.reading import LoadParts, Probe
 from forewarn_wire import SmartReport
 
@@ -44,6 +44,14 @@ LOAD_PROBES: tuple[Probe[LoadParts], ...] = (
         "/proc/uptime, boot id",
         True,
         uptime.measure,
+    ),
+    Probe(
+        "arrays",
+        "md, btrfs and ZFS arrays: state, failed members, rebuilding, errors",
+        "as each quantity says",
+        "/sys/block/md*/md, /sys/fs/btrfs, zpool status",
+        True,
+        arrays.measure,
     ),
 )
 SMART_PROBE: Probe[list[SmartReport]] = Probe(

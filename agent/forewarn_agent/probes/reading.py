@@ -7,8 +7,9 @@ from typing import Generic, TypeVar
 from msgspec import UNSET, UnsetType
 
 from forewarn_agent.bounded import Bounded
+from forewarn_agent.runner import Runner
 from forewarn_agent.settings import Filesystems, Roots
-from forewarn_wire import Cpu, Filesystem, Memory, Outcome, SmartReport, Temperature, Unread, Uptime
+from forewarn_wire import Array, Cpu, Filesystem, Memory, Outcome, SmartReport, Temperature, Unread, Uptime
 
 Result = TypeVar("Result", covariant=True)
 
@@ -32,6 +33,7 @@ class Surroundings:
     unexpected_reboots: int | None = None
     cpu_window: float = 0.5
     cpu_times: CpuTimes | None = None
+    runner: Runner = field(default_factory=Runner)
     bounded: Bounded[Filesystem] = field(default_factory=lambda: Bounded(5.0))
 
 
@@ -44,6 +46,7 @@ class LoadParts:
     filesystems: list[Filesystem] | UnsetType = UNSET
     temperatures: list[Temperature] | UnsetType = UNSET
     uptime: Uptime | UnsetType = UNSET
+    arrays: list[Array] | UnsetType = UNSET
     unread: list[Unread] = field(default_factory=list)
 
 

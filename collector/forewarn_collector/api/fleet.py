@@ -199,6 +199,7 @@ class Fleet:
             elif item.kind == "load":
                 keys.append((Kind.DEVICE, ""))
                 keys += [(Kind.FILESYSTEM, mount) for mount in decode_facts(item.facts).get("filesystems", {})]
+                keys += [(Kind.ARRAY, name) for name in decode_facts(item.facts).get("arrays", {})]
         keys += [(kind, part) for kind, (name, part) in self._judge.raised() if name == device]
         return [
             (kind, part, standing)

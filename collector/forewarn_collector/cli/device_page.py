@@ -99,6 +99,7 @@ def _load(series: SeriesView, times: Times, courses: Courses) -> Iterator[Render
     yield shown
     yield from _filesystems(series, age, courses)
     yield from _temperatures(series, age, courses)
+    yield from _arrays(series, age)
 
 
 def _filesystems(series: SeriesView, age: str, courses: Courses) -> Iterator[RenderableType]:
@@ -131,6 +132,20 @@ def _temperatures(series: SeriesView, age: str, courses: Courses) -> Iterator[Re
         names = ("celsius", "high_celsius", "critical_celsius")
         values = [_part_value(series, f"temperature.{name}", sensor) for name in names]
         shown.add_row(cell(sensor), *map(cell, values), cell(courses.get(("temperature.celsius", sensor), "")))
+    yield shown
+
+
+def _arrays(series: SeriesView, age: str) -> Iterator[RenderableType]:
+    facts: dict[str, Any] = series.facts.get("arrays", {})
+    if not facts:
+        return
+    yield heading(f"Arrays, {age}")
+    shown = table(folding("array", least=8), folding("type, level"), fixed("state"), right("missing"), folding("bad"))
+    for name, fact in facts.items():
+        kind = ", ".join(str(fact[key]) for key in ("array_type", "array_level") if fact.get(key))
+        missing = _part_value(series, "array.members_missing", name)
+        state = str(fact.get("array_state") or ABSENT)
+        shown.add_row(cell(name), cell(kind), cell(state), cell(missing), cell(str(fact.get("failed_members", ""))))
     yield shown
 
 

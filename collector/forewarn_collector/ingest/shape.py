@@ -16,6 +16,7 @@ from msgspec.structs import astuple
 from forewarn_collector.ingest.wear import wear_metrics
 from forewarn_collector.store.model import Point
 from forewarn_wire import (
+    Array,
     Cpu,
     EventReport,
     Filesystem,
@@ -30,11 +31,16 @@ from forewarn_wire.messages import Disk
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _NO_FACTS = _ENCODER.encode({})
+_ARRAY = (
+    "degraded", "members_missing", "rebuilding", "action_percent", "mismatches", "errors", "read_errors",
+    "write_errors", "checksum_errors",
+)  # fmt: skip
 _LOAD: dict[type[msgspec.Struct], tuple[str, tuple[str, ...]]] = {
     Cpu: ("cpu", ("used_percent", "load_average_1m", "load_average_5m", "load_average_15m")),
     Memory: ("memory", ("total_bytes", "available_bytes", "used_percent", "swap_total_bytes", "swap_used_percent")),
     Uptime: ("uptime", ("seconds", "unexpected_reboots")),
     Filesystem: ("filesystem", ("total_bytes", "free_bytes", "used_percent", "inodes_used_percent")),
+    Array: ("array", _ARRAY),
     Temperature: ("temperature", ("celsius", "high_celsius", "critical_celsius")),
 }
 _DISK = ("temperature_celsius", "temperature_limit_celsius", "power_on_hours", "endurance_used_percent")
@@ -115,6 +121,20 @@ def _load_facts(filesystems: tuple[tuple[str, str, str], ...]) -> bytes:
     return _ENCODER.encode({"filesystems": mounts})
 
 
+def _array_facts(arrays: list[Array]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for array in arrays:
+        texts = {
+            "array_type": array.type,
+            "array_level": array.level,
+            "array_state": array.state,
+            "members": ", ".join(array.members),
+            "failed_members": ", ".join(array.failed_members),
+        }
+        found.setdefault(array.name, {name: text for name, text in texts.items() if text})
+    return found
+
+
 def load_point(report: LoadReport) -> Point:
     """Most of a fleet's reports come through here, so what is the same from report to report is remembered."""
     parts: list[tuple[type[msgspec.Struct], str]] = []
@@ -133,6 +153,11 @@ def load_point(report: LoadReport) -> Point:
         for temperature in report.temperatures:
             parts.append((Temperature, temperature.sensor))
             strung += astuple(temperature)
+    if report.arrays is not UNSET:
+        for array in report.arrays:
+            parts.append((Array, array.name))
+            strung += astuple(array)
+        facts = _ENCODER.encode(msgspec.json.decode(facts) | {"arrays": _array_facts(report.arrays)})
     if report.unread:
         facts = _ENCODER.encode(msgspec.json.decode(facts) | {"unread": report.unread})
     absent = tuple([column for column, value in enumerate(strung) if value is UNSET])

@@ -42,6 +42,8 @@ def labels_of(kind: Kind, key: Key, facts: Facts, inventory: Facts, directory: D
         found |= {"mount": part, **facts.get("filesystems", {}).get(part, {})}
     elif kind is Kind.SENSOR:
         found["sensor"] = part
+    elif kind is Kind.ARRAY:
+        found |= {"array": part, **facts.get("arrays", {}).get(part, {})}
     elif kind in SERIES_KIND:
         disk = facts.get("disk", {})
         found |= {"disk": part, "disk_kind": disk.get("kind", "unknown")}

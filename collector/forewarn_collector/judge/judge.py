@@ -71,7 +71,7 @@ class Judge:
         self._clock = clock
         self._tick_seconds = tick_seconds
         self._wanted: Wanted = tuple((kind, frozenset(engine.metrics(kind))) for kind in Kind)
-        load_kinds = (Kind.DEVICE, Kind.FILESYSTEM, Kind.SENSOR)
+        load_kinds = (Kind.DEVICE, Kind.FILESYSTEM, Kind.SENSOR, Kind.ARRAY)
         # How far the rules look back, by the kind of series that carries the components.
         self._reach = {
             "smart": engine.reach_back(Kind.DISK),

@@ -21,6 +21,7 @@ KIND_OF_PREFIX = {
     "uptime": Kind.DEVICE,
     "filesystem": Kind.FILESYSTEM,
     "temperature": Kind.SENSOR,
+    "array": Kind.ARRAY,
     "disk": Kind.DISK,
     "ata": Kind.DISK,
     "nvme": Kind.DISK,
