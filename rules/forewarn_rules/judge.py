@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from forewarn_rules.accepted import COUNTED, Acceptance
 from forewarn_rules.model import LEVELS, PART_LABEL, Change, Key, Kind, Labels, Standing
+from forewarn_rules.model_signals import with_features
 from forewarn_rules.rule import Rule
 from forewarn_rules.say import accepted, change, standing
 from forewarn_rules.signals import Signals
@@ -119,8 +120,9 @@ class Judge:
         fresh = self.signals.compute(rows, then, columns)[:, 0]
         read = np.array([signal.metric in known for signal in self.signals.signals], dtype=np.bool_)
         self._seen[read, row] = fresh[read]
+        self._seen[:, row] = self.signals.ask_models(self._seen[:, rows])[:, 0]
         raises, _ = self._standing_verdicts(rows)
-        counts = {rule.id: any(s.metric in known and s.take in COUNTED for s in rule.signals.values())
+        counts = {rule.id: any(s.metric in known and s.take in COUNTED for s in with_features(rule.signals).values())
                   for rule in self.rules}  # fmt: skip
         mine = np.array([counts[rule.id] for rule, _ in self.timers.pairs], dtype=np.bool_)
         self.timers.quiet(row, mine & (raises[:, 0] == FALSE))

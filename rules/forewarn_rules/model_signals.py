@@ -53,7 +53,7 @@ def _looked_at(feature: Feature) -> Iterator[tuple[str, Signal]]:
         known = find_metric(metric)
         unit = known.unit if known else ""
         if not window:
-            yield metric, Signal(metric, unit, "last", min_points=3)
+            yield metric, Signal(metric, unit, "above_accepted", min_points=3)  # what is known is no news
         else:
             kept = Signal(metric, unit, "growth", window=window, bin=DAY, min_span=window / 4, min_points=3)
             yield f"{metric} growth {feature.window_days}d", kept

@@ -42,7 +42,7 @@ def change(rule: Rule, key: Key, names: Names, at: float, levels: tuple[str, str
 
 def accepted(rule: Rule, key: Key, names: Names, at: float, levels: tuple[str, str], values: Values, by: str) -> Change:
     """What to tell when somebody took what is seen as known; ``values`` are those before."""
-    what = rule.what.render(names, values, _units(rule))
+    what = rule.what.render({**names, **because(rule.signals, values)}, values, _units(rule))
     text = f"Accepted as known by {by} until it grows: {what}"
     return msgspec.structs.replace(change(rule, key, names, at, levels, values), text=text, accepted_by=by)
 

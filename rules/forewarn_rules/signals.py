@@ -167,6 +167,10 @@ class Signals:
                 part = out.take(measured, axis=1)
                 self._over_window(served, rows[measured], at[measured], now.take(measured, axis=1), part)
                 out[:, measured] = part
+        return self.ask_models(out)
+
+    def ask_models(self, out: Floats) -> Floats:
+        """Fill in what models say of the other signals [signal, component]."""
         for model in self._models:
             model.write(out)
         return out

@@ -94,3 +94,14 @@ def test_a_restart_keeps_the_words() -> None:
     (after,) = again.levels(Kind.DISK, KEY)
     assert after.text == before.text
     assert "odds x" in after.text
+
+
+def test_what_was_accepted_is_quiet_until_it_grows() -> None:
+    engine = Engine([RULES["hdd-risk"]])
+    assert fallen_ill(engine).after == "critical"
+    (change,) = engine.accept(Kind.DISK, KEY, HDD, 3 * DAY, FAULT, "anna")
+    assert (change.before, change.after) == ("critical", "none")
+    assert "odds x" in change.text
+    assert not [change for day in (4, 5, 6) for change in observe(engine, day, FAULT)]
+    worse = {metric: value + 600 for metric, value in FAULT.items()}
+    assert [change.after for change in observe(engine, 7, worse)] == ["critical"]
