@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from forewarn_collector.api.app import build_api
+from forewarn_collector.api.baselines import Baselines
 from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.server import ApiServer, bind, leave_address, token_of, url_of
 from forewarn_collector.api.views import Health
@@ -78,6 +79,7 @@ class Collector:
         self.subscriber = Subscriber(self.intake, broker, now) if broker else None
         self._history = History(self.journal.reader())
         self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory)
+        self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)
         self._sealer = _Repeat("seal", SEAL_SECONDS, self._seal)
         self._api: ApiServer | None = None
 
@@ -89,7 +91,8 @@ class Collector:
         except OSError as error:
             raise StartError(_taken("api", api.address, api.port, error)) from None
         token = token_of(self.data)
-        self._api = ApiServer(build_api(token, self.fleet, self.desk, self.push, self.health, self.clock), listening)
+        routes = build_api(token, self.fleet, self.baselines, self.desk, self.push, self.health, self.clock)
+        self._api = ApiServer(routes, listening)
         self.api_url = url_of(listening)
         if listen.enabled:
             try:

@@ -112,6 +112,7 @@ class Judge:
         if row is None or not known:
             return []
         rows, then = np.array([row], dtype=np.intp), self._last_at[[row]]
+        self._scope([key], rows, lambda _: labels)
         self.signals.accept(row, float(then[0]), known)
         before = self.timers.levels(self.timers.raised[:, rows])[:, 0]
         said = self._seen[:, row].copy()

@@ -50,6 +50,8 @@ ENDPOINTS = [
     ("GET", "/devices/shop-07", None),
     ("GET", "/devices/no-such-device", None),
     ("GET", "/devices/shop-07/series?metric=cpu.used_percent&start=0&end=9999999999", None),
+    ("GET", "/devices/shop-07/baseline", None),
+    ("POST", "/devices/shop-07/baseline", {"actor": "mallory"}),
     ("GET", "/tickets", None),
     ("GET", "/tickets/1", None),
     ("GET", "/tickets/999", None),

@@ -15,9 +15,13 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import Parameter
 
+from forewarn_collector.api.baselines import Baselines
 from forewarn_collector.api.fleet import Fleet, NotHere
 from forewarn_collector.api.views import (
+    Accept,
+    AcceptedView,
     Act,
+    BaselineView,
     DeadLetters,
     DeviceLine,
     DeviceView,
@@ -48,7 +52,15 @@ Limit = Annotated[int, Parameter(ge=1, le=100_000)]
 Points = Annotated[int | None, Parameter(ge=1, le=100_000)]
 
 
-def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable[[], Health], clock: Clock) -> Litestar:
+def build_api(
+    token: str,
+    fleet: Fleet,
+    baselines: Baselines,
+    desk: Desk,
+    push: Push,
+    health: Callable[[], Health],
+    clock: Clock,
+) -> Litestar:
     """``token``: what a caller must send as ``Authorization: Bearer``. ``/healthz`` answers anybody."""
     expected = f"Bearer {token}".encode()
 
@@ -97,6 +109,16 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
         if not (math.isfinite(start) and math.isfinite(end)):
             raise ValidationException("start and end are Unix times in seconds")
         return fleet.read(name, metric, part, start, end, points, aggregate)
+
+    @get("/devices/{name:str}/baseline", sync_to_thread=True, responses=PROBLEMS)
+    def baseline(name: str, part: str | None = None) -> list[BaselineView]:
+        """What the counters of a device's parts count from: first seen and accepted values."""
+        return baselines.show(name, part)
+
+    @post("/devices/{name:str}/baseline", sync_to_thread=True, status_code=200, responses=PROBLEMS)
+    def accept_baseline(name: str, data: Accept) -> AcceptedView:
+        """Take what the counters show now as known: they raise again only when they grow."""
+        return baselines.accept(name, data)
 
     @get("/tickets", sync_to_thread=True, responses=PROBLEMS)
     def tickets(
@@ -172,6 +194,8 @@ def build_api(token: str, fleet: Fleet, desk: Desk, push: Push, health: Callable
         reports,
         device,
         series,
+        baseline,
+        accept_baseline,
         tickets,
         ticket,
         note,

@@ -144,6 +144,57 @@ class Act(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     visibility: Annotated[str, Meta(pattern="^(internal|customer)$")] = "internal"
 
 
+class CounterView(msgspec.Struct, kw_only=True):
+    """One counter: what it showed first and shows now (newest measured value), and what was accepted of it.
+
+    ``growth`` counts from the accepted value, or from the first where nothing was accepted.
+    """
+
+    metric: str
+    unit: str
+    first: float
+    first_at: float
+    accepted: float | None
+    newest: float
+    newest_at: float
+    growth: float
+
+
+class BaselineView(msgspec.Struct, kw_only=True):
+    """What the counters of one part count from, and who accepted that last."""
+
+    device: str
+    kind: str
+    part: str
+    slot: str
+    counters: list[CounterView]
+    accepted_by: str | None
+    accepted_at: float | None
+    note: str
+
+
+class EndedView(msgspec.Struct, kw_only=True):
+    """A rule whose level an acceptance ended."""
+
+    part: str
+    rule: str
+    before: str
+    after: str
+
+
+class AcceptedView(msgspec.Struct, kw_only=True):
+    baselines: list[BaselineView]
+    ended: list[EndedView]
+
+
+class Accept(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Take an old fault as known. Without ``part`` every part of the device is meant."""
+
+    actor: Annotated[str, Meta(min_length=1, max_length=200)]
+    part: Annotated[str, Meta(max_length=250)] | None = None
+    note: Annotated[str, Meta(max_length=20_000)] = ""
+
+
 class Problem(msgspec.Struct, kw_only=True):
     """Why there is no answer, in one line."""
 

@@ -7,7 +7,18 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from forewarn_collector.api.views import Act, DeadLetters, DeviceLine, DeviceView, Health, SeriesData, SetClock
+from forewarn_collector.api.views import (
+    Accept,
+    AcceptedView,
+    Act,
+    BaselineView,
+    DeadLetters,
+    DeviceLine,
+    DeviceView,
+    Health,
+    SeriesData,
+    SetClock,
+)
 from forewarn_collector.cli.address import Address, ClientError, find_address
 from forewarn_collector.cli.text import clean
 from forewarn_collector.tickets.model import Ticket, WatchList
@@ -77,6 +88,14 @@ class Client:
         wanted = {"metric": metric, "start": start, "end": end, "part": part, "points": points, "aggregate": aggregate}
         return self._ask(list[SeriesData], f"/devices/{_device(device)}/series", wanted)
 
+    def baseline(self, device: str, part: str | None = None) -> list[BaselineView]:
+        return self._ask(list[BaselineView], f"/devices/{_device(device)}/baseline", {"part": part})
+
+    def accept(self, device: str, accept: Accept) -> AcceptedView:
+        answer = self._fetch("POST", f"/devices/{_device(device)}/baseline", body=accept)
+        found: AcceptedView = self._decode(answer, AcceptedView)
+        return found
+
     def tickets(
         self,
         *,
@@ -133,7 +152,7 @@ class Client:
             ) from None
 
     def _fetch(
-        self, method: str, path: str, wanted: dict[str, Any] | None = None, body: Act | SetClock | None = None
+        self, method: str, path: str, wanted: dict[str, Any] | None = None, body: Accept | Act | SetClock | None = None
     ) -> bytes:
         given = {name: value for name, value in (wanted or {}).items() if value is not None}
         content = None if body is None else msgspec.json.encode(body)

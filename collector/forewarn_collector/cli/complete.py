@@ -23,6 +23,16 @@ def device_names(context: click.Context, _parameter: click.Parameter, incomplete
     return _items(found, incomplete)
 
 
+def part_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Parts of the device that was named before."""
+    try:
+        with _client(context) as client:
+            found = [(view.part or "machine", view.slot) for view in client.baseline(context.params["name"])]
+    except (ClientError, KeyError):
+        return []
+    return _items(found, incomplete)
+
+
 def customers(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     try:
         with _client(context) as client:

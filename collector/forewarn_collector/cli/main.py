@@ -30,6 +30,7 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
     "Devices": {
         "devices": Lazy("devices", "Every device, the worst first."),
         "device": Lazy("device", "One device: parts, last values, verdicts, what is unknown."),
+        "baseline": Lazy("baseline", "What counters count from: show it, or accept an old fault as known."),
         "series": Lazy("series", "Stored values of one metric, as table, CSV, plot or JSON."),
         "metrics": Lazy("metrics", "Every quantity that can be asked for and that rules read."),
     },

@@ -18,6 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from forewarn_collector.clock import Clock
 from forewarn_collector.directory import Directory
+from forewarn_collector.judge.asked import Asked
+from forewarn_collector.judge.counters import counters, series_kind
 from forewarn_collector.judge.disk_watch import DiskWatch, Sight, presence_batch
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.judge.presence import Presence, carried_on, silent_seconds
@@ -26,6 +28,7 @@ from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Damaged, Row, Series, StoreError
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.desk import Desk
+from forewarn_collector.tickets.model import Acceptance
 from forewarn_rules import Change, Engine, Key, Kind, Standing
 
 log = logging.getLogger(__name__)
@@ -84,6 +87,7 @@ class Judge:
         self._presence: Presence | None = None
         self._presence_kept_at = -math.inf
         self._awake_at: float | None = None
+        self._asked = Asked()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         # The API asks the engine where a component stands while the judge works on it.
@@ -119,11 +123,26 @@ class Judge:
         with self._engine_lock:
             return {(kind, key): level for kind in Kind for key, level in self._engine.raised(kind).items()}
 
+    def counted(self, kind: Kind) -> frozenset[str]:
+        return self._engine.counted(kind)
+
+    def accepted(self, kind: Kind, key: Key) -> dict[str, float]:
+        """What is accepted of a component's counters now, by metric."""
+        with self._engine_lock:
+            return {metric: found.value for metric, found in self._engine.accepted(kind, key).items()}
+
+    def accept(self, kind: Kind, key: Key, actor: str, note: str = "") -> list[Change]:
+        """Take what a component's counters show as known; from any thread. Return the levels that it ended."""
+        if not self._thread.is_alive():
+            return self._accept(kind, key, actor, note)
+        return self._asked.ask(lambda: self._accept(kind, key, actor, note), self.wake)
+
     def _run(self) -> None:
         next_tick = time.monotonic()
         retry = RETRY_SECONDS
         while not self._stopping.is_set():
             try:
+                self._asked.answer()
                 busy = self.step()
                 if time.monotonic() >= next_tick:
                     next_tick = time.monotonic() + self._tick_seconds
@@ -285,6 +304,31 @@ class Judge:
             self._desk.record(row.position, [], [])
             self.skipped += 1
 
+    def _accept(self, kind: Kind, key: Key, actor: str, note: str) -> list[Change]:
+        sight = self._sight or self._begin()
+        series = sight.reader.find_series(key[0], series_kind(kind), key[1])
+        if series is None:
+            return []
+        try:
+            while self.step():  # what is stored is judged before what it shows is accepted
+                pass
+            sight = self._sight or self._begin()
+            newest = sight.history.latest(series.device, series.kind, series.part)
+            if newest is not None and series.id not in self._warmed:
+                self._warm(sight.history, series, newest.at)
+                self._warmed.add(series.id)
+            found = counters(sight.history, series, kind, key, self._engine.counted(kind))
+            values = {counter.metric: counter.newest for counter in found}
+            now = self._clock.now()
+            with self._engine_lock:
+                changes = self._engine.accept(kind, key, sight.book.labels(kind, key), now, values, actor)
+            item = Acceptance(str(kind), *key, now, actor, note, values)
+            self._record(None, changes, [(kind, key)], sight.book, item)
+        except Exception:
+            self.close()
+            raise
+        return changes
+
     def _observe(self, batch: Batch, book: FactBook) -> list[Change]:
         return self._engine.observe(
             batch.kind, batch.keys, lambda key: book.labels(batch.kind, key), batch.at, batch.metrics
@@ -303,14 +347,21 @@ class Judge:
             log.error("the history of %s %s of %s: %s; its windows begin empty", *series[1:4], error)
 
     def _record(
-        self, position: int | None, changes: list[Change], touched: Iterable[tuple[Kind, Key]], book: FactBook
+        self,
+        position: int | None,
+        changes: list[Change],
+        touched: Iterable[tuple[Kind, Key]],
+        book: FactBook,
+        accepted: Acceptance | None = None,
     ) -> None:
         snapshots: list[tuple[str, Key, bytes | None]] = []
         for kind, key in touched:
             data = self._engine.snapshot(kind, key)
             if data != self._saved.get((kind, key)):
                 snapshots.append((kind, key, data))
-        self._desk.record(position, [(change, book.part(change.kind, change.key)) for change in changes], snapshots)
+        self._desk.record(
+            position, [(change, book.part(change.kind, change.key)) for change in changes], snapshots, accepted
+        )
         for name, key, data in snapshots:
             if data is None:
                 self._saved.pop((Kind(name), key), None)

@@ -114,6 +114,21 @@ prediction = Table(
     Column("opened_at", Float, nullable=False, index=True),
 )
 
+# Old faults that somebody took as known; the newest of a component counts.
+acceptance = Table(
+    "acceptance",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("device", String(63), nullable=False),
+    Column("part", String(250), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("values", Text, nullable=False),
+    Index("acceptance_device", "device"),
+)
+
 timeline = Table(
     "timeline",
     metadata,

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from forewarn_collector.store.state import component, meta, reading, verdict
 from forewarn_collector.tickets import budget, life, rows, watched
-from forewarn_collector.tickets.model import Allowance, Entry, Evidence, Key, Ticket, WatchList
+from forewarn_collector.tickets.model import Acceptance, Allowance, Entry, Evidence, Key, Ticket, WatchList
 from forewarn_collector.tickets.parts import Part
 from forewarn_rules import Change
 
@@ -64,21 +64,29 @@ class Desk:
         position: int | None,
         changes: Iterable[tuple[Change, Part]],
         snapshots: Iterable[tuple[str, tuple[str, str], bytes | None]],
+        accepted: Acceptance | None = None,
     ) -> int:
         """Write what a step of the judge found; return how many tickets were opened or changed."""
         touched = 0
         with self._engine.begin() as db:
             for change, part in changes:
                 self._write_verdict(db, change)
-                touched += self._apply(db, change, part)
+                touched += self._apply(db, change, part, accepted.note if accepted else "")
             touched += self._open_what_waits(db)
             for kind, (device, name), data in snapshots:
                 _put_snapshot(db, kind, device, name, data)
+            if accepted is not None:
+                rows.add_acceptance(db, accepted)
             if position is not None:
                 _put_meta(db, JUDGED, str(position))
         if touched:
             self.wake_push()
         return touched
+
+    def acceptances(self, device: str) -> dict[tuple[str, str], Acceptance]:
+        """The newest acceptance of each (kind, part) of a device."""
+        with self._reading.connect() as db:
+            return rows.acceptances(db, device)
 
     def replaced(self, part: Part, at: float, text: str) -> int:
         """Another part sits in its place: end the tickets about it; return how many. ``text``: how that is known."""
@@ -111,7 +119,7 @@ class Desk:
             )
         )
 
-    def _apply(self, db: sa.Connection, change: Change, part: Part, by_hand: bool = False) -> int:
+    def _apply(self, db: sa.Connection, change: Change, part: Part, by_hand: bool = False, note: str = "") -> int:
         """``by_hand``: an engineer wants the ticket, whatever the budget says."""
         key = Key(part.whose.customer, part.device_serial, part.part_serial, change.fault)
         name = f"{change.kind}:{change.key[1]}"
@@ -128,7 +136,7 @@ class Desk:
         cleared, known = None, "none"
         if ticket is None:
             cleared = rows.cleared_number(db, key, life.CONDITION_CLEARED, change.at - life.REOPEN_SECONDS)
-            known = life.worst(rows.severities_ended_by_hand(db, key, life.CONDITION_CLEARED, change.at))
+            known = life.worst(rows.severities_ended_by_hand(db, key, life.NOT_BY_HAND, change.at))
         step = life.on_change(
             ticket is not None, cleared is not None, severity, others, change.before, change.after, change.status, known
         )
@@ -150,10 +158,17 @@ class Desk:
         detail = {"values": _plain(change.values), "title": change.title, **_explanation(change)}
         rows.put_evidence(db, number, Evidence(change.rule, name, change.after, change.at, change.text, detail))
         said = f"{change.rule} {change.before} -> {change.after}: {change.text}"
-        rows.add_entry(db, number, Entry(change.at, "forewarn", "evidence", "customer", said))
+        rows.add_entry(db, number, Entry(change.at, change.accepted_by or "forewarn", "evidence", "customer", said))
+        if note:
+            rows.add_entry(db, number, Entry(change.at, change.accepted_by, "note", "internal", note))
         event = {"create": "opened", "reopen": "opened", "resolve": "resolved"}.get(step.action, "updated")
         if step.action in ("rise", "reopen"):
             rows.update(db, number, severity=change.after, updated_at=now, **_forecast(change), **_words(change))
+        elif step.action == "resolve" and change.accepted_by:
+            columns = {"state": life.CLOSED, "closed_at": change.at, "outcome": life.ACCEPTED}
+            rows.end(db, number, updated_at=now, **columns)
+            self._note_state(db, number, change.at, change.accepted_by, f"closed, {life.ACCEPTED}")
+            event = "closed"
         elif step.action == "resolve":
             rows.end(
                 db, number, state=life.RESOLVED, resolved_at=change.at, updated_at=now, outcome=life.CONDITION_CLEARED

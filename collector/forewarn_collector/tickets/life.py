@@ -19,6 +19,10 @@ OUTCOMES = {
     "false-alarm": "there was no fault",
 }
 CONDITION_CLEARED = "condition-cleared"
+# The fault is real, known and lived with until it grows: it says nothing about the prediction.
+ACCEPTED = "accepted-as-known"
+# What comes after these is new, however late it comes: what was accepted is not raised again by the rules themselves.
+NOT_BY_HAND = (CONDITION_CLEARED, ACCEPTED)
 # Faults of the part itself: replacing it is what was asked for.
 OF_THE_PART = ("disk-failure", "disk-wear")
 # A fault that comes back within this time after it cleared by itself is the same fault.

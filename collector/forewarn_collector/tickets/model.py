@@ -100,3 +100,16 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
 class WatchList(msgspec.Struct, frozen=True, kw_only=True):
     budget: Allowance
     items: list[Watched]
+
+
+class Acceptance(msgspec.Struct, frozen=True):
+    """Who took the old fault of a component as known. ``at`` is the collector's time; ``values`` the accepted counters
+    by metric."""
+
+    kind: str
+    device: str
+    part: str
+    at: float
+    actor: str
+    note: str
+    values: dict[str, float]

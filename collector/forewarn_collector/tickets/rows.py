@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from forewarn_collector.store.state import delivery, evidence, ticket, timeline
-from forewarn_collector.tickets.model import Entry, Evidence, Key, Ticket
+from forewarn_collector.store.state import acceptance, delivery, evidence, ticket, timeline
+from forewarn_collector.tickets.model import Acceptance, Entry, Evidence, Key, Ticket
 
 
 def live_number(db: sa.Connection, key: Key) -> int | None:
@@ -42,12 +42,10 @@ def cleared_number(db: sa.Connection, key: Key, outcome: str, since: float) -> i
     return number
 
 
-def severities_ended_by_hand(db: sa.Connection, key: Key, cleared: str, since: float) -> list[str]:
-    """Of the tickets of the key that an engineer ended after ``since``; ``cleared`` is the outcome of the others."""
-    by_hand = sa.or_(
-        ticket.c.closed_at >= since,
-        sa.and_(ticket.c.resolved_at >= since, sa.func.coalesce(ticket.c.outcome, "") != cleared),
-    )
+def severities_ended_by_hand(db: sa.Connection, key: Key, others: Sequence[str], since: float) -> list[str]:
+    """Of the tickets of the key that an engineer ended after ``since``; ``others``: outcomes that do not count."""
+    outcome = sa.func.coalesce(ticket.c.outcome, "")
+    by_hand = sa.and_(sa.or_(ticket.c.closed_at >= since, ticket.c.resolved_at >= since), outcome.not_in(others))
     query = sa.select(ticket.c.severity).where(*_of(key), ticket.c.open_key.is_(None), by_hand)
     return list(db.execute(query).scalars())
 
@@ -159,6 +157,21 @@ def add_deliveries(
                 next_try_at=now,
             )
         )
+
+
+def add_acceptance(db: sa.Connection, item: Acceptance) -> None:
+    columns = {name: getattr(item, name) for name in Acceptance.__struct_fields__}
+    db.execute(acceptance.insert().values(**{**columns, "values": json.dumps(item.values)}))
+
+
+def acceptances(db: sa.Connection, device: str) -> dict[tuple[str, str], Acceptance]:
+    """The newest one of each (kind, part) of a device."""
+    query = sa.select(acceptance).where(acceptance.c.device == device).order_by(acceptance.c.id)
+    found = [
+        Acceptance(row["kind"], device, row["part"], row["at"], row["actor"], row["note"], json.loads(row["values"]))
+        for row in db.execute(query).mappings()
+    ]
+    return {(item.kind, item.part): item for item in found}
 
 
 def _ticket(row: Any, evidence: list[Evidence] | None = None, timeline: list[Entry] | None = None) -> Ticket:
