@@ -71,7 +71,7 @@ class Desk:
         with self._engine.begin() as db:
             for change, part in changes:
                 self._write_verdict(db, change)
-                touched += self._apply(db, change, part, accepted.note if accepted else "")
+                touched += self._apply(db, change, part, note=accepted.note if accepted else "")
             touched += self._open_what_waits(db)
             for kind, (device, name), data in snapshots:
                 _put_snapshot(db, kind, device, name, data)
