@@ -92,7 +92,10 @@ MESSAGES = {
     ],
     "unknown-key": ["1: listn: unknown key; did you mean listen?"],
     "unknown-key-below": ["2: listen.prot: unknown key; did you mean port?"],
-    "unknown-key-unlike": ["1: colour: unknown key; known here: data, listen, api, broker, rules, tickets, destinations, direc"],
+    "unknown-key-unlike": [
+        "1: colour: unknown key; "
+        "known here: data, listen, api, broker, rules, tickets, destinations, direc"
+    ],
 }  # fmt: skip
 
 
