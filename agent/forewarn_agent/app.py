@@ -4,27 +4,30 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
+from forewarn_agent.bundle import LogTail, make_bundle
 from forewarn_agent.disks import REMEMBERED_NAME, Disks
 from forewarn_agent.gather import read_load
 from forewarn_agent.machine import agent_version, read_boot_id, read_inventory
+from forewarn_agent.orders import Actions, Orders, Refused, kept_order
 from forewarn_agent.outbox import Outbox
-from forewarn_agent.outbox_file import OutboxUnavailableError
+from forewarn_agent.outbox_file import OUTBOX_NAME, OutboxUnavailableError
 from forewarn_agent.probes.reading import Surroundings
 from forewarn_agent.publish import Publisher
 from forewarn_agent.reboots import Start
 from forewarn_agent.remembered import Remembered
+from forewarn_agent.remote_settings import Applied, apply_settings
+from forewarn_agent.rhythm import Rhythm
 from forewarn_agent.settings import Config
 from forewarn_agent.single import lock_data
 from forewarn_agent.smartctl import Smartctl
 from forewarn_agent.stamp import UNSTAMPED
-from forewarn_wire import Disk, EventReport, Inventory, SmartReport
+from forewarn_wire import Disk, EventReport, Inventory, LoadReport, Setting, SmartReport
 
 log = logging.getLogger(__name__)
 
-OUTBOX_NAME = "outbox.db"
 DRAIN_SECONDS = 5.0
 _RETRY_SECONDS = 10.0
 
@@ -32,8 +35,10 @@ _RETRY_SECONDS = 10.0
 class Agent:
     """Wires the parts. ``run`` comes back after ``stop``, or raises OSError where the data directory is of no use."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, tail: LogTail | None = None) -> None:
+        self._own = config
         self._config = config
+        self._tail = tail or LogTail()
         self._stopping = threading.Event()
         self._smartctl = Smartctl(config.smartctl, config.smartctl_timeout)
         self._disks = Disks(config.roots.sys, self._smartctl, Remembered(config.data / REMEMBERED_NAME))
@@ -41,29 +46,80 @@ class Agent:
         self._known_disks: list[Disk] = []
         self._smartctl_version: str | None = None
         self._hint_taken = False
+        self._rhythms: list[Rhythm] = []
 
     def stop(self) -> None:
         self._stopping.set()
+        for rhythm in self._rhythms:
+            rhythm.stop()
 
     def run(self) -> None:
         with lock_data(self._config.data):
             outbox = self._open_outbox()
             if outbox is None:
                 return
-            publisher = Publisher(self._config, outbox, self._inventory)
+            orders = Orders(outbox, self._actions(outbox, lambda: publisher))
+            publisher = Publisher(self._config, outbox, self._inventory, orders.receive)
+            self._take_up_settings(outbox)
+            load = Rhythm(lambda: self._config.load_interval, lambda: outbox.append(self._read_load()))
+            smart = Rhythm(lambda: self._config.smart_interval, lambda: self._smart_round(outbox, publisher))
+            self._rhythms += [load, smart]
             publisher.start()
-            smart = threading.Thread(target=self._smart_loop, args=(outbox, publisher), name="smart", daemon=True)
-            if "smart" in self._config.probes:
-                smart.start()
-            self._every(
-                self._config.load_interval, lambda: outbox.append(read_load(self._config.probes, self._surroundings))
-            )
+            orders.start()
+            smart_thread = threading.Thread(target=smart.run, name="smart", daemon=True)
+            smart_thread.start()
+            if self._stopping.is_set():
+                self.stop()
+            load.run()
             log.info("stopping")
+            orders.stop()
             self._smartctl.runner.close()
-            if smart.is_alive():
-                smart.join(2)
+            smart_thread.join(2)
             publisher.stop(DRAIN_SECONDS)
             self._leave(outbox)
+
+    def _read_load(self) -> LoadReport:
+        return read_load(self._config.probes, self._surroundings)
+
+    def _actions(self, outbox: Outbox, publisher: Callable[[], Publisher]) -> Actions:
+        def configure(settings: Mapping[str, Setting]) -> Applied:
+            result = apply_settings(self._own, settings)
+            self._adopt(outbox, result.config)
+            publisher().announce()
+            self._wake()
+            return result
+
+        def resend(boot: str, sequences: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+            found = outbox.resend(boot, sequences)
+            publisher().rewind()
+            return found
+
+        return Actions(
+            configure=configure,
+            probe_now=self._wake,
+            self_test=self._self_test,
+            support_bundle=lambda: make_bundle(self._config, outbox, self._tail),
+            resend=resend,
+        )
+
+    def _wake(self) -> str:
+        for rhythm in self._rhythms:
+            rhythm.wake()
+        return f"reading now: {', '.join(sorted(self._config.probes)) or 'no probe is on'}"
+
+    def _self_test(self, disk: str) -> str:
+        raise Refused(f"this agent starts no self-test ({disk})")
+
+    def _take_up_settings(self, outbox: Outbox) -> None:
+        """What the server had set before the agent was started again."""
+        order = kept_order(outbox)
+        if order is not None:
+            self._adopt(outbox, apply_settings(self._own, order.settings).config)
+
+    def _adopt(self, outbox: Outbox, config: Config) -> None:
+        self._config = config
+        self._surroundings.filesystems = config.filesystems
+        outbox.limit(config.outbox)
 
     def _open_outbox(self) -> Outbox | None:
         """Wait for a disk that has room; None where the agent was stopped before."""
@@ -95,26 +151,14 @@ class Agent:
             return outbox
         return None
 
-    def _every(self, interval: float, work: Callable[[], object]) -> None:
-        """Run ``work`` now and at every interval. Rounds that were missed are not made up for."""
-        due = time.monotonic()
-        while not self._stopping.is_set():
-            try:
-                work()
-            except Exception:
-                log.exception("a round failed; the next one comes")
-            due = max(due + interval, time.monotonic())
-            self._stopping.wait(due - time.monotonic())
-
-    def _smart_loop(self, outbox: Outbox, publisher: Publisher) -> None:
-        self._every(self._config.smart_interval, lambda: self._smart_round(outbox, publisher))
-
     def _smart_round(self, outbox: Outbox, publisher: Publisher) -> None:
         def keep(report: SmartReport) -> None:
             # A run that was killed because the agent stops says nothing about the disk.
             if not self._stopping.is_set():
                 outbox.append(report)
 
+        if "smart" not in self._config.probes:
+            return
         version = self._smartctl.version()
         reports = self._disks.read_all(keep)
         self._tell(publisher, [report.disk for report in reports], version)
@@ -148,7 +192,9 @@ class Agent:
 
 def run_until_signal(config: Config) -> None:
     """Run the agent until SIGTERM or SIGINT."""
-    agent = Agent(config)
+    tail = LogTail()
+    logging.getLogger().addHandler(tail)
+    agent = Agent(config, tail)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         agent.stop()

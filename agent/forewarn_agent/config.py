@@ -98,7 +98,7 @@ def parse_config(source: str, text: str) -> Config:
     problems += _contradictions(values, given, {problem.path for problem in problems})
     if problems:
         raise ConfigError(source, problems)
-    return _config(values)
+    return _config(values, frozenset(path for path in given if given[path] is not None))
 
 
 def _flatten(document: Mapping[object, object], problems: list[Problem]) -> Iterator[tuple[str, object]]:
@@ -147,7 +147,7 @@ def _contradictions(values: Mapping[str, Any], given: Mapping[str, object], wron
         yield Problem(used[0], given[used[0]], "serves nothing with an mqtt:// server: write mqtts://host:8883")
 
 
-def _config(values: Mapping[str, Any]) -> Config:
+def _config(values: Mapping[str, Any], local: frozenset[str]) -> Config:
     return Config(
         device=values["device"],
         server=values["server"],
@@ -163,4 +163,5 @@ def _config(values: Mapping[str, Any]) -> Config:
         filesystems=Filesystems(values["filesystems.exclude_fstypes"], values["filesystems.exclude_mounts"]),
         outbox=OutboxLimits(values["outbox.max_bytes"], values["outbox.max_age"], values["outbox.keep"]),
         reconnect_spread=values["reconnect_spread"] or (2.0 if values["server"].loopback else 60.0),
+        local=local,
     )

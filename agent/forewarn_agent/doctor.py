@@ -8,10 +8,9 @@ import time
 
 import msgspec
 
-from forewarn_agent.app import OUTBOX_NAME
 from forewarn_agent.disks import REMEMBERED_NAME, Disks
 from forewarn_agent.gather import ask
-from forewarn_agent.outbox_file import WAITING
+from forewarn_agent.outbox_file import OUTBOX_NAME, WAITING
 from forewarn_agent.probes import LOAD_PROBES
 from forewarn_agent.probes.reading import Surroundings
 from forewarn_agent.remembered import Remembered

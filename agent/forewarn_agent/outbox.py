@@ -101,8 +101,10 @@ class Outbox:
         self._machine_boot = machine_boot
         return result
 
-    def append(self, message: Message) -> Message | None:
+    def append(self, message: Message, note: tuple[str, str] | None = None) -> Message | None:
         """Give the message its device, boot and seq and keep it; it is on the disk when this returns.
+
+        ``note`` is a word of the agent's own (key, value) that is kept together with it or not at all.
 
         Return it as stored, or None where the disk does not take it: an event tells later how many were lost so.
         """
@@ -112,6 +114,8 @@ class Outbox:
                 span = f"from {_utc(self._lost.since)} to {_utc(self._clock())}"
                 self._insert_event("outbox-dropped", f"not stored {span}: {self._lost.reason}", self._lost.count)
             stamped = self._insert(message)
+            if note is not None:
+                self._file.set(*note)
             self._enforce_limits()
             return stamped
 
@@ -156,11 +160,11 @@ class Outbox:
 
         return self._file.run(work)
 
-    def remember(self, key: str, value: str) -> None:
-        """Keep a word of the agent's own beside the reports."""
-        self._file.run(lambda: self._file.set(key, value))
+    def limit(self, limits: OutboxLimits) -> None:
+        self._limits = limits
 
     def recall(self, key: str) -> str | None:
+        """What ``append`` noted under this key."""
         return self._file.run(lambda: self._file.get(key))
 
     def backlog(self) -> Backlog:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+OUTBOX_NAME = "outbox.db"
+
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
@@ -52,6 +54,7 @@ class OutboxFile:
         self._path = path
         self._settle = settle
         self._lock = threading.RLock()
+        self._closed = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
@@ -70,6 +73,8 @@ class OutboxFile:
         A file found broken is set aside, and ``work`` runs again on a new one. Raise OutboxUnavailableError.
         """
         with self._lock:
+            if self._closed:
+                raise OutboxUnavailableError("the outbox is closed")
             try:
                 return self._transaction(work)
             except sqlite3.OperationalError as error:
@@ -90,6 +95,7 @@ class OutboxFile:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._database.close()
 
     def _transaction(self, work: Callable[[], Result]) -> Result:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -20,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from forewarn_agent.drain import Drain
 from forewarn_agent.outbox import Outbox
 from forewarn_agent.settings import Config
-from forewarn_wire import Inventory, StatusReport, encode, up_topic
+from forewarn_wire import DOWN_KINDS, Inventory, StatusReport, TopicError, down_topic, encode, parse_topic, up_topic
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,20 @@ def reconnect_delay(failures: int, spread: float) -> float:
 class Publisher:
     """Sends in a thread of its own until it is stopped."""
 
-    def __init__(self, config: Config, outbox: Outbox, inventory: Callable[[], Inventory]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        outbox: Outbox,
+        inventory: Callable[[], Inventory],
+        receive: Callable[[str, bytes], None] = lambda _kind, _payload: None,
+    ) -> None:
+        """``receive`` gets the kind and payload of every order, in the thread that serves the network."""
         self._config = config
         self._outbox = outbox
         self._inventory = inventory
+        self._receive = receive
         self._news = threading.Event()
+        self._again = threading.Event()
         self._stopping = threading.Event()
         self._deadline = 0.0
         self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
@@ -56,6 +65,10 @@ class Publisher:
     def announce(self) -> None:
         """The inventory has changed: publish the birth again."""
         self._news.set()
+
+    def rewind(self) -> None:
+        """Reports that were delivered wait anew."""
+        self._again.set()
 
     def stop(self, drain_seconds: float) -> None:
         """Send what can be sent within the time, say goodbye and disconnect."""
@@ -77,7 +90,7 @@ class Publisher:
         """One connection from beginning to end; say whether the server accepted it."""
         connection: _Connection | None = None
         try:
-            connection = _Connection(self._config, self._outbox, self._inventory, self._news)
+            connection = _Connection(self)
             connection.open(self._stopping)
             log.info("connected to %s, session %d", self._config.server, connection.session)
             connection.serve(self._stopping, lambda: self._deadline)
@@ -92,13 +105,13 @@ class Publisher:
 class _Connection:
     """One connection from CONNECT to its end."""
 
-    def __init__(
-        self, config: Config, outbox: Outbox, inventory: Callable[[], Inventory], news: threading.Event
-    ) -> None:
-        self._config = config
-        self._outbox = outbox
-        self._inventory = inventory
-        self._news = news
+    def __init__(self, publisher: Publisher) -> None:
+        self._config = config = publisher._config
+        self._outbox = outbox = publisher._outbox
+        self._inventory = publisher._inventory
+        self._receive = publisher._receive
+        self._news = publisher._news
+        self._again = publisher._again
         self._topic = up_topic(config.device, "status")
         self._drain: Drain | None = None
         self._refusal: str | None = None
@@ -163,6 +176,7 @@ class _Connection:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
         return client
 
     def _password(self) -> str | None:
@@ -180,6 +194,9 @@ class _Connection:
         if self._drain is None:
             return
         self._drain.settle()
+        if self._again.is_set():
+            self._again.clear()
+            self._drain.rewind()
         while (parcel := self._drain.next(time.monotonic())) is not None:
             sent = self._client.publish(up_topic(self._config.device, parcel.kind), parcel.payload, qos=1)
             self._drain.sent(sent.mid, parcel)
@@ -213,7 +230,7 @@ class _Connection:
         return status
 
     def _on_connect(
-        self, _client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, properties: Properties | None
+        self, client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, properties: Properties | None
     ) -> None:
         if code.is_failure:
             self._refusal = str(code)
@@ -221,6 +238,17 @@ class _Connection:
         window = min(IN_FLIGHT, getattr(properties, "ReceiveMaximum", IN_FLIGHT) or IN_FLIGHT)
         self._drain = Drain(self._outbox, window, getattr(properties, "MaximumPacketSize", None))
         self.was_open = True
+        # A server without orders may refuse this; nothing else depends on it.
+        client.subscribe([(down_topic(self._config.device, kind), 1) for kind in DOWN_KINDS])
+
+    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        try:
+            topic = parse_topic(message.topic)
+        except TopicError as error:
+            log.warning("a message that nobody subscribed to: %s", error)
+            return
+        if (topic.device, topic.direction) == (self._config.device, "down"):
+            self._receive(topic.kind, bytes(message.payload))
 
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: DisconnectFlags, code: ReasonCode, _properties: Properties | None

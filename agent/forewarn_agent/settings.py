@@ -58,7 +58,8 @@ class OutboxLimits:
 
 @dataclass(frozen=True)
 class Config:
-    """Every setting; durations in seconds. ``probes`` holds the names of those that are on."""
+    """Every setting; durations in seconds. ``probes`` holds the names of those that are on, ``local`` the keys
+    that the machine's own file sets."""
 
     device: str
     server: Server
@@ -74,3 +75,4 @@ class Config:
     filesystems: Filesystems
     outbox: OutboxLimits
     reconnect_spread: float
+    local: frozenset[str] = frozenset()

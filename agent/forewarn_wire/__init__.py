@@ -33,6 +33,7 @@ from forewarn_wire.messages import (
 )
 from forewarn_wire.topics import (
     DEVICE_NAME_RULE,
+    DOWN_KINDS,
     Topic,
     TopicError,
     device_name_problem,
@@ -43,6 +44,7 @@ from forewarn_wire.topics import (
 
 __all__ = [
     "DEVICE_NAME_RULE",
+    "DOWN_KINDS",
     "SCHEMA",
     "Answer",
     "Array",
