@@ -11,7 +11,7 @@ from forewarn_agent.smart_raw import decode_raw
 from forewarn_agent.smart_selftest import newest_self_test
 from forewarn_agent.stamp import UNSTAMPED
 from forewarn_wire import Attribute, Disk, NvmeHealth, Outcome, ScsiHealth, SmartReport
-from forewarn_wire.attributes import WELL_KNOWN
+from forewarn_wire.attributes import UNKNOWN, WELL_KNOWN, vendor_number
 
 _ATTRIBUTE_LIMIT = 128
 
@@ -138,6 +138,7 @@ def _fill_attributes(report: SmartReport, document: dict[str, Any]) -> None:
     hours = count(dig(document, "power_on_time", "hours"))
     rows: dict[int, Attribute] = {}
     names: dict[int, str] = {}
+    numbers: list[int] = []
     failed: dict[int, str] = {}
     for entry in table:
         attribute = count(dig(entry, "id"))
@@ -151,13 +152,16 @@ def _fill_attributes(report: SmartReport, document: dict[str, Any]) -> None:
             raw=decode_raw(attribute, text(dig(entry, "raw", "string")), count(dig(entry, "raw", "value")), hours),
         )
         name = text(dig(entry, "name"))
-        if name and name != WELL_KNOWN.get(attribute, "Unknown_Attribute"):
+        differs = bool(name) and name != WELL_KNOWN.get(attribute, UNKNOWN)
+        numbers.append(vendor_number(name) if name and differs else 0)
+        if name and differs and not numbers[-1]:
             names[attribute] = name
         if when := text(dig(entry, "when_failed")):
             failed[attribute] = when
     if rows:
         report.attributes = list(rows.values())
         report.attribute_names = names or UNSET
+        report.attribute_name_numbers = numbers if any(numbers) else UNSET
         report.attributes_failed = failed or UNSET
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from forewarn_wire import LoadReport, SmartReport
-from forewarn_wire.attributes import attribute_name
+from forewarn_wire.attributes import attribute_name, sent_names
 
 Row = tuple[str, str, str, str]
 HEADER: Row = ("PROBE", "PART", "QUANTITY", "VALUE")
@@ -43,7 +43,7 @@ def smart_rows(report: SmartReport) -> list[Row]:
     for group in ("nvme", "scsi", "self_test"):
         if isinstance(body.get(group), dict):
             rows += _quantities("smart", slot, {f"{group} {key}": value for key, value in body[group].items()})
-    names = report.attribute_names or {}
+    names = sent_names(report)
     failed = report.attributes_failed or {}
     for attribute in report.attributes or []:
         note = f", failed {failed[attribute.id]}" if attribute.id in failed else ""

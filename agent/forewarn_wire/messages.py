@@ -234,7 +234,8 @@ class ScsiHealth(msgspec.Struct, kw_only=True, omit_defaults=True):
 class SmartReport(Report, kw_only=True, omit_defaults=True):
     """One disk, one poll. Values are there only when ``outcome`` is ``measured``.
 
-    ``attribute_names`` names the attributes that differ from ``forewarn_wire.attributes.WELL_KNOWN``;
+    What an attribute is called, where that differs from ``forewarn_wire.attributes.WELL_KNOWN``: the number of its name
+    in ``VENDOR_NAMES`` there, or 0, one for each of ``attributes``; other names are in ``attribute_names``.
     ``attributes_failed`` says ``now`` or ``past`` for those at or below their threshold.
     """
 
@@ -248,6 +249,7 @@ class SmartReport(Report, kw_only=True, omit_defaults=True):
     endurance_used_percent: MaybeFloat = UNSET
     attributes: Annotated[list[Attribute], Meta(max_length=128)] | UnsetType = UNSET
     attribute_names: dict[int, Name] | UnsetType = UNSET
+    attribute_name_numbers: Annotated[list[Count], Meta(max_length=128)] | UnsetType = UNSET
     attributes_failed: dict[int, Name] | UnsetType = UNSET
     nvme: NvmeHealth | UnsetType = UNSET
     scsi: ScsiHealth | UnsetType = UNSET

@@ -19,7 +19,7 @@ from forewarn_wire import (
     decode_order,
     encode,
 )
-from forewarn_wire.attributes import WELL_KNOWN, attribute_name
+from forewarn_wire.attributes import VENDOR_NAMES, WELL_KNOWN, attribute_name, sent_names
 
 RELEASED = sorted((Path(__file__).parent.parent / "data" / "wire" / "v1").glob("*.json"))
 MAPS = ("applied", "rejected")  # their keys are names of settings, not keys of the message
@@ -122,3 +122,21 @@ def test_an_order_that_is_none_says_why(kind: str, payload: bytes, reason: str) 
     with pytest.raises(WireError) as caught:
         decode_order(kind, payload)
     assert caught.value.reason == reason
+
+
+def test_names_travel_as_numbers_that_are_never_moved() -> None:
+    report = released("smart-ata-numbered-names")
+    assert isinstance(report, SmartReport)
+    assert sent_names(report) == {
+        5: "Retired_Block_Count",
+        231: "SSD_Life_Left",
+        245: "Own_Name",
+        9: "Unknown_Attribute",
+    }
+    assert len(VENDOR_NAMES) == len(set(VENDOR_NAMES))
+    first, middle, last = VENDOR_NAMES[0], VENDOR_NAMES[41], VENDOR_NAMES[83]
+    assert (first, middle, last) == (
+        "Available_Reservd_Space",
+        "Power_Loss_Cap_Test",
+        "Write_Protect_Mode",
+    )

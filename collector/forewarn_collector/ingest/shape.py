@@ -27,6 +27,7 @@ from forewarn_wire import (
     Temperature,
     Uptime,
 )
+from forewarn_wire.attributes import sent_names
 from forewarn_wire.messages import Disk
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -205,12 +206,12 @@ def _add_attributes(columns: Columns, report: SmartReport, facts: dict[str, Any]
             thresholds[str(attribute.id)] = attribute.threshold
     failed = {} if report.attributes_failed is UNSET else report.attributes_failed
     columns.add("disk.attributes_failed_now", sum(1 for when in failed.values() if when == "now"))
-    names = {} if report.attribute_names is UNSET else report.attribute_names
+    names = sent_names(report)
     if names:  # all that tells wear is named by the report: none of it is among the well known
         for metric, value in wear_metrics(report.attributes, names).items():
             columns.add(metric, value)
-    if report.attribute_names is not UNSET:
-        facts["attribute_names"] = _text_keys(report.attribute_names)
+    if names:
+        facts["attribute_names"] = _text_keys(names)
     if thresholds:
         facts["thresholds"] = thresholds
     if failed:
