@@ -13,7 +13,7 @@ import numpy.typing as npt
 from forewarn_rules.metrics import MODEL, find_metric
 from forewarn_rules.risk import Feature, RiskModel, shipped_model
 from forewarn_rules.rule import Signal
-from forewarn_rules.windows import Floats
+from forewarn_rules.windows import Floats, Rows
 
 DAY = 86400.0
 RISK, LIMIT = "model_risk", "model_limit"
@@ -74,13 +74,31 @@ class ModelColumns:
 
     def write(self, signals: Floats) -> None:
         """Put probabilities and limits into [signal, component]; NaN where the model says nothing."""
-        features = np.array([np.fmax.reduce(signals[rows], axis=0) for rows in self._read])
-        risk = self._model.evaluate(features)
-        signals[self._risks] = risk.probability
+        features = np.empty((len(self._read), signals.shape[1]))
+        for n, rows in enumerate(self._read):
+            features[n] = signals[rows[0]]
+            for row in rows[1:]:
+                np.fmax(features[n], signals[row], out=features[n])
+        asked, alike = _without_repeats(features)
+        risk = self._model.evaluate(features.take(asked, axis=1))
+        signals[self._risks] = risk.probability[alike]
         for row, budget in self._limits:
             thresholds = self._model.thresholds(budget)
             assert thresholds is not None  # a rule with another budget is refused when it is read
-            signals[row] = np.append(thresholds, np.nan)[risk.variant]
+            signals[row] = np.append(thresholds, np.nan)[risk.variant][alike]
+
+
+def _without_repeats(features: Floats) -> tuple[Rows, Rows]:
+    """Which components to ask the model about, and the place of each component's answer among theirs.
+
+    Nearly all disks of a fleet show no sign at all: of those that know the same features, one is asked.
+    """
+    missing = np.isnan(features)
+    signs = np.flatnonzero(((features != 0) & ~missing).any(axis=0))
+    kinds = 2.0 ** np.arange(len(features)) @ missing
+    kinds[signs] = -1.0 - np.arange(len(signs))
+    _, asked, alike = np.unique(kinds, return_index=True, return_inverse=True)
+    return asked, alike
 
 
 def model_columns(rows: Mapping[Signal, int]) -> list[ModelColumns]:
