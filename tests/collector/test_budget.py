@@ -200,7 +200,7 @@ def test_an_engineer_opens_one(make_office: Callable[[int | None], Office]) -> N
     opened = office.desk.open_watched(number, "ann")
     assert (opened.part_serial, opened.timeline[-1].actor) == ("A", "ann")
     assert (office.tickets(), office.waiting(), office.desk.budget().used) == (["A"], [], 1)
-    for wrong in (number, 2**70):
+    for wrong in (number, 2**70, -(2**70)):
         with pytest.raises(NoTicket, match=f"nothing on the watch list has the number {wrong}"):
             office.desk.open_watched(wrong, "ann")
 
@@ -245,7 +245,7 @@ def test_the_watch_list_on_the_command_line(make_running: Callable[..., Any]) ->
             forewarn, ["--data", str(running.data), *words]
         )
         assert result.exit_code in (0, 1), result.output
-        assert all(len(line) <= 80 for line in result.output.splitlines())
+        assert "--json" in words or all(len(line) <= 80 for line in result.output.splitlines())
         return result
 
     assert "nothing waits" in ask("watch").stdout

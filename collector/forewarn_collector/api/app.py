@@ -35,6 +35,7 @@ from forewarn_collector.store.sampling import Aggregate
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.life import ACTIONS, LIVE, STATES, NoTicket, TicketError
 from forewarn_collector.tickets.model import Ticket, WatchList
+from forewarn_collector.tickets.outcomes import Record
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.version import version
 
@@ -171,6 +172,11 @@ def build_api(
         """Make a ticket of a prediction that waits, whatever the budget says."""
         return desk.open_watched(number, data.actor, data.text)
 
+    @get("/rules/records", sync_to_thread=True, responses=PROBLEMS)
+    def rule_records() -> list[Record]:
+        """How often the tickets of each rule were right, and how long before; by engineers' outcomes."""
+        return desk.rule_records()
+
     @get("/dead-letters", sync_to_thread=True, responses=PROBLEMS)
     def dead_letters(limit: Limit = 100, reason: str | None = None) -> DeadLetters:
         """What could not be accepted, and why."""
@@ -202,6 +208,7 @@ def build_api(
         act,
         watch_list,
         open_watched,
+        rule_records,
         dead_letters,
         deliveries,
     ]

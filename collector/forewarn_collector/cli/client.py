@@ -22,6 +22,7 @@ from forewarn_collector.api.views import (
 from forewarn_collector.cli.address import Address, ClientError, find_address
 from forewarn_collector.cli.text import clean
 from forewarn_collector.tickets.model import Ticket, WatchList
+from forewarn_collector.tickets.outcomes import Record
 from forewarn_wire import device_name_problem
 
 __all__ = ["Client", "ClientError"]
@@ -123,6 +124,9 @@ class Client:
     def open_watched(self, number: int, act: Act) -> Ticket:
         found: Ticket = self._decode(self._fetch("POST", f"/watch/{number}/open", body=act), Ticket)
         return found
+
+    def rule_records(self) -> list[Record]:
+        return self._ask(list[Record], "/rules/records")
 
     def dead_letters(self, limit: int, reason: str | None = None) -> DeadLetters:
         return self._ask(DeadLetters, "/dead-letters", {"limit": limit, "reason": reason})

@@ -1,12 +1,14 @@
 """One rule in words. Pure but for reading the rule's file again: its texts are shown as they are written there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import RenderableType
+from rich.table import Table
 
-from forewarn_collector.cli.format import number
-from forewarn_collector.cli.tables import cell, folding, heading, pairs, paragraph, table
+from forewarn_collector.cli.format import ABSENT, number
+from forewarn_collector.cli.tables import cell, fixed, folding, heading, pairs, paragraph, right, table
+from forewarn_collector.tickets.outcomes import Record
 from forewarn_rules import FAULTS, PART_LABEL, Rule
 from forewarn_rules.conditions import Compare, Condition
 from forewarn_rules.document import read_document
@@ -40,6 +42,31 @@ def summary(rule: Rule) -> dict[str, Any]:
         "since": rule.since.isoformat(),
         "file": str(rule.file),
     }
+
+
+def record_table(rules: Iterable[Rule], records: Mapping[str, Record]) -> Table:
+    shown = table(fixed("rule"), fixed("precision"), right("lead"), folding("title"))
+    for rule in rules:
+        record = records.get(rule.id)
+        found = ABSENT if record is None else say_precision(record)
+        lead = ABSENT if record is None or record.lead_p50 is None else f"{record.lead_p50:.0f} d"
+        shown.add_row(*map(cell, (rule.id, found, lead, rule.title)))
+    return shown
+
+
+def say_precision(record: Record) -> str:
+    return f"{record.precision:.2f} ({record.low:.2f}-{record.high:.2f}, n={record.right + record.wrong})"
+
+
+def say_record(record: Record) -> str:
+    """``2 right, 1 wrong: precision 0.62 (0.21-0.94, n=3); ...``"""
+    said = f"{record.right} right, {record.wrong} wrong: precision {say_precision(record)}"
+    if record.lead_p50 is None:
+        return said
+    return (
+        f"{said}; from ticket to failure or replacement {record.lead_p50:.0f} days"
+        f" (a tenth within {record.lead_p10:.0f}, nine tenths within {record.lead_p90:.0f}, n={record.right})"
+    )
 
 
 def details(rule: Rule) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from forewarn_collector.store.state import component, meta, reading, verdict
-from forewarn_collector.tickets import budget, life, rows, watched
+from forewarn_collector.tickets import budget, life, outcomes, rows, watched
 from forewarn_collector.tickets.model import Acceptance, Allowance, Entry, Evidence, Key, Ticket, WatchList
 from forewarn_collector.tickets.parts import Part
 from forewarn_rules import Change
@@ -262,7 +262,7 @@ class Desk:
     def open_watched(self, number: int, actor: str, text: str = "") -> Ticket:
         """Make a ticket of what waits on the watch list. Raise NoTicket when nothing of this number waits."""
         with self._engine.begin() as db:
-            key = watched.key_of(db, number) if number < 2**63 else None
+            key = watched.key_of(db, number) if 0 < number < 2**63 else None
             if key is None:
                 raise life.NoTicket(f"nothing on the watch list has the number {number}")
             self._open_watched(db, key, by_hand=True)
@@ -298,12 +298,17 @@ class Desk:
         with self._reading.connect() as db:
             return rows.find(db, **wanted)
 
+    def rule_records(self) -> list[outcomes.Record]:
+        """What engineers' outcomes say about the rules."""
+        with self._reading.connect() as db:
+            return outcomes.records(rows.with_outcome(db, (*outcomes.RIGHT, *outcomes.WRONG)))
+
     def ticket_counts(self) -> dict[str, int]:
         with self._reading.connect() as db:
             return rows.counts(db)
 
     def _get(self, db: sa.Connection, number: int) -> Ticket:
-        ticket = rows.get(db, number) if number < 2**63 else None
+        ticket = rows.get(db, number) if 0 < number < 2**63 else None
         if ticket is None:
             raise life.NoTicket(f"there is no ticket {number}")
         return ticket

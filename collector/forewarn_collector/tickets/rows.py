@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from forewarn_collector.store.state import acceptance, delivery, evidence, ticket, timeline
 from forewarn_collector.tickets.model import Acceptance, Entry, Evidence, Key, Ticket
+from forewarn_collector.tickets.outcomes import Ended
 
 
 def live_number(db: sa.Connection, key: Key) -> int | None:
@@ -95,6 +96,20 @@ def find(
     worst_first = sa.case((ticket.c.severity == "critical", 0), else_=1)
     query = query.order_by(worst_first, ticket.c.opened_at.desc(), ticket.c.number.desc()).limit(limit)
     return [_ticket(row) for row in db.execute(query).mappings()]
+
+
+def with_outcome(db: sa.Connection, outcomes: Iterable[str]) -> list[Ended]:
+    """Tickets that ended with one of these, and every rule behind each."""
+    rules: dict[int, list[str]] = {}
+    mine = ticket.c.outcome.in_(list(outcomes))
+    behind = sa.select(evidence.c.ticket, evidence.c.rule).join(ticket, ticket.c.number == evidence.c.ticket)
+    for number, rule in db.execute(behind.where(mine)):
+        rules.setdefault(number, []).append(rule)
+    return [
+        Ended(tuple(rules.get(row.number, ())), row.outcome, row.opened_at, ended_at)
+        for row in db.execute(sa.select(ticket).where(mine))
+        if (ended_at := row.closed_at if row.resolved_at is None else row.resolved_at) is not None
+    ]
 
 
 def counts(db: sa.Connection) -> dict[str, int]:
