@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import fields
 
 from msgspec import UNSET
 
@@ -32,16 +33,8 @@ def ask(probe: Probe[LoadParts], surroundings: Surroundings) -> LoadParts:
 
 
 def add_parts(report: LoadReport, parts: LoadParts) -> None:
-    if parts.cpu is not UNSET:
-        report.cpu = parts.cpu
-    if parts.memory is not UNSET:
-        report.memory = parts.memory
-    if parts.filesystems is not UNSET:
-        report.filesystems = parts.filesystems
-    if parts.temperatures is not UNSET:
-        report.temperatures = parts.temperatures
-    if parts.uptime is not UNSET:
-        report.uptime = parts.uptime
-    if parts.arrays is not UNSET:
-        report.arrays = parts.arrays
+    for field in fields(parts):
+        value = getattr(parts, field.name)
+        if field.name != "unread" and value is not UNSET:
+            setattr(report, field.name, value)
     report.unread = (report.unread + parts.unread)[:512]

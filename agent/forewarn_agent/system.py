@@ -1,11 +1,12 @@
 """psutil's only user: what a machine without Linux's proc and sysfs says about itself."""
 
+import os
 import platform
 import time
 
 import psutil
 
-from forewarn_wire import Cpu, Memory, Temperature
+from forewarn_wire import Battery, Cpu, Fan, Interface, Memory, Temperature
 
 
 def is_linux() -> bool:
@@ -29,6 +30,8 @@ def memory() -> Memory:
         available_bytes=main.available,
         used_percent=float(main.percent),
         swap_total_bytes=swap.total,
+        swap_in_bytes=swap.sin,
+        swap_out_bytes=swap.sout,
     )
     if swap.total:
         report.swap_used_percent = float(swap.percent)
@@ -58,6 +61,41 @@ def temperatures() -> list[Temperature]:
                 row.critical_celsius = sensor.critical
             found.append(row)
     return found
+
+
+def fans() -> list[Fan]:
+    read = getattr(psutil, "sensors_fans", None)
+    return [
+        Fan(sensor=f"{chip} {fan.label}".strip(), rpm=float(fan.current))
+        for chip, sensors in (read() if read else {}).items()
+        for fan in sensors
+    ]
+
+
+def batteries() -> list[Battery]:
+    """psutil knows the charge only, not what the battery holds when full."""
+    read = getattr(psutil, "sensors_battery", None)
+    found = read() if read else None
+    return [Battery(battery="battery", charge_percent=round(float(found.percent), 1))] if found else []
+
+
+def interfaces() -> list[Interface]:
+    """psutil cannot tell real interfaces from virtual ones; the loopback at least is none."""
+    return [
+        Interface(
+            interface=name,
+            receive_errors=counts.errin,
+            transmit_errors=counts.errout,
+            receive_dropped=counts.dropin,
+            transmit_dropped=counts.dropout,
+        )
+        for name, counts in sorted(psutil.net_io_counters(pernic=True).items())
+        if not name.lower().startswith("lo")
+    ]
+
+
+def page_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE")
 
 
 def uptime_seconds() -> float:

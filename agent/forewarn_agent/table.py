@@ -5,20 +5,30 @@ from typing import Any
 
 import msgspec
 
-from forewarn_wire import LoadReport, SmartReport
+from forewarn_wire import LoadReport, Report, SmartReport
 from forewarn_wire.attributes import attribute_name, sent_names
 
 Row = tuple[str, str, str, str]
 HEADER: Row = ("PROBE", "PART", "QUANTITY", "VALUE")
-_PROBE_OF = {"cpu": "load", "filesystems": "filesystem", "temperatures": "temperature"}
-_PART_KEYS = ("mount", "sensor", "name")
+_PROBE_OF = {
+    "cpu": "load",
+    "filesystems": "filesystem",
+    "temperatures": "temperature",
+    "fans": "fan",
+    "voltages": "voltage",
+    "dimms": "ecc",
+    "batteries": "battery",
+    "interfaces": "network",
+}
+_NO_READING = (*Report.__struct_fields__, "unread")
+_PART_KEYS = ("mount", "sensor", "dimm", "battery", "interface", "name")
 
 
 def load_rows(report: LoadReport) -> list[Row]:
     rows: list[Row] = []
     body = msgspec.to_builtins(report)
-    for key in ("cpu", "memory", "filesystems", "temperatures", "uptime", "arrays"):
-        parts = body.get(key, [])
+    for key in (field for field in report.__struct_fields__ if field in body and field not in _NO_READING):
+        parts = body[key]
         for part in parts if isinstance(parts, list) else [parts]:
             name = next((str(part[label]) for label in _PART_KEYS if label in part), "")
             rows += _quantities(_PROBE_OF.get(key, key), name, part)

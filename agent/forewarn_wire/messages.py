@@ -119,6 +119,8 @@ class Memory(msgspec.Struct, kw_only=True, omit_defaults=True):
     used_percent: MaybeFloat = UNSET
     swap_total_bytes: MaybeCount = UNSET
     swap_used_percent: MaybeFloat = UNSET
+    swap_in_bytes: MaybeCount = UNSET
+    swap_out_bytes: MaybeCount = UNSET
 
 
 class Filesystem(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -167,6 +169,74 @@ class Array(msgspec.Struct, kw_only=True, omit_defaults=True):
     checksum_errors: MaybeCount = UNSET
 
 
+class Fan(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One fan. ``pwm_percent`` is how fast it is told to turn; ``alarm`` is what its chip says of it."""
+
+    sensor: Name
+    rpm: MaybeFloat = UNSET
+    minimum_rpm: MaybeFloat = UNSET
+    pwm_percent: MaybeFloat = UNSET
+    alarm: MaybeBool = UNSET
+
+
+class Voltage(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One supply voltage, with the limits that its chip was given; ``alarm`` is what the chip says of it."""
+
+    sensor: Name
+    volts: MaybeFloat = UNSET
+    minimum_volts: MaybeFloat = UNSET
+    maximum_volts: MaybeFloat = UNSET
+    alarm: MaybeBool = UNSET
+
+
+class Dimm(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One memory module, or what its controller could not tell apart. Counts since the machine started."""
+
+    dimm: Name
+    corrected_errors: MaybeCount = UNSET
+    uncorrected_errors: MaybeCount = UNSET
+
+
+class Battery(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One battery. ``full_percent_of_design`` is what it holds when full; the design is told in the unit in which the
+    battery counts."""
+
+    battery: Name
+    full_percent_of_design: MaybeFloat = UNSET
+    design_watt_hours: MaybeFloat = UNSET
+    design_ampere_hours: MaybeFloat = UNSET
+    charge_percent: MaybeFloat = UNSET
+    cycles: MaybeCount = UNSET
+
+
+class Throttling(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """How often heat made the processors slow down since the machine started, over all cores and all packages."""
+
+    core_events: MaybeCount = UNSET
+    package_events: MaybeCount = UNSET
+
+
+class Pressure(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Share of the last five minutes in which some (or all, ``full``) tasks waited for it: pressure stall
+    information."""
+
+    cpu_some_percent: MaybeFloat = UNSET
+    memory_some_percent: MaybeFloat = UNSET
+    memory_full_percent: MaybeFloat = UNSET
+    io_some_percent: MaybeFloat = UNSET
+    io_full_percent: MaybeFloat = UNSET
+
+
+class Interface(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One network interface of the machine itself. Counts since it came up."""
+
+    interface: Name
+    receive_errors: MaybeCount = UNSET
+    transmit_errors: MaybeCount = UNSET
+    receive_dropped: MaybeCount = UNSET
+    transmit_dropped: MaybeCount = UNSET
+
+
 class Uptime(msgspec.Struct, kw_only=True, omit_defaults=True):
     seconds: MaybeFloat = UNSET
     unexpected_reboots: MaybeCount = UNSET
@@ -181,6 +251,13 @@ class LoadReport(Report, kw_only=True, omit_defaults=True):
     temperatures: Annotated[list[Temperature], Meta(max_length=256)] | UnsetType = UNSET
     uptime: Uptime | UnsetType = UNSET
     arrays: Annotated[list[Array], Meta(max_length=64)] | UnsetType = UNSET
+    fans: Annotated[list[Fan], Meta(max_length=256)] | UnsetType = UNSET
+    voltages: Annotated[list[Voltage], Meta(max_length=256)] | UnsetType = UNSET
+    dimms: Annotated[list[Dimm], Meta(max_length=256)] | UnsetType = UNSET
+    batteries: Annotated[list[Battery], Meta(max_length=16)] | UnsetType = UNSET
+    throttling: Throttling | UnsetType = UNSET
+    pressure: Pressure | UnsetType = UNSET
+    interfaces: Annotated[list[Interface], Meta(max_length=64)] | UnsetType = UNSET
     unread: Annotated[list[Unread], Meta(max_length=512)] = []
 
 

@@ -23,6 +23,9 @@ class Kind(enum.StrEnum):
     ARRAY = "array"
     LIVENESS = "liveness"
     PRESENCE = "presence"
+    DIMM = "dimm"
+    BATTERY = "battery"
+    INTERFACE = "interface"
 
 
 PART_LABEL: dict[Kind, str | None] = {
@@ -33,6 +36,9 @@ PART_LABEL: dict[Kind, str | None] = {
     Kind.ARRAY: "array",
     Kind.LIVENESS: None,
     Kind.PRESENCE: "disk",
+    Kind.DIMM: "dimm",
+    Kind.BATTERY: "battery",
+    Kind.INTERFACE: "interface",
 }
 """The label that the second half of a key goes by, which is also what a rule's ``scope.per`` names."""
 
@@ -44,6 +50,9 @@ FAULTS: dict[str, str] = {
     "disk-wear": "the disk's rated endurance runs out",
     "cable": "the link between disk and machine is bad: cable, connector, backplane, port",
     "cooling": "heat is not carried away",
+    "memory-failure": "a memory module corrupts what it holds",
+    "battery-wear": "the battery no longer holds what it was made for",
+    "power": "a supply voltage is not what it should be",
     "filesystem-full": "a file system runs out of blocks or inodes",
     "array-degraded": "an array of disks lacks members or gives back wrong data",
     "device-silent": "nothing is heard from the device",

@@ -36,8 +36,8 @@ class Scope(msgspec.Struct, forbid_unknown_fields=True):
     per: Annotated[
         list[Word],
         Meta(
-            description="What one verdict is about: [device], [device, mount], [device, sensor] or [device, disk]. "
-            "It must be what the metrics belong to.",
+            description="What one verdict is about: [device], [device, mount], [device, sensor], [device, disk], "
+            "[device, dimm], [device, battery] or [device, interface]. It must be what the metrics belong to.",
             examples=["[device, disk]"],
             min_length=1,
         ),

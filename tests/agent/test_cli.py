@@ -61,6 +61,13 @@ def test_probe_prints_a_table(config: Callable[..., str]) -> None:
         "temperature",
         "uptime",
         "arrays",
+        "fan",
+        "voltage",
+        "ecc",
+        "battery",
+        "throttling",
+        "pressure",
+        "network",
         "smart",
     }
     (reallocated,) = [line for line in lines if "5 Reallocated_Sector_Ct" in line]

@@ -1,10 +1,12 @@
 """Which numbers of a message become which fields."""
 
 import math
+from pathlib import Path
 
 import msgspec
 
 from forewarn_collector.ingest.shape import event_point, load_point, smart_point
+from forewarn_rules.metrics import find_metric
 from forewarn_wire import (
     Array,
     Attribute,
@@ -19,8 +21,10 @@ from forewarn_wire import (
     Temperature,
     Unread,
     Uptime,
+    decode,
 )
 
+RELEASED = Path(__file__).parents[1] / "data" / "wire" / "v1"
 HEAD = {"device": "shop-07", "boot": "b1", "seq": 1, "sampled_at": 1_700_000_000.0}
 
 
@@ -124,3 +128,21 @@ def test_arrays_are_fields_of_their_own_and_their_words_are_facts() -> None:
     facts = msgspec.json.decode(point.facts)
     assert facts["arrays"]["md0"] == {"array_type": "md", "array_level": "raid1", "failed_members": "sdb1"}
     assert list(facts["filesystems"]) == ["/"]
+
+
+def test_a_released_report_of_fans_memory_and_batteries_has_its_fields() -> None:
+    report = decode("load", (RELEASED / "load-machine.json").read_bytes())
+    assert isinstance(report, LoadReport)
+    point = load_point(report)
+    found = dict(zip(point.fields, point.values, strict=True))
+    dimm = "mc0 dimm0 CPU_SrcID#0_MC#0_Chan#0_DIMM#0"
+    assert found[f"dimm.corrected_errors|{dimm}"] == 4
+    assert math.isnan(found["dimm.uncorrected_errors|mc0 unknown module"])
+    assert found["fan.rpm|nct6798 fan2 (nct6775.656)"] == 1124
+    assert found["fan.alarm|nct6798 fan2 (nct6775.656)"] == 0
+    assert "fan.alarm|nct6798 fan3 (nct6775.656)" not in found
+    assert found["battery.full_percent_of_design|BAT0"] == 76
+    assert (found["throttling.package_events"], found["network.receive_dropped|eno1"]) == (12, 17)
+    assert (found["pressure.io_some_percent"], found["memory.swap_out_bytes"]) == (2.5, 8388608)
+    assert found["voltage.minimum_volts|nct6798 AVCC (nct6775.656)"] == 2.976
+    assert {find_metric(field.partition("|")[0]) is None for field in point.fields} == {False}

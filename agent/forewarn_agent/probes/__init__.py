@@ -1,6 +1,21 @@
 """Every probe of the agent, in one table. A new probe is a file here and a row below."""
 
-from forewarn_agent.probes import arrays, filesystem, load, memory, smart, temperature, uptime
+from forewarn_agent.probes import (
+    arrays,
+    battery,
+    ecc,
+    fan,
+    filesystem,
+    load,
+    memory,
+    network,
+    pressure,
+    smart,
+    temperature,
+    throttling,
+    uptime,
+    voltage,
+)
 from forewarn_agent.probes.reading import LoadParts, Probe
 from forewarn_wire import SmartReport
 
@@ -15,9 +30,9 @@ LOAD_PROBES: tuple[Probe[LoadParts], ...] = (
     ),
     Probe(
         "memory",
-        "main memory and swap: total, available, used",
+        "main memory and swap: total, available, used, swapped in and out",
         "bytes; percent",
-        "/proc/meminfo",
+        "/proc/meminfo, /proc/vmstat",
         True,
         memory.measure,
     ),
@@ -52,6 +67,62 @@ LOAD_PROBES: tuple[Probe[LoadParts], ...] = (
         "/sys/block/md*/md, /sys/fs/btrfs, zpool status",
         True,
         arrays.measure,
+    ),
+    Probe(
+        "fan",
+        "fans: speed, how fast they are told to turn, the chip's limit and alarm",
+        "rpm; percent",
+        "/sys/class/hwmon",
+        True,
+        fan.measure,
+    ),
+    Probe(
+        "voltage",
+        "supply voltages that the chip has limits for",
+        "volts",
+        "/sys/class/hwmon",
+        True,
+        voltage.measure,
+    ),
+    Probe(
+        "ecc",
+        "memory errors of each module, corrected and uncorrected",
+        "count",
+        "/sys/devices/system/edac",
+        True,
+        ecc.measure,
+    ),
+    Probe(
+        "battery",
+        "batteries: full capacity against design, charge, cycles",
+        "percent; Wh or Ah; count",
+        "/sys/class/power_supply",
+        True,
+        battery.measure,
+    ),
+    Probe(
+        "throttling",
+        "times that heat slowed the processors down",
+        "count",
+        "/sys/devices/system/cpu, thermal_throttle",
+        True,
+        throttling.measure,
+    ),
+    Probe(
+        "pressure",
+        "share of five minutes in which work waited for processor, memory or disks",
+        "percent",
+        "/proc/pressure",
+        True,
+        pressure.measure,
+    ),
+    Probe(
+        "network",
+        "errors and drops of each real network interface",
+        "count",
+        "/sys/class/net",
+        True,
+        network.measure,
     ),
 )
 SMART_PROBE: Probe[list[SmartReport]] = Probe(

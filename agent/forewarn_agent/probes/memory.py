@@ -2,13 +2,18 @@
 
 from forewarn_agent import system
 from forewarn_agent.probes.reading import LoadParts, Surroundings
+from forewarn_agent.probes.sysfs import text_of
 from forewarn_wire import Memory
 
 
 def measure(surroundings: Surroundings) -> LoadParts:
     if not system.is_linux():
         return LoadParts(memory=system.memory())
-    return LoadParts(memory=shape(parse((surroundings.roots.proc / "meminfo").read_text())))
+    report = shape(parse((surroundings.roots.proc / "meminfo").read_text()))
+    swapped = parse_swapped(text_of(surroundings.roots.proc / "vmstat"), system.page_bytes())
+    if report.swap_total_bytes and swapped is not None:
+        report.swap_in_bytes, report.swap_out_bytes = swapped
+    return LoadParts(memory=report)
 
 
 def parse(text: str) -> dict[str, int]:
@@ -22,6 +27,15 @@ def parse(text: str) -> dict[str, int]:
     if not found.get("MemTotal"):
         raise ValueError("no MemTotal in /proc/meminfo")
     return found
+
+
+def parse_swapped(text: str, page_bytes: int) -> tuple[int, int] | None:
+    """What was read from and written to swap since the start: pages in ``pswpin`` and ``pswpout`` of /proc/vmstat."""
+    rows = dict(line.split() for line in text.splitlines() if len(line.split()) == 2)
+    pages = rows.get("pswpin", ""), rows.get("pswpout", "")
+    if not all(count.isdecimal() for count in pages):
+        return None
+    return int(pages[0]) * page_bytes, int(pages[1]) * page_bytes
 
 
 def shape(found: dict[str, int]) -> Memory:

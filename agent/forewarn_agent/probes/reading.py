@@ -9,7 +9,24 @@ from msgspec import UNSET, UnsetType
 from forewarn_agent.bounded import Bounded
 from forewarn_agent.runner import Runner
 from forewarn_agent.settings import Filesystems, Roots
-from forewarn_wire import Array, Cpu, Filesystem, Memory, Outcome, SmartReport, Temperature, Unread, Uptime
+from forewarn_wire import (
+    Array,
+    Battery,
+    Cpu,
+    Dimm,
+    Fan,
+    Filesystem,
+    Interface,
+    Memory,
+    Outcome,
+    Pressure,
+    SmartReport,
+    Temperature,
+    Throttling,
+    Unread,
+    Uptime,
+    Voltage,
+)
 
 Result = TypeVar("Result", covariant=True)
 
@@ -39,7 +56,7 @@ class Surroundings:
 
 @dataclass
 class LoadParts:
-    """One probe's share of a load report."""
+    """One probe's share of a load report. Every field is called as the report calls it."""
 
     cpu: Cpu | UnsetType = UNSET
     memory: Memory | UnsetType = UNSET
@@ -47,6 +64,13 @@ class LoadParts:
     temperatures: list[Temperature] | UnsetType = UNSET
     uptime: Uptime | UnsetType = UNSET
     arrays: list[Array] | UnsetType = UNSET
+    fans: list[Fan] | UnsetType = UNSET
+    voltages: list[Voltage] | UnsetType = UNSET
+    dimms: list[Dimm] | UnsetType = UNSET
+    batteries: list[Battery] | UnsetType = UNSET
+    throttling: Throttling | UnsetType = UNSET
+    pressure: Pressure | UnsetType = UNSET
+    interfaces: list[Interface] | UnsetType = UNSET
     unread: list[Unread] = field(default_factory=list)
 
 

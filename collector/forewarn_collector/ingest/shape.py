@@ -17,15 +17,22 @@ from forewarn_collector.ingest.wear import wear_metrics
 from forewarn_collector.store.model import Point
 from forewarn_wire import (
     Array,
+    Battery,
     Cpu,
+    Dimm,
     EventReport,
+    Fan,
     Filesystem,
+    Interface,
     LoadReport,
     Memory,
     Outcome,
+    Pressure,
     SmartReport,
     Temperature,
+    Throttling,
     Uptime,
+    Voltage,
 )
 from forewarn_wire.attributes import sent_names
 from forewarn_wire.messages import Disk
@@ -38,12 +45,30 @@ _ARRAY = (
 )  # fmt: skip
 _LOAD: dict[type[msgspec.Struct], tuple[str, tuple[str, ...]]] = {
     Cpu: ("cpu", ("used_percent", "load_average_1m", "load_average_5m", "load_average_15m")),
-    Memory: ("memory", ("total_bytes", "available_bytes", "used_percent", "swap_total_bytes", "swap_used_percent")),
+    Memory: (
+        "memory",
+        (
+            "total_bytes", "available_bytes", "used_percent", "swap_total_bytes", "swap_used_percent",
+            "swap_in_bytes", "swap_out_bytes",
+        ),
+    ),
     Uptime: ("uptime", ("seconds", "unexpected_reboots")),
     Filesystem: ("filesystem", ("total_bytes", "free_bytes", "used_percent", "inodes_used_percent")),
     Array: ("array", _ARRAY),
     Temperature: ("temperature", ("celsius", "high_celsius", "critical_celsius")),
-}
+    Fan: ("fan", ("rpm", "minimum_rpm", "pwm_percent", "alarm")),
+    Voltage: ("voltage", ("volts", "minimum_volts", "maximum_volts", "alarm")),
+    Dimm: ("dimm", ("corrected_errors", "uncorrected_errors")),
+    Battery: (
+        "battery", ("full_percent_of_design", "design_watt_hours", "design_ampere_hours", "charge_percent", "cycles"),
+    ),
+    Throttling: ("throttling", ("core_events", "package_events")),
+    Pressure: (
+        "pressure",
+        ("cpu_some_percent", "memory_some_percent", "memory_full_percent", "io_some_percent", "io_full_percent"),
+    ),
+    Interface: ("network", ("receive_errors", "transmit_errors", "receive_dropped", "transmit_dropped")),
+}  # fmt: skip
 _DISK = ("temperature_celsius", "temperature_limit_celsius", "power_on_hours", "endurance_used_percent")
 _NVME = (
     "critical_warning", "available_spare", "available_spare_threshold", "percentage_used", "media_errors",
@@ -141,30 +166,29 @@ def load_point(report: LoadReport) -> Point:
     parts: list[tuple[type[msgspec.Struct], str]] = []
     strung: list[Any] = []
     facts = _NO_FACTS
-    for part in (report.cpu, report.memory, report.uptime):
+    for part in (report.cpu, report.memory, report.uptime, report.throttling, report.pressure):
         if part is not UNSET:
             parts.append((type(part), ""))
             strung += astuple(part)
+    for several in (
+        report.filesystems, report.temperatures, report.fans, report.voltages, report.dimms, report.batteries,
+        report.interfaces, report.arrays,
+    ):  # fmt: skip
+        if several is not UNSET:
+            for one in several:
+                values = astuple(one)
+                parts.append((type(one), values[0]))  # its first field names it
+                strung += values
     if report.filesystems is not UNSET:
-        for filesystem in report.filesystems:
-            parts.append((Filesystem, filesystem.mount))
-            strung += astuple(filesystem)
         facts = _load_facts(tuple([(f.mount, f.fstype, f.source) for f in report.filesystems]))
-    if report.temperatures is not UNSET:
-        for temperature in report.temperatures:
-            parts.append((Temperature, temperature.sensor))
-            strung += astuple(temperature)
     if report.arrays is not UNSET:
-        for array in report.arrays:
-            parts.append((Array, array.name))
-            strung += astuple(array)
         facts = _ENCODER.encode(msgspec.json.decode(facts) | {"arrays": _array_facts(report.arrays)})
     if report.unread:
         facts = _ENCODER.encode(msgspec.json.decode(facts) | {"unread": report.unread})
     absent = tuple([column for column, value in enumerate(strung) if value is UNSET])
     fields, columns = _load_layout(tuple(parts), absent)
-    values = tuple([nan if strung[column] is None else strung[column] for column in columns])
-    return Point(report.device, "load", "", report.sampled_at, fields, values, facts)
+    row = tuple([nan if strung[column] is None else strung[column] for column in columns])
+    return Point(report.device, "load", "", report.sampled_at, fields, row, facts)
 
 
 def smart_point(report: SmartReport) -> Point:

@@ -10,6 +10,7 @@ from forewarn_collector.store.model import Series
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.parts import Part
 from forewarn_rules import Key, Kind
+from forewarn_rules.model import PART_LABEL
 from forewarn_rules.rule import TAG_SEPARATOR
 
 Facts = dict[str, Any]
@@ -40,14 +41,14 @@ def labels_of(kind: Kind, key: Key, facts: Facts, inventory: Facts, directory: D
         found["tags"] = TAG_SEPARATOR.join(whose.tags)
     if kind is Kind.FILESYSTEM:
         found |= {"mount": part, **facts.get("filesystems", {}).get(part, {})}
-    elif kind is Kind.SENSOR:
-        found["sensor"] = part
     elif kind is Kind.ARRAY:
         found |= {"array": part, **facts.get("arrays", {}).get(part, {})}
     elif kind in SERIES_KIND:
         disk = facts.get("disk", {})
         found |= {"disk": part, "disk_kind": disk.get("kind", "unknown")}
         found |= {name: disk.get(name) for name in ("serial", "model", "firmware", "slot", "capacity_bytes")}
+    elif name_of_part := PART_LABEL[kind]:
+        found[name_of_part] = part
     return {name: value for name, value in found.items() if isinstance(value, str | float | int)}
 
 

@@ -23,7 +23,7 @@ from forewarn_collector.judge.counters import counters, series_kind
 from forewarn_collector.judge.disk_watch import DiskWatch, Sight, presence_batch
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.judge.presence import Presence, carried_on, silent_seconds
-from forewarn_collector.judge.rounds import Batch, Wanted, past, rounds
+from forewarn_collector.judge.rounds import KIND_OF_PREFIX, Batch, Wanted, past, rounds
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Damaged, Row, Series, StoreError
 from forewarn_collector.store.reader import Reader
@@ -74,7 +74,7 @@ class Judge:
         self._clock = clock
         self._tick_seconds = tick_seconds
         self._wanted: Wanted = tuple((kind, frozenset(engine.metrics(kind))) for kind in Kind)
-        load_kinds = (Kind.DEVICE, Kind.FILESYSTEM, Kind.SENSOR, Kind.ARRAY)
+        load_kinds = set(KIND_OF_PREFIX.values()) - {Kind.DISK}
         # How far the rules look back, by the kind of series that carries the components.
         self._reach = {
             "smart": engine.reach_back(Kind.DISK),
