@@ -96,7 +96,8 @@ def test_an_unknown_probe_is_one_line() -> None:
     done = agent("probe", "fans")
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: fans: no such probe: known are load, memory, filesystem, temperature, uptime, arrays, smart\n"
+        "Error: fans: no such probe: known are load, memory, filesystem, temperature, uptime, arrays, "
+        "fan, voltage, ecc, battery, throttling, pressure, network, smart\n"
     )
 
 
