@@ -14,7 +14,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
-_NEVER = np.iinfo(np.int64).min
+_NEVER, _ALWAYS = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
 def grown(array: npt.NDArray[Any], capacity: int, fill: float) -> npt.NDArray[Any]:
@@ -60,12 +60,16 @@ class Window:
         self.seen = np.zeros((metrics, 0), dtype=np.uint8)
         self.newest = np.full(0, _NEVER, dtype=np.int64)
         self._held = np.zeros(0, dtype=np.intp)
+        self._lowest = np.full((metrics, 0), np.inf)
+        self._lowest_bin = np.full((metrics, 0), _ALWAYS)
 
     def reserve(self, capacity: int) -> None:
         self.bins = {name: grown(array, capacity, _EMPTY[name]) for name, array in self.bins.items()}
         self.carry = grown(self.carry, capacity, np.nan)
         self.seen = grown(self.seen, capacity, 0)
         self.newest = grown(self.newest, capacity, _NEVER)
+        self._lowest = grown(self._lowest, capacity, np.inf)
+        self._lowest_bin = grown(self._lowest_bin, capacity, _ALWAYS)
 
     def forget(self, row: int) -> None:
         """Empty one component's bins."""
@@ -74,6 +78,8 @@ class Window:
         self.carry[:, row] = np.nan
         self.seen[:, row] = 0
         self.newest[row] = _NEVER
+        self._lowest[:, row] = np.inf
+        self._lowest_bin[:, row] = _ALWAYS
 
     def insert(self, rows: Rows, at: Floats, values: Floats) -> None:
         """Note values [metric, component]; NaN is nothing. What is older than the window is left out."""
@@ -88,6 +94,7 @@ class Window:
         flat = {name: array.reshape(-1) for name, array in self.bins.items()}  # views, not copies
         if "low" in flat:
             flat["low"][where] = np.minimum(flat["low"].take(where), np.where(there, values, np.inf))
+            self._note_lowest(rows, bins, values)
         if "high" in flat:
             flat["high"][where] = np.maximum(flat["high"].take(where), np.where(there, values, -np.inf))
         if "sum" in flat:
@@ -100,6 +107,16 @@ class Window:
             flat["time"][where] = np.where(newer, at, time)
             mine = self._held[:, np.newaxis], rows
             self.seen[mine] = np.minimum(self.seen[mine] + there, 2)
+
+    def _note_lowest(self, rows: Rows, bins: npt.NDArray[np.int64], values: Floats) -> None:
+        """Keep the lowest of the window and the newest bin that holds it: most counters stand still, so that this bin
+        is the one of now and the lowest need not be looked for again when another bin leaves."""
+        mine = self._held[:, np.newaxis], rows
+        lowest, lowest_bin = self._lowest[mine], self._lowest_bin[mine]
+        lower = values < lowest  # false where the value is unknown
+        same = (values == lowest) & (bins > lowest_bin)
+        self._lowest[mine] = np.where(lower, values, lowest)
+        self._lowest_bin[mine] = np.where(lower | same, bins, lowest_bin)
 
     def _hold(self, values: Floats) -> npt.NDArray[np.bool_]:
         """Which values are known, of the metrics that ever were: the bins of the others stay empty and untouched."""
@@ -120,6 +137,7 @@ class Window:
         there = ~np.isnan(values)
         self._hold(values)
         self.newest[row] = bins[-1]
+        self._look_again(self._held, row)
         first = int(np.searchsorted(bins, bins[-1] - self.slots + 1))
         if "last" in self.bins:
             self.seen[:, row] = np.minimum(there.sum(axis=1), 2)
@@ -182,10 +200,28 @@ class Window:
             mine = self.bins[name][metric, :, row]
             self.bins[name][metric, :, row] = np.where(np.isfinite(mine), np.maximum(mine, value), mine)
         self.carry[metric, row] = np.maximum(self.carry[metric, row], value)
+        self._look_again(np.intersect1d(self._held, metric), row)
 
     def lowest(self, rows: Rows) -> Floats:
-        low: Floats = np.minimum.reduce(self.bins["low"].take(rows, axis=2), axis=1)
-        return low
+        """Infinite where the window holds nothing."""
+        left = (self._lowest_bin[self._held[:, np.newaxis], rows] <= self.newest[rows] - self.slots).any(axis=0)
+        if left.any():
+            self._look_for_lowest(rows[left])
+        return self._lowest.take(rows, axis=1)
+
+    def _look_again(self, metrics: Rows, row: int) -> None:
+        """The bins were written without a note of the lowest: nothing is below it until it is looked for."""
+        self._lowest[metrics, row] = -np.inf
+        self._lowest_bin[metrics, row] = _NEVER
+
+    def _look_for_lowest(self, rows: Rows) -> None:
+        low = self.bins["low"].reshape(-1).take(self._where(rows, np.arange(self.slots)[:, np.newaxis]))
+        lowest = low.min(axis=1)
+        holds = low == lowest[:, np.newaxis]
+        newest = np.where(holds, self._numbers(rows), _NEVER).max(axis=1)
+        mine = self._held[:, np.newaxis], rows
+        self._lowest[mine] = lowest
+        self._lowest_bin[mine] = np.where(np.isinf(lowest), _ALWAYS, newest)
 
     def highest(self, rows: Rows) -> Floats:
         high: Floats = np.maximum.reduce(self.bins["high"].take(rows, axis=2), axis=1)
@@ -234,8 +270,7 @@ class Window:
         value has been seen.
         """
         low = self.bins["low"].reshape(-1)
-        places = np.arange(self.slots)[:, np.newaxis]
-        lowest = low.take(self._where(rows, places)).min(axis=1)
+        lowest = self.lowest(rows)[self._held]
         empty = low.take(self._where(rows, (self.newest[rows] + 1) % self.slots)) == np.inf
         mine = self._held[:, np.newaxis], rows
         carry = self.carry[mine]

@@ -158,3 +158,41 @@ def test_a_history_at_once_is_the_same_as_one_by_one(
         np.testing.assert_array_equal(one_by_one.newest, at_once.newest)
         for window in (one_by_one, at_once):
             window.insert(ROW, at[-1:] + 25.0, np.array([[3.0], [math.nan]]))
+
+
+moves_of_any_kind = st.lists(
+    st.tuples(
+        st.sampled_from(["insert", "insert", "insert", "late", "ask", "raise", "forget"]),
+        st.integers(0, 1),
+        st.sampled_from([1.0, 3.0, 10.0, 25.0, 60.0]),
+        st.sampled_from([math.nan, 0.0, 1.0, 1.0, 5.0]),
+        st.sampled_from([math.nan, 0.0, 1.0, 1.0, 5.0]),
+    ),
+    max_size=40,
+)
+
+
+@given(moves_of_any_kind)
+@settings(max_examples=200, deadline=None)
+def test_the_lowest_that_is_remembered_is_the_lowest_of_the_bins(
+    moves: list[tuple[str, int, float, float, float]],
+) -> None:
+    """Two components and two metrics; what is remembered is asked for now and then, and at the end."""
+    window = Window(2, WIDTH, BINS, ["growth"])
+    window.reserve(2)
+    both = np.array([0, 1])
+    at = 1000.0
+    for move, row, step, one, other in [*moves, ("ask", 0, 1.0, 0.0, 0.0)]:
+        values = np.array([[one], [other]])
+        if move in ("insert", "late"):
+            at += step if move == "insert" else 0.0
+            when = at if move == "insert" else at - step
+            window.insert(both[[row]], np.array([when]), values)
+        elif move == "raise":
+            window.raise_to(0, row, 3.0)
+        elif move == "forget":
+            window.forget(row)
+            window.fold(row, np.array([at, at + step]), np.hstack([values, values[::-1]]))
+            at += step
+        else:
+            np.testing.assert_array_equal(window.lowest(both), window.bins["low"].min(axis=1)[:, :2])
