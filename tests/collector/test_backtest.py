@@ -1,5 +1,6 @@
 """The backtest: what it counts, what it reads, and that it judges as live judging does."""
 
+import math
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -49,6 +50,19 @@ def test_a_failing_drive_is_found_from_the_first_day_of_its_horizon_on() -> None
     assert outcome.precision == pytest.approx(2 / 3)
     assert outcome.undecided == 0
     assert outcome.false_rate == pytest.approx(1000 / outcome.drive_months)
+
+
+def test_failures_with_signs_on_the_last_day_are_counted_apart() -> None:
+    pending = np.zeros((5, 60))
+    pending[0, 50] = 8  # a sign on the last day
+    pending[1, 10:20] = 8  # gone again
+    pending[2] = math.nan  # not reported
+    told = history({0: 50, 1: 40, 2: 45}, 60, 5, a197=pending)
+    outcome = Fleet(told, Period(0, 59)).outcome(np.array([30, NEVER, 40, 20, NEVER]))
+    assert (outcome.failing, outcome.visits_saved, outcome.visits_wasted) == (3, 2, 1)
+    assert (outcome.failing_with_signs, outcome.found_with_signs) == (1, 1)
+    assert (outcome.failing_without_signs, outcome.found_without_signs) == (1, 0)
+    assert Fleet(told, Period(0, 44)).outcome(np.full(5, NEVER)).failing_with_signs == 0, "fails after the period"
 
 
 def test_a_ticket_that_was_closed_before_the_horizon_finds_nothing() -> None:

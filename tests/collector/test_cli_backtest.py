@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,8 @@ def test_it_prints_rules_beside_baselines(histories: Path) -> None:
     assert "2018-01-01 to 2018-01-31: 3 drives, 82 drive-days, 1 failed" in result.output
     for method in ("ata-reallocated-growth", "all disk-failure rules", "smartd", "Scrutiny", "random ranking"):
         assert method in result.output
+    visits = result.output.split("Visits")[1]
+    assert re.search(r"ata-reallocated-growth +1 +1 +0 +1 of 1 +0 of 0", visits)
 
 
 def test_every_ticket_and_every_score_is_written(histories: Path, tmp_path: Path) -> None:

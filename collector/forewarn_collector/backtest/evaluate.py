@@ -15,6 +15,9 @@ BUDGETS = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0)
 """False tickets per 1,000 drives a month at which rankings are compared."""
 
 HORIZON_DAYS = 30
+SIGNS = ("ata.5.raw", "ata.187.raw", "ata.197.raw", "ata.198.raw")
+"""What drives are commonly replaced for when it is above 0."""
+
 _CONFIDENCE_95 = 1.959963984540054
 
 
@@ -22,7 +25,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Counts are of drives. ``recall_day`` and ``recall_week``: share of the failing drives whose ticket stood at
     least 1 or 7 days before the failure, within the horizon. ``false`` drives had a ticket and did not fail;
     ``undecided`` are those of them that were not seen for a horizon after it. ``false_rate`` is per 1,000 drives a
-    month. Shares are None where there is nothing to divide by."""
+    month. Shares are None where there is nothing to divide by.
+
+    ``failing_with_signs`` showed any of ``SIGNS`` on the last day, so that they may have been replaced because of it;
+    ``failing_without_signs`` reported these attributes and they were 0: dead without a word. Of the rest nothing is
+    known. ``visits_saved``: failures that came as no surprise; ``visits_wasted``: false tickets."""
 
     failing: int
     found: int
@@ -40,6 +47,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     lead_p10: float | None
     lead_p50: float | None
     lead_p90: float | None
+    visits_saved: int
+    visits_wasted: int
+    failing_with_signs: int
+    found_with_signs: int
+    failing_without_signs: int
+    found_without_signs: int
 
 
 class Fleet:
@@ -62,8 +75,18 @@ class Fleet:
         since = np.where(self.failing, np.maximum(failed - horizon, period.first), period.first)
         self.since: Integers = since
         """First day on which a ticket of the drive counts."""
+        self.with_signs, self.without_signs = self._signs()
         self.until: Integers = np.where(self.failing, failed, period.last)
         """Last day on which a ticket of the drive counts; for a failing drive that is the day it fails."""
+
+    def _signs(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Which failing drives showed signs on their last day, and which reported them as 0."""
+        rows = self.rows[self.history.days[self.rows] == self.history.failed_on[self.history.drives[self.rows]]]
+        values = np.array([self.history.metric(metric)[rows] for metric in SIGNS])
+        with_signs, without_signs = np.zeros((2, len(self.history.serials)), dtype=np.bool_)
+        with_signs[self.history.drives[rows]] = (values > 0).any(axis=0)
+        without_signs[self.history.drives[rows]] = ~np.isnan(values).all(axis=0) & ~(values > 0).any(axis=0)
+        return with_signs & self.failing, without_signs & self.failing
 
     def first_flagged(self, flagged: npt.NDArray[np.bool_]) -> Integers:
         """The first day that counts, by drive, on which a row is flagged; NEVER where there is none."""
@@ -86,6 +109,7 @@ class Fleet:
         """Judge the first day that each drive's ticket stood."""
         failed = self.history.failed_on
         lead = (failed - first)[self.failing & (first != NEVER)]
+        found_drives = self.failing & (first < failed)
         leads = lead[lead >= 1]
         failing, found = int(self.failing.sum()), len(leads)
         week = int((leads >= 7).sum())
@@ -111,6 +135,12 @@ class Fleet:
             lead_p10=p10,
             lead_p50=p50,
             lead_p90=p90,
+            visits_saved=found,
+            visits_wasted=wrong,
+            failing_with_signs=int(self.with_signs.sum()),
+            found_with_signs=int((self.with_signs & found_drives).sum()),
+            failing_without_signs=int(self.without_signs.sum()),
+            found_without_signs=int((self.without_signs & found_drives).sum()),
         )
 
     def threshold(self, scores: Floats, budget: float) -> float:

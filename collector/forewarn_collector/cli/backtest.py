@@ -163,10 +163,41 @@ def show(session: Session, report: Report) -> None:
         for line in lines:
             shown.add_row(*map(cell, _row(line)))
         session.screen.print(shown)
+    visits(session, report)
     session.screen.print(
         f"\n>= 1 d, >= 7 d: failing drives with a ticket so long ahead, within {report.horizon_days} days. false:"
         " tickets on drives that did not fail, per 1,000 drives a month. precision: with its 95 % interval."
         " days ahead: p10, p50, p90."
+    )
+
+
+def visits(session: Session, report: Report) -> None:
+    """What it would have meant for the people who drive there. Rankings that were cut afterwards are left out."""
+    session.screen.print(heading("Visits"))
+    shown = table(
+        folding("method", least=20), right("saved"), right("wasted"), right("reopened"), right("with signs"),
+        right("without"), gap=1,
+    )  # fmt: skip
+    for line in report.lines:
+        found = line.outcome
+        if line.budget is not None and not line.frozen:
+            continue
+        method = line.method if line.budget is None else f"{line.method} for {line.budget:g} (frozen)"
+        cells = (
+            method,
+            str(found.visits_saved),
+            str(found.visits_wasted),
+            "-" if line.reopened is None else str(line.reopened),
+            f"{found.found_with_signs} of {found.failing_with_signs}",
+            f"{found.found_without_signs} of {found.failing_without_signs}",
+        )
+        shown.add_row(*map(cell, cells))
+    session.screen.print(shown)
+    session.screen.print(
+        "\nsaved: failures that a ticket announced a day ahead or more: visits that could be planned. wasted: tickets"
+        " on drives that did not fail. reopened: tickets after one that was closed. with signs: found of the failed"
+        " drives that showed 5, 187, 197 or 198 above 0 on the last day, and may have been replaced for it; without: of"
+        " those that died without."
     )
 
 
