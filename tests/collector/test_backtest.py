@@ -16,13 +16,16 @@ from forewarn_collector.backtest.evaluate import Fleet, wilson
 from forewarn_collector.backtest.history import NEVER, History, Period
 from forewarn_collector.backtest.run import wanted_metrics
 from forewarn_collector.backtest.stepping import labels_of, step
+from forewarn_collector.backtest.stored import read_stored
 from forewarn_collector.backtest.tickets import Ticket, intervals, open_tickets, reopened, risk_tickets
 from forewarn_collector.ingest.shape import smart_point
 from forewarn_collector.judge.rounds import rounds
 from forewarn_collector.replay.columns import find_files, read_history, write_scores
 from forewarn_collector.replay.histories import HistoryError, days
 from forewarn_collector.replay.virtual import Reporter
-from forewarn_collector.store.model import Row, Series
+from forewarn_collector.store.journal import Journal
+from forewarn_collector.store.model import Accepted, Row, Series
+from forewarn_collector.store.state import open_state
 from forewarn_rules import Change, Engine, Kind, Labels, load_rules
 from forewarn_rules.risk import shipped_model
 
@@ -238,6 +241,32 @@ def test_stepping_live_and_backtesting_give_the_same_changes(slice_of_a_fleet: P
     assert sorted(map(what, backtested)) == sorted(map(what, live(slice_of_a_fleet)))
     assert len(backtested) > 30
     assert any(change.rule == "hdd-risk" for change in backtested)
+
+
+def test_what_the_collector_stored_gives_the_same_changes(slice_of_a_fleet: Path, tmp_path: Path) -> None:
+    """Reports of virtual agents in a real journal, read back as days."""
+    rules = load_rules()
+    serials = read_history([slice_of_a_fleet], {"ata.197.raw"}).serials[::5]
+    file = tmp_path / "some.parquet"
+    table = parquet.read_table(slice_of_a_fleet)
+    parquet.write_table(table.filter(pc.is_in(table["serial_number"], pa.array(serials))), file)
+    wanted = set(Engine(rules).metrics(Kind.DISK))
+    open_state(tmp_path / "state.db").dispose()
+    reporter = Reporter("test")
+    with Journal(tmp_path) as journal:
+        for today in days([file], set(serials)):
+            reports = [reporter.report(drive) for drive in today]
+            journal.commit(
+                [Accepted(r.device, r.boot, r.seq, r.sampled_at, r.sampled_at, (smart_point(r),)) for r in reports]
+            )
+
+    def changes(told: History) -> list[tuple[object, ...]]:
+        found = step(told, rules, None).changes
+        return sorted((change.key, change.at, change.rule, change.before, change.after) for change in found)
+
+    stored = changes(read_stored(tmp_path, wanted))
+    assert stored == changes(read_history([file], wanted))
+    assert len(stored) > 10
 
 
 def test_the_rule_of_the_risk_model_sees_the_probabilities_of_the_backtest(slice_of_a_fleet: Path) -> None:

@@ -1,11 +1,13 @@
 """Drive-days in columns: what a backtest steps through. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from forewarn_rules import Labels
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -37,6 +39,8 @@ class History:
     models: list[str]
     failed_on: Integers
     metrics: Mapping[str, Floats]
+    labels: Sequence[Labels] | None = None
+    """What rules may ask about each drive, where the history knows it."""
 
     @property
     def rows(self) -> int:

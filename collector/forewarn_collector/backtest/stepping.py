@@ -43,8 +43,11 @@ def step(
     """Judge every day of the history; ``progress`` is told the drive-days of each round."""
     engine = Engine(rules)
     keys: list[Key] = [(serial, serial) for serial in history.serials]
-    known = {key: labels_of(key[1], name) for key, name in zip(keys, history.models, strict=True)}
-    scored = np.array([known[key]["disk_kind"] == "hdd" for key in keys])
+    labels = history.labels
+    if labels is None:
+        labels = [labels_of(serial, name) for serial, name in zip(history.serials, history.models, strict=True)]
+    known = dict(zip(keys, labels, strict=True))
+    scored = np.array([known[key].get("disk_kind") == "hdd" for key in keys])
     scorer = None if model is None else Scorer(model, len(keys))
     scores = np.full(history.rows, np.nan)
     variants = np.full(history.rows, -1, dtype=np.intp)

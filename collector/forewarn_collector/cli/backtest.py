@@ -14,13 +14,16 @@ from forewarn_collector.backtest.history import NEVER, History, Period
 from forewarn_collector.backtest.plot import FORMATS, NoPlotError, draw
 from forewarn_collector.backtest.run import Backtest, Line, Report, wanted_metrics
 from forewarn_collector.backtest.run import backtest as run_backtest
+from forewarn_collector.backtest.stored import read_stored
 from forewarn_collector.backtest.tickets import Ticket
 from forewarn_collector.cli.rules import FOLDER
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, folding, heading, right, table
 from forewarn_collector.cli.text import clean_lines
+from forewarn_collector.paths import default_data
 from forewarn_collector.replay.columns import EPOCH, find_files, read_history, write_scores
 from forewarn_collector.replay.histories import HistoryError
+from forewarn_collector.store.model import StoreError
 from forewarn_rules import RuleFileErrors, load_rules
 from forewarn_rules.risk import RiskModel, read_model, shipped_model
 
@@ -30,7 +33,8 @@ TITLES = {"rules": "Rules", "model": "Risk model", "baseline": "What others woul
 
 
 @click.command("backtest")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.option("--store", is_flag=True, help="Of the collector's own stored history (--data), which may be running.")
 @click.option("--from", "since", type=DAY, help="Judge from this day on; days before only fill the windows.")
 @click.option("--to", "until", type=DAY, help="Judge up to this day; later ones only say who failed.")
 @click.option("--budget", type=float, help="Tickets are the model's, for so many false ones per 1,000 drives a month.")
@@ -45,6 +49,7 @@ TITLES = {"rules": "Rules", "model": "Risk model", "baseline": "What others woul
 def backtest(
     session: Session,
     paths: tuple[Path, ...],
+    store: bool,
     since: "date | None",
     until: "date | None",
     budget: float | None,
@@ -57,17 +62,24 @@ def backtest(
 ) -> None:
     """Step the rules and the risk model through drive histories and count what they would have found.
 
-    PATH is a file or a directory of files in the form of Backblaze Drive Stats (daily CSV or parquet). Printed beside
-    it is what smartd, Backblaze's five attributes, Scrutiny and simple rankings would have found on the same days.
+    PATH is a file or a directory of files in the form of Backblaze Drive Stats (daily CSV or parquet); with --store it
+    is what the collector itself has stored, and its closed tickets say which disks failed. Printed beside it is what
+    smartd, Backblaze's five attributes, Scrutiny and simple rankings would have found on the same days.
 
     Example: forewarn backtest 2018-q1.parquet --from 2018-02-01 --tickets tickets.csv
     """
+    if store == bool(paths):
+        raise click.UsageError("name drive histories, or give --store for the collector's own, and not both")
     if plot_file is not None and plot_file.suffix not in FORMATS:
         raise click.UsageError(f"--plot takes a file that ends in {' or '.join(FORMATS)}")
     try:
         rules = load_rules(directories=directories)
         model = _model(model_file)
-        history = read_history(find_files(paths), wanted_metrics(rules, model))
+        wanted = wanted_metrics(rules, model)
+        if store:
+            history = read_stored(session.data or default_data(), wanted)
+        else:
+            history = read_history(find_files(paths), wanted)
         period = _period(history, since, until)
         with _progress() as progress:
             bar = progress.add_task(f"{len(history.serials):,} drives", total=history.rows)
@@ -78,7 +90,7 @@ def backtest(
             write_scores(scores_file, history, done.scores)
         if plot_file is not None:
             draw(done.report, plot_file)
-    except (HistoryError, NoPlotError, RuleFileErrors, ValueError, OSError) as error:
+    except (HistoryError, StoreError, NoPlotError, RuleFileErrors, ValueError, OSError) as error:
         raise click.ClickException("\n".join(clean_lines(str(error)))) from None
     if as_json:
         print_json(answer(done))

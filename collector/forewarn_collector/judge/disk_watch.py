@@ -129,7 +129,7 @@ class DiskWatch:
         row = reader.device(device)
         interval = inventory_of(row.birth if row else None).get("smart_interval_seconds")
         disks = [
-            _seen(series, last[series.part])
+            seen_of(series, last[series.part])
             for series in reader.series_of(device)
             if series.kind == "smart" and series.part in last
         ]
@@ -149,7 +149,8 @@ def presence_batch(sights: Sequence[Sight]) -> Batch:
     return Batch(Kind.PRESENCE, keys, np.array([sight.at for sight in sights]), metrics)
 
 
-def _seen(series: Series, last_at: float) -> DiskSeen:
+def seen_of(series: Series, last_at: float) -> DiskSeen:
+    """A disk by the facts of its series."""
     disk: dict[str, Any] = decode_facts(series.facts).get("disk", {})
     return DiskSeen(series.part, disk.get("slot", ""), disk.get("serial"), series.first_at, last_at)
 

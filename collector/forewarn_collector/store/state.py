@@ -4,6 +4,7 @@ SQLAlchemy Core; the tables serve SQLite and PostgreSQL alike. All times are Uni
 """
 
 from pathlib import Path
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Float, Index, Integer, LargeBinary, String, Table, Text
@@ -177,6 +178,13 @@ def open_state(path: Path) -> sa.Engine:
     except sa.exc.DatabaseError as error:
         raise StoreError(f"{path}: {error.orig}; restore it from a backup or move it away") from None
     return engine
+
+
+def open_state_to_read(path: Path) -> sa.Engine:
+    """Open ``state.db`` of a collector that may be running, and change nothing. Raise StoreError if there is none."""
+    if not path.exists():
+        raise StoreError(f"{path}: there is no such file; name the data directory of a collector")
+    return sa.create_engine(f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&uri=true")
 
 
 def reading(engine: sa.Engine) -> sa.Engine:

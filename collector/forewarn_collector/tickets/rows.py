@@ -112,6 +112,15 @@ def with_outcome(db: sa.Connection, outcomes: Iterable[str]) -> list[Ended]:
     ]
 
 
+def parts_ended(db: sa.Connection, outcomes: Iterable[str], faults: Iterable[str]) -> list[tuple[str, str, float]]:
+    """(device, part, when it ended) of every ticket with one of these outcomes and faults."""
+    when = sa.func.coalesce(ticket.c.resolved_at, ticket.c.closed_at)
+    query = sa.select(ticket.c.device, ticket.c.part_serial, when).where(
+        ticket.c.outcome.in_(list(outcomes)), ticket.c.fault.in_(list(faults)), when.is_not(None)
+    )
+    return [(str(device), str(part), float(at)) for device, part, at in db.execute(query)]
+
+
 def counts(db: sa.Connection) -> dict[str, int]:
     query = sa.select(ticket.c.state, sa.func.count()).group_by(ticket.c.state)
     return {str(state): int(count) for state, count in db.execute(query)}
