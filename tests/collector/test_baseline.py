@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from forewarn_collector.cli.main import forewarn
-from forewarn_wire import Attribute, Disk, Outcome, SmartReport, encode, up_topic
+from forewarn_wire import Array, Attribute, Dimm, Disk, LoadReport, Message, Outcome, SmartReport, encode, up_topic
 
 NAME = "shop-07"
 DAY = 86_400.0
@@ -36,9 +36,21 @@ class House:
             disk=Disk(slot=SLOTS[serial], kind="hdd", serial=serial, model="ST4000"), passed=True,
             attributes=[Attribute(5, 100, 100, 10, reallocated), Attribute(197, 100, 100, 0, None)],
         )  # fmt: skip
+        self._publish("smart", message)
+
+    def load(self, days_ago: float, errors: int, corrected: int) -> None:
+        self.seq += 1
+        message = LoadReport(
+            device=NAME, boot="b1", seq=self.seq, sampled_at=self.now - days_ago * DAY,
+            arrays=[Array(name="md0", type="md", level="raid1", errors=errors)],
+            dimms=[Dimm(dimm="DIMM_A1", corrected_errors=corrected)],
+        )  # fmt: skip
+        self._publish("load", message)
+
+    def _publish(self, kind: str, message: Message) -> None:
         device = self._make_device(self.running.port, NAME)
         assert device.connect().reason_code == 0
-        assert device.publish(up_topic(NAME, "smart"), encode(message)).reason_code == 0
+        assert device.publish(up_topic(NAME, kind), encode(message)).reason_code == 0
         device.close()
         deadline = time.monotonic() + 30
         while (health := self.running.collector.health()).judged_position < health.position:
@@ -134,3 +146,25 @@ def test_the_pages_fit_80_columns_and_say_what_was_done(house: House) -> None:
     assert "accepted by Li Wei" in shown.stdout
     assert "ata.5.raw" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+def test_errors_of_an_array_and_of_a_memory_module_are_accepted_by_their_names(house: House) -> None:
+    house.load(5, errors=2, corrected=0)
+    house.load(4, errors=5, corrected=0)
+    assert house.tickets() == [("open", None)]
+    views = {view["part"]: view for view in house.json("baseline", "show", NAME)}
+    assert [(one["metric"], one["first"], one["newest"]) for one in views["md0"]["counters"]] == [
+        ("array.errors", 2, 5)
+    ]
+    assert {"md0", "DIMM_A1"} <= set(views)
+
+    done = house.json("baseline", "accept", NAME, "md0", "--yes")
+    assert done["ended"] == [
+        {"part": "md0", "rule": "array-member-errors", "before": "warning", "after": "none"}
+    ]  # fmt: skip
+    assert house.tickets() == [("closed", "accepted-as-known")]
+    house.restart()
+    house.load(3, errors=5, corrected=0)
+    assert house.tickets() == [("closed", "accepted-as-known")]
+    house.load(2, errors=6, corrected=0)
+    assert house.tickets() == [("closed", "accepted-as-known"), ("open", None)]

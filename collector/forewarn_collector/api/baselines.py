@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from forewarn_collector.api.fleet import NotHere
 from forewarn_collector.api.views import Accept, AcceptedView, BaselineView, CounterView, EndedView
-from forewarn_collector.judge.counters import counters, series_kind
+from forewarn_collector.judge.counters import components, counters
 from forewarn_collector.judge.facts import decode_facts
 from forewarn_collector.judge.judge import Judge
 from forewarn_collector.store.history import History
@@ -14,7 +14,7 @@ from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.model import Acceptance
 from forewarn_rules import Key, Kind, find_metric
 
-KINDS = (Kind.DISK, Kind.DEVICE)
+DISKS = "smart"
 MACHINE = "machine"
 """What the machine itself goes by where a part is named."""
 
@@ -29,40 +29,41 @@ class Baselines:
     def show(self, device: str, part: str | None) -> list[BaselineView]:
         """Every component that has counters, or the one that ``part`` names. Raise NotHere when there is none."""
         known = self._desk.acceptances(device)
-        views = [self._view(kind, (device, series.part), series, known) for kind, series in self._named(device, part)]
+        named = self._named(device, part)
+        views = [self._view(kind, (device, name), series, known) for kind, name, series in named]
         return [view for view in views if view.counters or part is not None]
 
     def accept(self, device: str, wanted: Accept) -> AcceptedView:
         """Take what they show now as known. A component without a measured counter is left as it is."""
         ended: list[EndedView] = []
-        done: list[str] = []
+        done: list[tuple[str, str]] = []
         for view in self.show(device, wanted.part):
             if not view.counters:
                 raise NotHere(f"no counter of {view.part or MACHINE} of {device} was ever measured: nothing to accept")
             changes = self._judge.accept(Kind(view.kind), (device, view.part), wanted.actor, wanted.note)
-            done.append(view.part)
+            done.append((view.kind, view.part))
             ended += [
                 EndedView(part=view.part, rule=change.rule, before=change.before, after=change.after)
                 for change in changes
             ]
         if not done:
             raise NotHere(f"no counter of {device} was ever measured: nothing to accept")
-        views = [view for view in self.show(device, wanted.part) if view.part in done]
+        views = [view for view in self.show(device, wanted.part) if (view.kind, view.part) in done]
         return AcceptedView(baselines=views, ended=ended)
 
-    def _named(self, device: str, part: str | None) -> Iterator[tuple[Kind, Series]]:
+    def _named(self, device: str, part: str | None) -> Iterator[tuple[Kind, str, Series]]:
         if self._reader.device(device) is None:
             raise NotHere(f"no device {device!r} has reported; `forewarn devices` lists those that have")
+        counted = {kind: self._judge.counted(kind) for kind in Kind}
         every = [
-            (kind, series)
-            for kind in KINDS
-            for series in self._reader.series_of(device)
-            if series.kind == series_kind(kind) and self._judge.counted(kind)
+            (kind, name, series)
+            for series in sorted(self._reader.series_of(device), key=lambda series: series.kind != DISKS)
+            for kind, name in components(self._history, series, counted)
         ]
         if part is None:
             yield from every
             return
-        names = [_names(kind, series) for kind, series in every]
+        names = [_names(*item) for item in every]
         fits = [item for item, mine in zip(every, names, strict=True) if part in mine]
         if not fits:
             fits = [item for item, mine in zip(every, names, strict=True) if part and mine[0].startswith(part)]
@@ -70,7 +71,7 @@ class Baselines:
             known = ", ".join(mine[0] for mine in names)
             raise NotHere(f"{device} has no part {part!r}" + (f"; it has {known}" if known else ""))
         if len(fits) > 1:
-            several = ", ".join(_names(kind, series)[0] for kind, series in fits)
+            several = ", ".join(_names(*item)[0] for item in fits)
             raise NotHere(f"{part!r} fits several parts of {device}: {several}; name one of them")
         yield from fits
 
@@ -99,6 +100,6 @@ def _slot(series: Series) -> str:
     return str(disk.get("slot") or "") if isinstance(disk, dict) else ""
 
 
-def _names(kind: Kind, series: Series) -> list[str]:
+def _names(kind: Kind, name: str, series: Series) -> list[str]:
     """What the part may be called; its own name first."""
-    return [MACHINE] if kind is Kind.DEVICE else [series.part, *([slot] if (slot := _slot(series)) else [])]
+    return [MACHINE] if kind is Kind.DEVICE else [name, *([slot] if (slot := _slot(series)) else [])]

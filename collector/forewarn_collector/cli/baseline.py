@@ -33,7 +33,7 @@ def baseline() -> None:
 def show(session: Session, name: str, part: str | None, as_json: bool) -> None:
     """What each counter showed first, what was accepted of it, by whom and when, and how far it has grown since.
 
-    PART is a serial number or its beginning, a slot, or "machine".
+    PART is a serial number or its beginning, a slot, an array, a memory module, or "machine".
 
     Example: forewarn baseline show shop-07
     """

@@ -1,11 +1,12 @@
 """What the history says of a component's counters: the first and the newest measured value of each."""
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from forewarn_collector.judge.facts import SERIES_KIND
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Series
@@ -24,7 +25,26 @@ class Counter(NamedTuple):
 
 def series_kind(kind: Kind) -> str:
     """The kind of series that carries components of a kind."""
-    return "smart" if kind is Kind.DISK else "load"
+    return SERIES_KIND.get(kind, "load")
+
+
+def series_part(kind: Kind, key: Key) -> str:
+    """The part of the series that carries a component: a load series carries many, and names its parts in fields."""
+    return key[1] if kind in SERIES_KIND else ""
+
+
+def components(history: History, series: Series, counted: Mapping[Kind, Collection[str]]) -> Iterator[tuple[Kind, str]]:
+    """The disk or the machine that a series is of, and its parts that ever had a counter (``counted``, by kind)."""
+    whole = {"smart": Kind.DISK, "load": Kind.DEVICE}.get(series.kind)
+    if whole is None:
+        return
+    found = {(whole, series.part): None} if counted.get(whole) else {}
+    for field in history.fields(series, 0.0):
+        metric, _, instance = field.partition("|")
+        kind = KIND_OF_PREFIX.get(metric.split(".", 1)[0])
+        if kind is not None and metric in counted.get(kind, ()):
+            found[kind, instance or series.part] = None
+    yield from found
 
 
 def counters(history: History, series: Series, kind: Kind, key: Key, counted: Collection[str]) -> Iterator[Counter]:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from forewarn_collector.clock import Clock
 from forewarn_collector.directory import Directory
 from forewarn_collector.judge.asked import Asked
-from forewarn_collector.judge.counters import counters, series_kind
+from forewarn_collector.judge.counters import counters, series_kind, series_part
 from forewarn_collector.judge.disk_watch import DiskWatch, Sight, presence_batch
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.judge.presence import Presence, carried_on, silent_seconds
@@ -306,7 +306,7 @@ class Judge:
 
     def _accept(self, kind: Kind, key: Key, actor: str, note: str) -> list[Change]:
         sight = self._sight or self._begin()
-        series = sight.reader.find_series(key[0], series_kind(kind), key[1])
+        series = sight.reader.find_series(key[0], series_kind(kind), series_part(kind, key))
         if series is None:
             return []
         try:

@@ -12,6 +12,9 @@ from sqlalchemy import Column, Float, Index, Integer, LargeBinary, String, Table
 from forewarn_collector.store.model import StoreError
 
 SCHEMA_VERSION = 1
+LAST_NUMBER = 2**63 - 1
+"""The greatest integer that a database can be asked for."""
+
 metadata = sa.MetaData()
 
 meta = Table("meta", metadata, Column("key", String(50), primary_key=True), Column("value", Text, nullable=False))

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from forewarn_collector.store.state import acceptance, delivery, evidence, ticket, timeline
+from forewarn_collector.store.state import LAST_NUMBER, acceptance, delivery, evidence, ticket, timeline
 from forewarn_collector.tickets.model import Acceptance, Entry, Evidence, Key, Ticket
 from forewarn_collector.tickets.outcomes import Ended
 
@@ -57,6 +57,8 @@ def _of(key: Key) -> list[sa.ColumnElement[bool]]:
 
 def get(db: sa.Connection, number: int) -> Ticket | None:
     """One ticket with its evidence and timeline."""
+    if not 0 < number <= LAST_NUMBER:
+        return None
     row = db.execute(sa.select(ticket).where(ticket.c.number == number)).mappings().first()
     if row is None:
         return None

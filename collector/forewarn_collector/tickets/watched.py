@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from forewarn_collector.store.state import prediction, watched
+from forewarn_collector.store.state import LAST_NUMBER, prediction, watched
 from forewarn_collector.tickets.budget import oldest_that_counts, urgency
 from forewarn_collector.tickets.model import Key, Watched
 from forewarn_collector.tickets.parts import Part
@@ -62,6 +62,8 @@ def _ranked(db: sa.Connection) -> list[tuple[Watched, str]]:
 
 
 def key_of(db: sa.Connection, number: int) -> str | None:
+    if not 0 < number <= LAST_NUMBER:
+        return None
     key: str | None = db.execute(sa.select(watched.c.key).where(watched.c.number == number)).scalar()
     return key
 
