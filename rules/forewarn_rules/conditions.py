@@ -15,7 +15,7 @@ COMPARISONS: dict[str, str] = {
     "equals": "exactly the limit",
     "any_bit": "any of these bits is set, counted from 0: [2, 3]",
 }
-"""What a signal can be compared with. A limit is a number or another signal: {signal: NAME, plus: NUMBER}."""
+"""What a signal can be compared with. A limit is a number or {signal: NAME, times: NUMBER, plus: NUMBER}."""
 
 JOINERS: dict[str, str] = {
     "all": "every condition of the list",
@@ -26,13 +26,14 @@ JOINERS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Compare:
-    """``signal`` against ``limit``, or against ``other`` + ``limit`` where another signal is named; or its bits."""
+    """``signal`` against ``limit``, or against ``times`` * ``other`` + ``limit`` where there is one; or its bits."""
 
     signal: str
     comparison: str
     limit: float = 0.0
     other: str | None = None
     bits: int = 0
+    times: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -111,15 +112,19 @@ def _compare(
 def _against_signal(
     document: Document, signal: str, comparison: str, limit: Any, where: Where, signals: Mapping[str, object]
 ) -> Condition | None:
-    if not isinstance(limit, dict) or "signal" not in limit or not set(limit) <= {"signal", "plus"}:
-        document.problem(where, "this is not a limit", "write a number, or {signal: NAME}, or {signal: NAME, plus: 5}")
+    if not isinstance(limit, dict) or "signal" not in limit or not set(limit) <= {"signal", "times", "plus"}:
+        remedy = "write a number, or {signal: NAME}, or with it times: 0.85 or plus: 5"
+        document.problem(where, "this is not a limit", remedy)
         return None
-    plus = limit.get("plus", 0)
+    plus, times = limit.get("plus", 0), limit.get("times", 1)
     if not isinstance(plus, int | float) or isinstance(plus, bool):
         document.problem((*where, "plus"), "this is not a number", "write how much to add, for example plus: -5")
+        return None
+    if not isinstance(times, int | float) or isinstance(times, bool) or times == 0:
+        document.problem((*where, "times"), "this is not a factor", "write which share of it, for example times: 0.85")
         return None
     if limit["signal"] not in signals:
         text = f"there is no signal {limit['signal']!r} in this rule"
         document.problem((*where, "signal"), text, suggest(str(limit["signal"]), signals), show=False)
         return None
-    return Compare(signal, comparison, float(plus), other=limit["signal"])
+    return Compare(signal, comparison, float(plus), other=limit["signal"], times=float(times))

@@ -17,6 +17,9 @@ from forewarn_rules.windows import Rows, Window, grown
 
 Floats = npt.NDArray[np.float64]
 
+LEARNED = ("usual", "distance_from_baseline")
+"""Takes that ask for what is usual."""
+
 
 class Learned(msgspec.Struct):
     """``since`` is when learning began (Unix seconds, device time), ``usual`` its result; None while it lasts."""
@@ -26,7 +29,7 @@ class Learned(msgspec.Struct):
 
 
 class Learning:
-    """State of every signal that is a distance from the usual [signal, component]."""
+    """State of every signal that asks for the usual [signal, component]."""
 
     def __init__(self, signals: Sequence[Signal]) -> None:
         self._signals = list(signals)
@@ -41,8 +44,8 @@ class Learning:
     def forget(self, row: int) -> None:
         self.since[:, row] = self.usual[:, row] = np.nan
 
-    def distance(self, signal: Signal, window: Window, place: int, rows: Rows, at: Floats, now: Floats) -> Floats:
-        """How far ``now`` is from the usual; NaN while it is learned. Every component here was measured ``at``."""
+    def usual_of(self, signal: Signal, window: Window, place: int, rows: Rows, at: Floats) -> Floats:
+        """What is usual; NaN while it is learned. Every component here was measured ``at``."""
         mine = self._signals.index(signal)
         since, usual = self.since[mine, rows], self.usual[mine, rows]
         learning = np.flatnonzero(np.isnan(usual))
@@ -55,8 +58,8 @@ class Learning:
             usual[learning] = np.where(over & plenty, median(values.T), np.nan)
             since[learning] = np.where(over & ~plenty, at[learning], began)
             self.since[mine, rows], self.usual[mine, rows] = since, usual
-        distance: Floats = now - usual
-        return distance
+        found: Floats = usual
+        return found
 
     def kept(self, row: int) -> dict[str, Learned]:
         """What a restart must know, by a name that says how it is learned."""

@@ -39,11 +39,21 @@ def _around(name: str, compares: Iterable[Compare]) -> list[float]:
             bits = [1 << bit for bit in range(48) if compare.bits >> bit & 1]
             limits.update(float(sum(chosen)) for chosen in itertools.product(*((0, bit) for bit in bits[:10])))
         elif compare.other is not None and name in (compare.signal, compare.other):
-            constants = [other.limit for other in compares if other.other is None] or [0.0]
-            limits.update(constant + sign * compare.limit for constant in constants for sign in (-1, 0, 1))
+            limits.update(_along(compare, name == compare.signal, compares))
         elif compare.signal == name:
             limits.add(compare.limit)
     steps = [max(1.0, abs(limit)) * 1e-6 for limit in limits]
     return sorted(
         {value for limit, step in zip(limits, steps, strict=True) for value in (limit - step, limit, limit + step)}
     )
+
+
+def _along(compare: Compare, is_left: bool, compares: Iterable[Compare]) -> Iterable[float]:
+    """For a limit that is another signal: the constants that either side meets, and where the other side is then."""
+    constants = [other.limit for other in compares if other.other is None] or [0.0]
+    if compare.times != 1:
+        constants.append(100.0)  # at 0 every share of a signal is the same
+    yield from constants
+    for value in constants:
+        for shift in (-compare.limit, compare.limit):
+            yield value * compare.times + shift if is_left else (value + shift) / compare.times

@@ -22,6 +22,7 @@ Take = Literal[
     "rate",
     "slope",
     "days_since_increase",
+    "usual",
     "distance_from_baseline",
     "hours_until",
     "crossing",
@@ -64,9 +65,9 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
             "as known with `forewarn baseline accept`; the value itself where nothing was), min, max, mean "
             "(over the window), rate (growth above the window's lowest per day of it, from its first bin that "
             "holds a value), slope (median slope, per day), days_since_increase (since the last bin that ended "
-            "higher than the one before; infinite when none did within the window), distance_from_baseline (how"
-            " far it is from its own usual value: the median of the window in which the component was first "
-            "seen), hours_until (at the window's pace, hours until the value reaches `reach`; infinite when it "
+            "higher than the one before; infinite when none did within the window), usual (the component's own usual "
+            "value: the median of the window in which it was first seen), distance_from_baseline (how far it is "
+            "from that), hours_until (at the window's pace, hours until the value reaches `reach`; infinite when it "
             "is not approaching), crossing (how likely it reaches `reach` within `horizon`, 0 to 1), model_risk (of "
             "model.hdd: how likely the disk fails within the model's horizon, 0 to 1), model_limit (of model.hdd: "
             "the probability above which the model was measured to raise `budget` false tickets; it moves with "
@@ -87,8 +88,8 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
         float | None,
         Meta(
             description="How far to look back; for every take but last, growth_since_baseline and above_accepted. It "
-            "reaches back to the beginning of the bin in which it starts. For distance_from_baseline: how long to "
-            "learn.",
+            "reaches back to the beginning of the bin in which it starts. For usual and distance_from_baseline: how "
+            "long to learn.",
             examples=["7d"],
             extra=DURATION,
         ),
@@ -145,7 +146,7 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
         int,
         Meta(
             description="With fewer bins that hold a value than this the signal is unknown; for slope, "
-            "distance_from_baseline, hours_until and crossing.",
+            "usual, distance_from_baseline, hours_until and crossing.",
             examples=["6"],
             ge=2,
         ),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forewarn_rules.accepted import COUNTED, Acceptance, Accepted
-from forewarn_rules.learning import Learning
+from forewarn_rules.learning import LEARNED, Learning
 from forewarn_rules.model_signals import TAKES, model_columns, with_features
 from forewarn_rules.rule import Rule, Signal
 from forewarn_rules.trend import DAY, crossing, hours_until, slope_per_day
@@ -60,7 +60,7 @@ class Signals:
         self._is_based = np.isin(np.arange(len(self.metrics)), self._metric_of[self._based])[:, np.newaxis]
         self._above = [n for n, signal in enumerate(self.signals) if signal.take == "above_accepted"]
         self.accepted = Accepted(self.metrics, [signal.metric for signal in self.signals if signal.take in COUNTED])
-        self.learning = Learning([signal for signal in self.signals if signal.take == "distance_from_baseline"])
+        self.learning = Learning([signal for signal in self.signals if signal.take in LEARNED])
         self.last = np.full((len(self.metrics) if self._recent else 0, 0), np.nan)
         self.last_time = np.full(self.last.shape, -np.inf)
         self.baseline = np.full((len(self.metrics) if self._based.size else 0, 0), np.nan)
@@ -236,8 +236,9 @@ class Signals:
             days = (at - window.last_increase(place, rows)) / DAY
             known = self.accepted.value[self._metric_of[self.signals.index(signal)], rows]
             return np.where(now <= known, np.inf, days)
-        if signal.take == "distance_from_baseline":
-            return self.learning.distance(signal, window, place, rows, at, now)
+        if signal.take in LEARNED:
+            usual = self.learning.usual_of(signal, window, place, rows, at)
+            return usual if signal.take == "usual" else now - usual
         times, values = window.points(place, rows)
         history: _History = {
             "min_span": signal.min_span,

@@ -39,6 +39,7 @@ class Verdict:
         self._limits = np.array([compare.limit for compare, _, _ in atoms])[:, np.newaxis]
         self._against = np.array([n for n, atom in enumerate(atoms) if atom[2] is not None], dtype=np.intp)
         self._right = np.array([right for _, _, right in atoms if right is not None], dtype=np.intp)
+        self._times = np.array([[compare.times] for compare, _, right in atoms if right is not None])
         self._bits = np.array([[c.bits] for c, _, _ in atoms if c.comparison == "any_bit"], dtype=np.int64)
         counts = [sum(c.comparison == comparison for c, _, _ in atoms) for comparison in _ORDER]
         ends = np.cumsum(counts)
@@ -62,7 +63,7 @@ class Verdict:
         unknown = np.isnan(left)
         if self._right.size:
             right = right.copy()
-            right[self._against] += signals[self._right]
+            right[self._against] += self._times * signals[self._right]
             unknown |= np.isnan(right)
         codes = np.empty(left.shape, dtype=np.uint8)
         for comparison, part in self._slices:

@@ -32,6 +32,7 @@ KEEPS = {
     "rate": ("low",),
     "slope": ("last", "time"),
     "days_since_increase": ("last", "time"),
+    "usual": ("last", "time"),
     "distance_from_baseline": ("last", "time"),
     "hours_until": ("last", "time"),
     "crossing": ("last", "time"),

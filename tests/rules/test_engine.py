@@ -106,6 +106,21 @@ levels: {warning: {raise: {now: {at_least: {signal: high, plus: -5}}}}}
     assert [change.key for change in changes] == [("pc", "cpu")]
 
 
+def test_a_limit_that_is_a_share_of_another_signal(write_rules: WriteRules) -> None:
+    rules = write_rules(
+        metric="fan.rpm",
+        slow="""
+scope: {per: [device, sensor]}
+signals: {now: {metric: fan.rpm, take: last}, least: {metric: fan.minimum_rpm, take: last}}
+levels: {warning: {raise: {now: {below: {signal: least, times: 1.5, plus: 100}}}}}
+""",
+    )
+    keys = [("pc", "slow"), ("pc", "just"), ("pc", "unknown")]
+    metrics = {"fan.rpm": [699, 700, 1], "fan.minimum_rpm": [400, 400, UNKNOWN]}
+    changes = Engine(rules).observe(Kind.SENSOR, keys, lambda _: {}, [START] * 3, metrics)
+    assert [change.key for change in changes] == [("pc", "slow")]
+
+
 def test_scope_asks_for_labels_each_time() -> None:
     engine = Engine(load_rules())
     labels: dict[str, str | float] = {**HDD, "disk_kind": "nvme"}

@@ -67,7 +67,7 @@ def mutated(rule: Rule, change: str) -> Rule:
 
 def moved(condition: Condition) -> Condition:
     if isinstance(condition, Compare):
-        return replace(condition, limit=condition.limit * 2 + 1, bits=condition.bits << 1)
+        return replace(condition, limit=condition.limit * 2 + 1, bits=condition.bits << 1, times=condition.times**2)
     return Join(condition.how, tuple(map(moved, condition.parts)))
 
 

@@ -24,6 +24,7 @@ signals:
   rate: {metric: memory.used_percent, take: rate, window: 6h, bin: 1h, min_span: 2h}
   slope: {metric: memory.used_percent, take: slope, window: 6h, bin: 1h, min_span: 2h}
   since: {metric: memory.used_percent, take: days_since_increase, window: 6h, bin: 1h}
+  usual: {metric: memory.used_percent, take: usual, window: 6h, bin: 1h}
   distance: {metric: memory.used_percent, take: distance_from_baseline, window: 6h, bin: 1h}
   likely: {metric: memory.used_percent, take: crossing, reach: 20, horizon: 3h, window: 6h, bin: 1h, min_span: 2h}
   soonest: {metric: memory.used_percent, take: hours_until, reach: 20, quantile: 0.1, window: 6h, bin: 1h, min_span: 2h}
@@ -175,6 +176,7 @@ def test_every_take_is_what_a_plain_loop_says(
             "slope": plain_slope(measured),
             "since": plain_since(measured),
             "distance": learning.distance(measured),
+            "usual": math.nan if learning.usual is None else learning.usual,
             "likely": plain_likely(measured),
             "soonest": plain_hours(measured, 0.1),
             "middle": plain_hours(measured, 0.5),

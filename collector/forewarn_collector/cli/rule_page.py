@@ -145,7 +145,8 @@ def _comparison(compare: Compare) -> str:
         return f"{compare.signal} has bit {' or '.join(bits)}"
     limit = number(compare.limit)
     if compare.other is not None:
-        limit = compare.other + (
+        share = "" if compare.times == 1 else f"{number(compare.times)} x "
+        limit = f"{share}{compare.other}" + (
             f" {'+' if compare.limit > 0 else '-'} {number(abs(compare.limit))}" if compare.limit else ""
         )
     return f"{compare.signal} {WORDS.get(compare.comparison, compare.comparison)} {limit}"
@@ -160,8 +161,9 @@ def say_signal(signal: Signal) -> str:
     if signal.take == "crossing":
         by = f"within {write_duration(signal.horizon)}"
         return f"how likely it reaches {reach} {by} at the paces of {write_duration(signal.window)}"
-    if signal.take == "distance_from_baseline":
-        return f"distance from the median of its first {write_duration(signal.window)}"
+    if signal.take in ("usual", "distance_from_baseline"):
+        usual = f"the median of its first {write_duration(signal.window)}"
+        return usual if signal.take == "usual" else f"distance from {usual}"
     if signal.take == "model_risk":
         return f"how likely the disk fails within {write_duration(signal.horizon)}, says the risk model"
     if signal.take == "model_limit":
