@@ -4,6 +4,7 @@ A model is a JSON file of plain arrays in ``models/``, one per class of disk, th
 evaluated in columns with numpy alone. A class without a file has no model: nothing is said about it.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forewarn_rules.metrics import find_metric
+from forewarn_rules.sectors import physical_sectors
 from forewarn_rules.verdicts import Floats
 
 SCHEMA = 1
@@ -115,6 +117,8 @@ class RiskModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     horizon_days: int
     variants: tuple[Variant, ...]
     provenance: Provenance
+    physical_sectors: bool = False
+    """Whether the log-odds belong to counts of physical sectors (see ``sectors.py``)."""
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -137,6 +141,8 @@ class RiskModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         A component of which no feature is known has no probability (NaN).
         """
         chosen = self.choose(features)
+        if self.physical_sectors:
+            features = in_physical_sectors(self.features, features)
         contributions = np.full(features.shape, np.nan)
         odds, low, high = (np.full(features.shape[1], np.nan) for _ in range(3))
         for n, variant in enumerate(self.variants):
@@ -184,6 +190,11 @@ class _Sum(NamedTuple):
             high += np.where(missing, feature.unknown.high, found)
         at, log_odds = variant.calibration.at, variant.calibration.log_odds
         return _Sum(added, *(np.interp(found, at, log_odds) for found in (odds, low, high)))
+
+
+def in_physical_sectors(looks_at: Sequence[Feature], features: npt.ArrayLike) -> Floats:
+    """The values of these features with counts as ``sectors.py`` reads them."""
+    return physical_sectors([f.metrics for f in looks_at], [f.window_days for f in looks_at], features)
 
 
 def read_model(text: bytes) -> RiskModel:

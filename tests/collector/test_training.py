@@ -14,9 +14,9 @@ from forewarn_collector.backtest.history import NEVER, History
 from forewarn_collector.cli.main import forewarn
 from forewarn_collector.replay.histories import HistoryError
 from forewarn_collector.replay.intervals import has_intervals, read_intervals
-from forewarn_collector.training.fit import KNOTS, calibrate, fit
+from forewarn_collector.training.fit import KNOTS, calibrate, fit, fit_peaks
 from forewarn_collector.training.protocol import rolling_origins
-from forewarn_collector.training.samples import Samples, gather, join, thin
+from forewarn_collector.training.samples import Samples, gather, join
 from forewarn_collector.training.train import empty_features, score, train, with_tables
 from forewarn_rules.risk import Provenance, read_model
 
@@ -129,13 +129,41 @@ def test_rolling_origins_test_each_window_and_all_of_them(samples: Samples) -> N
     assert (tests[-1].cut[-1].recall_day or 0) > 0.6
 
 
-def test_thinning_keeps_what_the_rows_stand_for(samples: Samples) -> None:
-    thinned = thin(samples, 30, quiet=0.1, loud=0.5)
-    assert len(thinned.days) < 0.3 * len(samples.days)
-    assert thinned.failing(30).sum() == samples.failing(30).sum()
-    assert thinned.weight.sum() == pytest.approx(samples.weight.sum(), rel=0.05)
-    both = join("both", [thinned, thinned])
+def test_a_part_of_the_drives_stands_for_all(samples: Samples) -> None:
+    part = gather(fleet(), empty_features(), "fleet", share=0.3)
+    assert len(part.days) < 0.5 * len(samples.days)
+    assert part.failing(30).sum() == samples.failing(30).sum()
+    assert part.weight.sum() == pytest.approx(samples.weight.sum(), rel=0.1)
+    both = join("both", [part, part])
     assert both.failures == 2 * samples.failures
+
+
+def test_a_stretch_is_what_leads_to_a_failure_or_a_month_of_one_drive(samples: Samples) -> None:
+    stretches, failing = samples.stretches(30), samples.failing(30)
+    first = np.unique(stretches, return_index=True)[1]
+    assert (samples.drives[first][stretches] == samples.drives).all()
+    assert (failing[first][stretches] == failing).all()
+    lengths = np.bincount(stretches)
+    assert lengths.max() == 30
+    assert len(np.unique(stretches[failing])) == len(np.unique(samples.drives[failing]))
+
+
+def test_the_worst_day_of_a_stretch_counts_not_how_many_there_are() -> None:
+    """A sign that stands for days on drives that stay, and one that is seen for a day before a failure."""
+    drives, days = 4000, 30
+    values = np.zeros((2, drives, days), dtype=np.float32)
+    failing = np.arange(drives) < 200
+    values[0, :200, 5] = 100
+    values[1, 150:400] = 100
+    rows = values.reshape(2, -1)
+    stretches = np.repeat(np.arange(drives), days)
+    weight = np.full(drives * days, 1 / days)
+    by_row = fit(rows, np.repeat(failing, days), weight)
+    by_stretch = fit_peaks(rows, np.repeat(failing, days), weight, stretches)
+    once, always = np.array([[100.0, 0], [0, 100]])
+    assert by_row.odds(once[:, np.newaxis])[0] > by_row.intercept
+    assert by_stretch.odds(once[:, np.newaxis])[0] > by_row.odds(once[:, np.newaxis])[0]
+    assert by_stretch.odds(once[:, np.newaxis])[0] > by_stretch.odds(always[:, np.newaxis])[0]
 
 
 def intervals(file: Path) -> Path:

@@ -9,13 +9,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from forewarn_collector.backtest.history import Floats
+from forewarn_collector.backtest.history import Floats, Integers
 
-KNOTS = np.array([0.0, 1, 3, 7, 15, 31, 63, 127, 255, 1023])
+KNOTS = np.array([0.0, 1, 3, 7, 15, 31, 63, 127, 255, 1023, 4095])
 """Values between which a feature's line is straight over log(1 + value)."""
 
 SMOOTH, SHRINK = 300.0, 5.0
 """Penalties of slopes that differ from their neighbour, and of any slope, in drive-months of evidence."""
+
+ROUNDS = 3
+"""Of choosing each stretch's worst row anew."""
 
 _LOG_KNOTS = np.log1p(KNOTS)
 
@@ -67,6 +70,22 @@ def fit(features: npt.NDArray[np.float32], failing: npt.NDArray[np.bool_], weigh
     slopes = found.x[:-1].reshape(shape)
     log_odds = np.concatenate([np.zeros((shape[0], 1)), np.cumsum(slopes * np.diff(_LOG_KNOTS), axis=1)], axis=1)
     return Fit(float(found.x[-1]), log_odds)
+
+
+def fit_peaks(
+    features: npt.NDArray[np.float32], failing: npt.NDArray[np.bool_], weight: Floats, stretches: Integers
+) -> Fit:
+    """As ``fit``, of the worst row of each stretch: a drive has one ticket, however many days it deserves it, so what
+    tells drives apart on their worst days is what counts. Which days those are follows from the fit before."""
+    evidence = np.bincount(stretches, weights=weight).astype(np.float64)
+    worst = np.log1p(np.maximum(np.nan_to_num(features), 0)).sum(axis=0)
+    for _ in range(ROUNDS):
+        order = np.lexsort((worst, stretches))
+        ends = np.flatnonzero(np.diff(stretches[order], append=-1))
+        rows = order[ends]
+        found = fit(features[:, rows], failing[rows], evidence[stretches[rows]])
+        worst = found.odds(features)
+    return found
 
 
 def _condensed(

@@ -62,6 +62,13 @@ class Samples:
         lead = np.where(before.lead >= day - before.days, NEVER, before.lead)
         return replace(before, lead=lead, ahead=np.minimum(before.ahead, day - 1 - before.days))
 
+    def stretches(self, horizon: int) -> Integers:
+        """A number for each row: rows share it that belong to one drive and either lead to its failure or lie in the
+        same horizon's worth of days."""
+        block = np.where(self.failing(horizon), -1, (self.days - self.days.min(initial=0)) // horizon)
+        numbers: Integers = np.unique((self.drives << 20) + block, return_inverse=True)[1]
+        return numbers
+
     @property
     def failures(self) -> int:
         return len(np.unique(self.drives[self.lead != NEVER]))
@@ -69,39 +76,34 @@ class Samples:
 
 def gather(
     history: History, features: tuple[Feature, ...], name: str, dated: bool = True,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None, share: float = 1.0, seed: int = 1,
 ) -> Samples:  # fmt: skip
-    """The features of every drive-day of hard disks, from the same windows as live."""
+    """The features of every drive-day of hard disks, from the same windows as live.
+
+    ``share`` is that of the drives that are kept where they do not fail; each stands for those that are left out.
+    """
     kinds = [labels_of(*drive)["disk_kind"] for drive in zip(history.serials, history.models, strict=True)]
-    rotating = np.array([kind == "hdd" for kind in kinds])
+    kept = np.array([kind == "hdd" for kind in kinds])
+    fails = history.failed_on != NEVER
+    kept &= fails | (np.random.default_rng(seed).random(len(fails)) < share)
     windows = FeatureWindows(features, len(history.serials))
     found = np.full((len(features), history.rows), np.nan, dtype=np.float32)
     for day, rows in history.rounds():
-        drives = history.drives[rows]
-        metrics = {metric: history.metric(metric)[rows] for metric in windows.metrics if metric in history.metrics}
-        found[:, rows] = windows.observe(drives, np.full(len(drives), day * DAY), metrics)
+        mine = np.arange(rows.start, rows.stop)[kept[history.drives[rows]]]
+        drives = history.drives[mine]
+        metrics = {metric: history.metric(metric)[mine] for metric in windows.metrics if metric in history.metrics}
+        found[:, mine] = windows.observe(drives, np.full(len(drives), day * DAY), metrics)
         progress(len(drives))
     last = np.zeros(len(history.serials), dtype=np.int64)
     np.maximum.at(last, history.drives, history.days)
     failed = history.failed_on[history.drives]
     lead = np.where(failed == NEVER, NEVER, failed - history.days)
+    weight = np.where(fails, 1.0, 1.0 / share)[history.drives]
     samples = Samples(
         name, dated, found, history.days, history.drives, np.array(history.serials, dtype=np.str_),
-        np.array(history.models, dtype=np.str_), lead, last[history.drives] - history.days, np.ones(history.rows),
+        np.array(history.models, dtype=np.str_), lead, last[history.drives] - history.days, weight,
     )  # fmt: skip
-    return samples.take(rotating[history.drives] & ~np.isnan(found).all(axis=0))
-
-
-def thin(samples: Samples, horizon: int, quiet: float, loud: float, seed: int = 1) -> Samples:
-    """Keep every row that leads to a failure and a share of the others, weighted for those that were left out.
-
-    ``quiet`` is the share of rows on which nothing is above 0, ``loud`` that of the rest.
-    """
-    failing = samples.failing(horizon)
-    share = np.where((np.nan_to_num(samples.features) > 0).any(axis=0), loud, quiet)
-    kept = failing | (np.random.default_rng(seed).random(len(share)) < share)
-    weight = samples.weight * np.where(failing, 1.0, 1.0 / share)
-    return replace(samples, weight=weight).take(kept)
+    return samples.take(kept[history.drives] & ~np.isnan(found).all(axis=0))
 
 
 def join(name: str, pieces: Iterable[Samples]) -> Samples:

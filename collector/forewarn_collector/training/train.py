@@ -1,7 +1,8 @@
 """From samples to a risk model. Pure apart from the fit's library.
 
-There are two variants: ``full`` for disks that report attribute 187, ``narrow`` for the others. Each is fitted on the
-rows that it will judge and, at a lower weight, on what else there is, then calibrated on whole fleets with dates.
+There are two variants: ``full`` for disks that report attribute 187, ``narrow`` for the others. The first is fitted on
+the rows that it will judge, the other on all rows without that attribute, then they are calibrated on whole fleets with
+dates.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from msgspec import structs
 
 from forewarn_collector.backtest.evaluate import BUDGETS, HORIZON_DAYS, Fleet
 from forewarn_collector.backtest.history import MONTH_DAYS, NEVER, Floats, History, Period
-from forewarn_collector.training.fit import KNOTS, Fit, calibrate, fit
+from forewarn_collector.training.fit import KNOTS, Fit, calibrate, fit_peaks
 from forewarn_collector.training.samples import Samples
 from forewarn_rules.risk import (
     SCHEMA,
@@ -25,12 +26,13 @@ from forewarn_rules.risk import (
     RiskModel,
     Unknown,
     Variant,
+    in_physical_sectors,
 )
 
 NEEDS_FULL = ("ata.187.raw",)
 FULL, NARROW = "full", "narrow"
-UNDATED_WEIGHT, FOREIGN_WEIGHT = 0.3, 0.1
-"""Of a row without a date, and of one that lacks or has to be stripped of what tells the variants apart."""
+UNDATED_WEIGHT = 0.3
+"""Of a row without a date."""
 
 FIRMNESS = 5.0
 PRIOR_FAILURES = 5.0
@@ -73,32 +75,36 @@ def train(samples: Sequence[Samples], provenance: Provenance, horizon: int = HOR
     if not any(piece.failing(horizon).any() for piece in settled):
         raise ValueError("no drive fails in these histories; there is nothing to learn from")
     variants = tuple(_variant(name, settled, horizon) for name in (FULL, NARROW))
-    return RiskModel(SCHEMA, "hdd", horizon, variants, provenance)
+    return RiskModel(SCHEMA, "hdd", horizon, variants, provenance, physical_sectors=True)
 
 
 def _variant(name: str, samples: Sequence[Samples], horizon: int) -> Variant:
-    features, failing, weight = [], [], []
+    features, failing, weight, stretches = [], [], [], []
+    count = 0
     for piece in samples:
-        full = is_full(piece)
-        own = full if name == FULL else ~full
         if name == FULL:
-            piece, own = piece.take(full), own[full]
-        values = piece.features
+            piece = piece.take(is_full(piece))
+        values = _counted(piece)
         if name == NARROW:
             values = np.where(_WIDE[:, np.newaxis], np.float32(np.nan), values)
         features.append(values)
         failing.append(piece.failing(horizon))
-        trust = (1.0 if piece.dated else UNDATED_WEIGHT) * np.where(own, 1.0, FOREIGN_WEIGHT)
-        weight.append(piece.weight * trust / MONTH_DAYS)
+        weight.append(piece.weight * (1.0 if piece.dated else UNDATED_WEIGHT) / MONTH_DAYS)
+        stretches.append(piece.stretches(horizon) + count)
+        count = int(stretches[-1].max(initial=count - 1)) + 1
     rows, hits, weights = np.concatenate(features, axis=1), np.concatenate(failing), np.concatenate(weight)
     if not hits.any():
         raise ValueError(f"no drive fails that the variant {name!r} could learn from")
-    found, calibration = _calibrated(fit(rows, hits, weights), name, samples, horizon)
+    found, calibration = _calibrated(fit_peaks(rows, hits, weights, np.concatenate(stretches)), name, samples, horizon)
     lines = tuple(
         _feature(empty, line, values, hits, weights)
         for empty, line, values in zip(empty_features(), found.log_odds, rows, strict=True)
     )
     return Variant(name, NEEDS_FULL if name == FULL else (), found.intercept, lines, calibration, (), ())
+
+
+def _counted(samples: Samples) -> npt.NDArray[np.float32]:
+    return in_physical_sectors(empty_features(), samples.features).astype(np.float32)
 
 
 def _calibrated(found: Fit, name: str, samples: Sequence[Samples], horizon: int) -> tuple[Fit, Calibration]:
@@ -107,7 +113,7 @@ def _calibrated(found: Fit, name: str, samples: Sequence[Samples], horizon: int)
     own = [piece for piece in own if piece.failing(horizon).any()]
     if not own:
         return found, Calibration((-_FAR, _FAR), (-_FAR, _FAR))
-    odds = np.concatenate([found.odds(piece.features) for piece in own])
+    odds = np.concatenate([found.odds(_counted(piece)) for piece in own])
     failing = np.concatenate([piece.failing(horizon) for piece in own])
     weight = np.concatenate([piece.weight for piece in own]) / MONTH_DAYS
     shift, slope = calibrate(odds, failing, weight, FIRMNESS)
