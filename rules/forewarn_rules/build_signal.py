@@ -1,9 +1,10 @@
 """From a signal as a rule file writes it to a Signal: which keys belong to which take is checked here."""
 
-from forewarn_rules import model_signals, schema
+from forewarn_rules import model_signals, peers, schema
 from forewarn_rules.document import Document
 from forewarn_rules.durations import spell_duration
-from forewarn_rules.metrics import METRICS, MODEL, MODEL_METRICS, Metric, find_source
+from forewarn_rules.metrics import LABELS, METRICS, MODEL, MODEL_METRICS, Metric, find_source
+from forewarn_rules.model import PART_LABEL
 from forewarn_rules.risk import RiskModel, shipped_model
 from forewarn_rules.rule import Signal
 from forewarn_rules.shape import suggest
@@ -11,18 +12,20 @@ from forewarn_rules.windows import KEEPS
 
 DAY = 86400.0
 MOST_BINS = 400
+FEWEST_PEERS = 20
 FORECASTS = ("hours_until", "crossing")
 """Takes that look ahead: they reach for a value."""
 
 BELONGS = {
-    "window": (tuple(KEEPS), "add window: 7d"),
+    "window": ((*KEEPS, *peers.TAKES), "add window: 7d"),
     "reach": (FORECASTS, "give reach to hours_until and crossing, and only to them"),
     "horizon": (("crossing",), "add horizon: 30d"),
+    "peers": (peers.TAKES, "add peers: [model, firmware]"),
     "budget": ((model_signals.LIMIT,), "add budget: 2"),
 }
 """Keys that some takes need and no other has: the takes, and what to do where the key is missing."""
 
-MAY_HAVE = {"quantile": ("hours_until",)}
+MAY_HAVE = {"quantile": ("hours_until",), "min_peers": peers.FROM_PEERS}
 """Keys that some takes may have and no other has."""
 
 
@@ -49,7 +52,7 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
     if given.horizon is not None and given.horizon <= 0:
         document.problem((*place, "horizon"), "this is no time ahead", "write horizon: 30d", show=False)
         return None
-    if metric is None or not _reachable(document, file, name):
+    if metric is None or not _reachable(document, file, name) or not _comparable(document, given, name, metric):
         return None
     model = _model(document, given, name)
     if (given.take in model_signals.TAKES or given.metric in MODEL_METRICS) and model is None:
@@ -68,6 +71,8 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
         quantile=given.quantile or 0.5,
         horizon=model.horizon_days * DAY if model is not None else given.horizon or 0.0,
         budget=given.budget or 0.0,
+        peers=tuple(given.peers or ()),
+        min_peers=given.min_peers or FEWEST_PEERS,
     )
 
 
@@ -108,7 +113,7 @@ def _keys_fit(document: Document, given: schema.SignalFile, name: str) -> bool:
 
 
 def _article(key: str) -> str:
-    return {"reach": "to know what to reach"}.get(key, f"a {key}")
+    return {"reach": "to know what to reach", "peers": "to know its peers"}.get(key, f"a {key}")
 
 
 def _whole_bins(window: float, width: float) -> bool:
@@ -132,7 +137,25 @@ def _reachable(document: Document, file: schema.RuleFile, name: str) -> bool:
     return True
 
 
+def _comparable(document: Document, given: schema.SignalFile, name: str, metric: Metric) -> bool:
+    """Peers go by labels that components of several devices may share."""
+    own = ("device", "hostname", PART_LABEL[metric.kind], "serial", "tags")
+    known = [label for label, (kinds, _) in LABELS.items() if metric.kind in kinds and label not in own]
+    strange = [label for label in given.peers or () if label not in known]
+    for label in strange:
+        text = f"peers of a {metric.kind} do not go by {label!r}"
+        document.problem(("signals", name, "peers"), text, suggest(label, known), show=False)
+    return not strange
+
+
 def _unit(take: str, metric: Metric) -> str:
     if take in ("rate", "slope"):
         return f"{metric.unit} per day"
-    return {"hours_until": "hours", "days_since_increase": "days", "crossing": "probability"}.get(take, metric.unit)
+    units = {
+        "hours_until": "hours",
+        "days_since_increase": "days",
+        "crossing": "probability",
+        "spreads_from_peers": "spreads",
+        "count_of_peers": "components",
+    }
+    return units.get(take, metric.unit)

@@ -48,6 +48,7 @@ def _differences(rule: Rule, test: schema_test.TestFile, case: schema_test.Case)
     key: Key = (str(labels["device"]), "" if part is None else str(labels.get(part, part)))
     series = {metric: parse_series(text) for metric, text in case.series.items()}
     engine = Engine([rule])
+    others = [_Others(n, other, labels, key[1]) for n, other in enumerate(case.others)]
     accepting = sorted(case.accept)
     known: dict[str, float] = {}
     pending = sorted(case.expect, key=lambda expect: expect.at)
@@ -59,6 +60,8 @@ def _differences(rule: Rule, test: schema_test.TestFile, case: schema_test.Case)
     )
     for n in range(last + 1):
         row = {metric: values[n] for metric, values in series.items() if n < len(values) and values[n] is not None}
+        for other in others:
+            other.observe(engine, rule, n, START + n * test.step)
         if row:
             columns = {metric: np.array([value], dtype=np.float64) for metric, value in row.items()}
             changes += engine.observe(rule.kind, [key], lambda _: labels, [START + n * test.step], columns)
@@ -71,6 +74,21 @@ def _differences(rule: Rule, test: schema_test.TestFile, case: schema_test.Case)
         turns = ", ".join(f"{c.after} at {write_duration(c.at - START)}" for c in changes) or "none"
         problems.append(f"{len(changes)} changes of level instead of {case.transitions}: {turns}")
     return problems
+
+
+class _Others:
+    """Components beside the one that the case is about."""
+
+    def __init__(self, number: int, others: schema_test.Others, labels: dict[str, str | float], part: str) -> None:
+        self._keys: list[Key] = [(f"other-{number}-{n}", part) for n in range(others.count)]
+        self._labels = {**labels, **others.labels}
+        self._series = {metric: parse_series(text) for metric, text in others.series.items()}
+
+    def observe(self, engine: Engine, rule: Rule, n: int, at: float) -> None:
+        row = {name: values[n] for name, values in self._series.items() if n < len(values) and values[n] is not None}
+        if row:
+            columns = {name: np.full(len(self._keys), value, dtype=np.float64) for name, value in row.items()}
+            engine.observe(rule.kind, self._keys, lambda _: self._labels, np.full(len(self._keys), at), columns)
 
 
 def _compare(expect: schema_test.Expectation, engine: Engine, rule: Rule, key: Key, changes: list[Change]) -> list[str]:

@@ -34,7 +34,8 @@ class Judge:
         self._met = 0
         self._verdict = Verdict([])
         asked = ((*rule.where, *itertools.chain(*rule.off)) for rule in self.rules)
-        self._scoped = sorted({where.label for where in itertools.chain.from_iterable(asked)})
+        labels = {where.label for where in itertools.chain.from_iterable(asked)}
+        self._scoped = sorted(labels.union(self.signals.peers.labels))
         self._scopes: dict[Any, int] = {}
         self._applies, self._off = np.zeros((2, len(self.timers.pairs), 1), dtype=np.bool_)
         self._rows: dict[Key, int] = {}
@@ -254,9 +255,11 @@ class Judge:
             off = [rule.is_off(known) for rule, _ in self.timers.pairs]
             applies = np.greater([rule.applies_to(known) for rule, _ in self.timers.pairs], off)
             scopes[new] = self._applies.shape[1]
+            self.signals.peers.meet(known)
             self._applies = np.column_stack([self._applies, applies])
             self._off = np.column_stack([self._off, off])
         self._scope_of[rows] = np.fromiter(map(scopes.__getitem__, scoped), dtype=np.intp, count=len(scoped))
+        self.signals.peers.join(rows, self._scope_of[rows])
 
     def _verdicts(self, rows: Rows, seen: Floats) -> tuple[Verdicts, Verdicts]:
         """Whether each watched pair raises, and whether it clears [watched pair, component]."""

@@ -27,6 +27,7 @@ _SECTIONS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("A test file", schema_test.TestFile),
     ("cases: one entry each", schema_test.Case),
     ("expect: one entry each", schema_test.Expectation),
+    ("others: one entry each", schema_test.Others),
 )
 
 

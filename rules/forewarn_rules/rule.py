@@ -30,6 +30,8 @@ class Signal:
     quantile: float = 0.5
     horizon: float = 0.0
     budget: float = 0.0
+    peers: tuple[str, ...] = ()
+    min_peers: int = 2
 
     @property
     def bins(self) -> int:

@@ -24,6 +24,9 @@ Take = Literal[
     "days_since_increase",
     "usual",
     "distance_from_baseline",
+    "distance_from_peers",
+    "spreads_from_peers",
+    "count_of_peers",
     "hours_until",
     "crossing",
     "model_risk",
@@ -67,8 +70,11 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
             "holds a value), slope (median slope, per day), days_since_increase (since the last bin that ended "
             "higher than the one before; infinite when none did within the window), usual (the component's own usual "
             "value: the median of the window in which it was first seen), distance_from_baseline (how far it is "
-            "from that), hours_until (at the window's pace, hours until the value reaches `reach`; infinite when it "
-            "is not approaching), crossing (how likely it reaches `reach` within `horizon`, 0 to 1), model_risk (of "
+            "from that), distance_from_peers (how far it is above the median of the newest values of all components "
+            "with the same `peers` labels; negative below it), spreads_from_peers (the same in scaled median "
+            "absolute deviations of those values), count_of_peers (how many they are, itself among them), "
+            "hours_until (at the window's pace, hours until the value reaches `reach`; infinite when it is not "
+            "approaching), crossing (how likely it reaches `reach` within `horizon`, 0 to 1), model_risk (of "
             "model.hdd: how likely the disk fails within the model's horizon, 0 to 1), model_limit (of model.hdd: "
             "the probability above which the model was measured to raise `budget` false tickets; it moves with "
             "the model).",
@@ -89,7 +95,7 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
         Meta(
             description="How far to look back; for every take but last, growth_since_baseline and above_accepted. It "
             "reaches back to the beginning of the bin in which it starts. For usual and distance_from_baseline: how "
-            "long to learn.",
+            "long to learn. For peers: how far apart in time their newest values may be.",
             examples=["7d"],
             extra=DURATION,
         ),
@@ -120,6 +126,22 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
             description="For hours_until: how likely it is there by then; 0.1 is the soonest, 0.9 the latest that is "
             "worth planning for. Default: 0.5, at the median slope.",
             examples=["0.1"],
+        ),
+    ] = None
+    peers: Annotated[
+        Annotated[list[Word], Meta(min_length=1)] | None,
+        Meta(
+            description="For distance_from_peers, spreads_from_peers and count_of_peers: the labels that a component "
+            "shares with its peers. One that lacks such a label has no peers.",
+            examples=["[model, firmware]"],
+        ),
+    ] = None
+    min_peers: Annotated[
+        Annotated[int, Meta(ge=2)] | None,
+        Meta(
+            description="For distance_from_peers and spreads_from_peers: with fewer of them, itself counted, the "
+            "signal is unknown. Default: 20.",
+            examples=["50"],
         ),
     ] = None
     horizon: Annotated[

@@ -18,6 +18,22 @@ class Expectation(msgspec.Struct, forbid_unknown_fields=True):
     says: Annotated[str, Meta(description="A piece of the text then.", examples=["'81 % full'"])] = ""
 
 
+class Others(msgspec.Struct, forbid_unknown_fields=True):
+    count: Annotated[int, Meta(description="How many they are.", examples=["30"], ge=1, le=1000)]
+    series: Annotated[
+        dict[str, str | float],
+        Meta(
+            description="What each of them measures, written as the component's own series.",
+            examples=["{disk.temperature_celsius: '34+0x96'}"],
+            min_length=1,
+        ),
+    ]
+    labels: Annotated[
+        dict[str, str | float],
+        Meta(description="Their labels, over those of the component.", examples=["{model: N}"]),
+    ] = {}
+
+
 class Case(msgspec.Struct, forbid_unknown_fields=True):
     name: Annotated[Word, Meta(description="What is shown, in words.", examples=["a burst of one hour is not a trend"])]
     series: Annotated[
@@ -39,6 +55,10 @@ class Case(msgspec.Struct, forbid_unknown_fields=True):
         Meta(
             description="When somebody accepts what is seen as known (`forewarn baseline accept`).", examples=["[5d]"]
         ),
+    ] = []
+    others: Annotated[
+        list[Others],
+        Meta(description="Other components of the fleet, each on a device of its own: the peers of this one."),
     ] = []
     transitions: Annotated[
         Annotated[int, Meta(ge=0)] | None, Meta(description="How often the level changes in all.", examples=["2"])

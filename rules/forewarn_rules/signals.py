@@ -10,6 +10,7 @@ import numpy.typing as npt
 from forewarn_rules.accepted import COUNTED, Acceptance, Accepted
 from forewarn_rules.learning import LEARNED, Learning
 from forewarn_rules.model_signals import TAKES, model_columns, with_features
+from forewarn_rules.peers import Peers
 from forewarn_rules.rule import Rule, Signal
 from forewarn_rules.trend import DAY, crossing, hours_until, slope_per_day
 from forewarn_rules.windows import KEEPS, Window, grown
@@ -61,6 +62,7 @@ class Signals:
         self._above = [n for n, signal in enumerate(self.signals) if signal.take == "above_accepted"]
         self.accepted = Accepted(self.metrics, [signal.metric for signal in self.signals if signal.take in COUNTED])
         self.learning = Learning([signal for signal in self.signals if signal.take in LEARNED])
+        self.peers = Peers(self.signals)
         self.last = np.full((len(self.metrics) if self._recent else 0, 0), np.nan)
         self.last_time = np.full(self.last.shape, -np.inf)
         self.baseline = np.full((len(self.metrics) if self._based.size else 0, 0), np.nan)
@@ -84,6 +86,7 @@ class Signals:
         self.baseline = grown(self.baseline, capacity, np.nan)
         self.learning.reserve(capacity)
         self.accepted.reserve(capacity)
+        self.peers.reserve(capacity)
         for window, _ in self._windows:
             window.reserve(capacity)
 
@@ -92,6 +95,7 @@ class Signals:
         self.last_time[:, row] = -np.inf
         self.learning.forget(row)
         self.accepted.forget(row)
+        self.peers.forget(row)
         for window, _ in self._windows:
             window.forget(row)
 
@@ -167,6 +171,7 @@ class Signals:
                 part = out.take(measured, axis=1)
                 self._over_window(served, rows[measured], at[measured], now.take(measured, axis=1), part)
                 out[:, measured] = part
+        self.peers.compute(rows, at, now, out)
         return self.ask_models(out)
 
     def ask_models(self, out: Floats) -> Floats:

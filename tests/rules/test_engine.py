@@ -275,6 +275,7 @@ def test_what_other_components_report_changes_nothing(seed: int) -> None:
     keys = [("srv", f"disk-{n}") for n in range(12)]
     labels = {key: {**HDD, "disk_kind": ("hdd", "ssd", "nvme", "sas")[n % 4]} for n, key in enumerate(keys)}
     noisy = ("srv", "reports all")
+    noisy_labels = {**HDD, "model": "a model of its own, or it were a peer of the others"}
     rules = load_rules()
     quiet, awake = Engine(rules), Engine(rules)
     names = quiet.metrics(Kind.DISK)
@@ -289,7 +290,11 @@ def test_what_other_components_report_changes_nothing(seed: int) -> None:
         first += quiet.observe(Kind.DISK, here, labels.__getitem__, at, metrics)
         all_metrics = {name: np.append(metrics.get(name, np.full(len(here), math.nan)), 0.0) for name in names}
         changes = awake.observe(
-            Kind.DISK, [*here, noisy], {**labels, noisy: HDD}.__getitem__, np.append(at, START + day * DAY), all_metrics
+            Kind.DISK,
+            [*here, noisy],
+            {**labels, noisy: noisy_labels}.__getitem__,
+            np.append(at, START + day * DAY),
+            all_metrics,
         )
         second += [change for change in changes if change.key != noisy]
         if day in (5, 30):  # a restart with a snapshot, of both, without the windows
