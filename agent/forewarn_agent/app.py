@@ -11,15 +11,17 @@ from forewarn_agent.bundle import LogTail, make_bundle
 from forewarn_agent.disks import REMEMBERED_NAME, Disks
 from forewarn_agent.gather import read_load
 from forewarn_agent.machine import agent_version, read_boot_id, read_inventory
-from forewarn_agent.orders import Actions, Orders, Refused, kept_order
+from forewarn_agent.orders import Actions, Orders, kept_order
 from forewarn_agent.outbox import Outbox
 from forewarn_agent.outbox_file import OUTBOX_NAME, OutboxUnavailableError
+from forewarn_agent.probes.arrays import read_arrays
 from forewarn_agent.probes.reading import Surroundings
 from forewarn_agent.publish import Publisher
 from forewarn_agent.reboots import Start
 from forewarn_agent.remembered import Remembered
 from forewarn_agent.remote_settings import Applied, apply_settings
 from forewarn_agent.rhythm import Rhythm
+from forewarn_agent.self_tester import SelfTester
 from forewarn_agent.settings import Config
 from forewarn_agent.single import lock_data
 from forewarn_agent.smartctl import Smartctl
@@ -41,8 +43,10 @@ class Agent:
         self._tail = tail or LogTail()
         self._stopping = threading.Event()
         self._smartctl = Smartctl(config.smartctl, config.smartctl_timeout)
-        self._disks = Disks(config.roots.sys, self._smartctl, Remembered(config.data / REMEMBERED_NAME))
+        remembered = Remembered(config.data / REMEMBERED_NAME)
+        self._disks = Disks(config.roots.sys, self._smartctl, remembered, config.smart_force_after)
         self._surroundings = Surroundings(config.roots, config.filesystems, self._disks.read_all)
+        self._tester = SelfTester(self._disks, self._smartctl, remembered, lambda: read_arrays(self._surroundings))
         self._known_disks: list[Disk] = []
         self._smartctl_version: str | None = None
         self._hint_taken = False
@@ -108,7 +112,7 @@ class Agent:
         return f"reading now: {', '.join(sorted(self._config.probes)) or 'no probe is on'}"
 
     def _self_test(self, disk: str) -> str:
-        raise Refused(f"this agent starts no self-test ({disk})")
+        return self._tester.on_request(disk)
 
     def _take_up_settings(self, outbox: Outbox) -> None:
         """What the server had set before the agent was started again."""
@@ -166,6 +170,9 @@ class Agent:
             self._hint_taken = True
             reports += self._disks.read_hinted(keep)
             self._tell(publisher, [report.disk for report in reports], version)
+        event = self._tester.round(self._config.self_tests, reports)
+        if event is not None:
+            outbox.append(event)
 
     def _tell(self, publisher: Publisher, disks: list[Disk], version: str | None) -> None:
         """A change of the inventory goes out as a new birth."""

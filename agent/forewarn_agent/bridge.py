@@ -20,12 +20,12 @@ class UsbBridges:
         self._smartctl = smartctl
         self._known = known
 
-    def read(self, address: Address) -> SmartReport:
+    def read(self, address: Address, wake: bool = False) -> SmartReport:
         """The disk's report. All types are tried once a day at most. Raise MissingError or HungError."""
         key = f"{address.slot} {address.disk.model} {address.disk.serial}"
         known = self._known.get(key)
         first = known.type if known is not None and known.type else address.type
-        report = self._ask(address, first)
+        report = self._ask(address, first, wake)
         if report.outcome in _NOT_THE_TYPE:
             return report
         if known is None or known.type or is_due(time.time(), known.tried_at):
@@ -42,6 +42,6 @@ class UsbBridges:
         report.detail = f"{report.detail}; no answer with {', '.join(BRIDGE_TYPES)}"[:1000]
         return report
 
-    def _ask(self, address: Address, type_: str | None) -> SmartReport:
-        finished = self._smartctl.read(address.device, type_)
+    def _ask(self, address: Address, type_: str | None, wake: bool = False) -> SmartReport:
+        finished = self._smartctl.read(address.device, type_, wake)
         return parse_report(address.slot, finished.output, finished.exit_status, time.time())

@@ -11,7 +11,7 @@ import yaml
 
 from forewarn_agent.config_keys import KEYS, computed_default
 from forewarn_agent.probes import PROBES
-from forewarn_agent.settings import Config, Filesystems, OutboxLimits, Roots, Tls
+from forewarn_agent.settings import Config, Filesystems, OutboxLimits, Roots, SelfTests, Tls
 from forewarn_wire import device_name_problem
 
 # A message may end in a log or a ticket, so a password in an address is not repeated.
@@ -163,5 +163,7 @@ def _config(values: Mapping[str, Any], local: frozenset[str]) -> Config:
         filesystems=Filesystems(values["filesystems.exclude_fstypes"], values["filesystems.exclude_mounts"]),
         outbox=OutboxLimits(values["outbox.max_bytes"], values["outbox.max_age"], values["outbox.keep"]),
         reconnect_spread=values["reconnect_spread"] or (2.0 if values["server"].loopback else 60.0),
+        self_tests=SelfTests(values["self_tests.short"], values["self_tests.extended"]),
+        smart_force_after=values["smart_force_after"],
         local=local,
     )

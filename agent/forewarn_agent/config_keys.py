@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from forewarn_agent.probes import PROBES
 from forewarn_agent.settings import Server
-from forewarn_agent.units import parse_duration, parse_size
+from forewarn_agent.units import duration_text, parse_duration, parse_size
 from forewarn_wire import device_name_problem
 
 
@@ -79,6 +79,28 @@ def _text(value: object) -> str:
     return value
 
 
+def _at_least(least: float) -> Callable[[object], float | None]:
+    """A duration that is not shorter than ``least`` seconds, or off."""
+
+    def parse(value: object) -> float | None:
+        if value is False or value == "off":
+            return None
+        seconds = parse_duration(value)
+        if seconds < least:
+            raise ValueError(f"wears the disk for nothing: give {duration_text(least)} or more, or off")
+        return seconds
+
+    return parse
+
+
+def _skips(value: object) -> int | None:
+    if value is False or value == "off":
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 100_000:
+        raise ValueError("is not a number of readings: write 48, or off")
+    return value
+
+
 def _path(value: object) -> Path:
     return Path(_text(value)).expanduser()
 
@@ -136,6 +158,16 @@ KEYS: tuple[Key, ...] = (
     *(Key(f"probes.{probe.name}", _switch, probe.default, probe.measures) for probe in PROBES),
     Key("smartctl", _text, "smartctl", "name or path of smartctl"),
     Key("smartctl_timeout", parse_duration, 30.0, "a smartctl that runs longer is killed"),
+    Key(
+        "smart_force_after",
+        _skips,
+        None,
+        "a disk that was asleep at so many SMART readings in a row is woken for the next one",
+    ),
+    Key("self_tests.short", _at_least(86400), None, "each disk does its short self-test so often, 1d or more"),
+    Key(
+        "self_tests.extended", _at_least(7 * 86400), None, "each disk does its extended self-test so often, 7d or more"
+    ),
     Key("roots.proc", _directory, Path("/proc"), "where proc is"),
     Key("roots.sys", _directory, Path("/sys"), "where sysfs is"),
     Key("roots.root", _directory, Path("/"), "where the root of the file tree is"),

@@ -17,7 +17,9 @@ from forewarn_agent.pysmart_hint import Hint, read_hints
 from forewarn_agent.remembered import Member, Remembered
 from forewarn_agent.runner import HungError, MissingError
 from forewarn_agent.search import is_due, search
-from forewarn_agent.smart_parse import parse_report
+from forewarn_agent.smart_json import load_object
+from forewarn_agent.smart_parse import shape_report
+from forewarn_agent.smart_selftest import DiskTests, read_tests
 from forewarn_agent.smartctl import Smartctl
 from forewarn_agent.stamp import UNSTAMPED
 from forewarn_agent.sysfs_disks import KernelDisk, read_kernel_disks
@@ -38,7 +40,15 @@ class Disks:
     """Finds the disks and reads them. They are looked for again when the kernel's list changes, and twice a day; the
     search behind controllers, which takes many starts of smartctl, once a day and when something changes."""
 
-    def __init__(self, sys: Path, smartctl: Smartctl, remembered: Remembered | None = None) -> None:
+    def __init__(
+        self,
+        sys: Path,
+        smartctl: Smartctl,
+        remembered: Remembered | None = None,
+        force_after: int | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``force_after`` readings in a row that found a disk asleep, the next one wakes it; None wakes none."""
         self._sys = sys
         self._smartctl = smartctl
         self._remembered = remembered or Remembered(None)
@@ -48,10 +58,38 @@ class Disks:
         self._scanned_at = 0.0
         self._hints: list[Hint] = []
         self._identities: dict[str, Disk] = {}
+        self._force_after = force_after
+        self._clock = clock
+        self._asleep: dict[str, int] = {}
+        self.tests: dict[str, DiskTests] = {}
+        """by slot, what each disk last said of its self-tests"""
+        self.lock = threading.RLock()
+        """held while disks are asked, so that a self-test is not decided in the middle of a round"""
 
     def read_all(self, each: Each | None = None) -> list[SmartReport]:
         """One report per disk, by slot; ``each`` gets it as soon as it is there, one at a time."""
-        return self._read_these(self._find(), each)
+        with self.lock:
+            return self._read_these(self._find(), each)
+
+    def read_one(self, name: str) -> tuple[Address, SmartReport] | None:
+        """Ask the disk with this serial number or slot; None where there is none."""
+        with self.lock:
+            found = self._find()
+            for address in found:
+                if name in (address.slot, self._identity(address).serial):
+                    return address, self._read(address)
+            for address in found:
+                if address.slot not in self._identities and (report := self._read(address)).disk.serial == name:
+                    return address, report
+        return None
+
+    def note_running(self, slot: str, now: float) -> None:
+        """A self-test was started on it; its next reading knows better."""
+        self.tests[slot] = replace(self.tests[slot], running=True, read_at=now)
+
+    def addresses(self) -> list[Address]:
+        """The disks as they were last found."""
+        return list(self._addresses)
 
     def read_hinted(self, each: Each | None = None) -> list[SmartReport]:
         """Ask pySMART once, and read the disks that only it has found.
@@ -61,7 +99,8 @@ class Disks:
         known = {address.slot for address in self._addresses}
         self._hints = read_hints(self._smartctl.runner, self._smartctl.path, _HINT_SECONDS)
         self._seen = None
-        return self._read_these([address for address in self._find() if address.slot not in known], each)
+        with self.lock:
+            return self._read_these([address for address in self._find() if address.slot not in known], each)
 
     def _read_these(self, addresses: list[Address], each: Each | None) -> list[SmartReport]:
         reports: list[SmartReport] = []
@@ -129,22 +168,29 @@ class Disks:
             report = self._unread(address, Outcome.UNSUPPORTED, "")
             fill_emmc(report, self._sys / "block" / address.device.removeprefix("/dev/") / "device")
             return report
+        wake = self._force_after is not None and self._asleep.get(address.slot, 0) >= self._force_after
         try:
-            report = self._bridges.read(address) if address.usb else self._ask(address)
+            report = self._bridges.read(address, wake) if address.usb else self._ask(address, wake)
         except MissingError as error:
             self._seen = None
             return self._unread(address, Outcome.NO_SMARTCTL, str(error))
         except HungError as error:
             return self._unread(address, Outcome.TIMEOUT, f"smartctl: {error}")
+        asleep = report.outcome is Outcome.STANDBY and not wake
+        self._asleep[address.slot] = self._asleep.get(address.slot, 0) + 1 if asleep else 0
         if report.outcome is Outcome.MEASURED and report.disk.serial:
             self._identities[address.slot] = report.disk
         elif report.disk.serial is None:
             report.disk = self._identity(address)
         return report
 
-    def _ask(self, address: Address) -> SmartReport:
-        finished = self._smartctl.read(address.device, address.type)
-        return parse_report(address.slot, finished.output, finished.exit_status, time.time())
+    def _ask(self, address: Address, wake: bool) -> SmartReport:
+        finished = self._smartctl.read(address.device, address.type, wake)
+        document, now = load_object(finished.output), self._clock()
+        report = shape_report(address.slot, document, finished.output, finished.exit_status, now)
+        if document is not None and report.outcome is Outcome.MEASURED:
+            self.tests[address.slot] = read_tests(document, now)
+        return report
 
     def _identity(self, address: Address) -> Disk:
         """What the disk said when it last answered, unless the kernel now sees another one there."""

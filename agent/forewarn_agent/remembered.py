@@ -24,13 +24,30 @@ class Bridge(msgspec.Struct, frozen=True):
     tried_at: float
 
 
+class StartedTest(msgspec.Struct, frozen=True):
+    """A self-test that was started, or tried, at ``at`` (Unix seconds) and at ``hours`` of the disk's power-on time."""
+
+    at: float
+    hours: float | None = None
+
+
+class SelfTestMemory(msgspec.Struct, frozen=True):
+    """What is remembered of one disk's self-tests; ``since`` is when the schedule first saw it (Unix seconds)."""
+
+    since: float
+    short: StartedTest | None = None
+    extended: StartedTest | None = None
+
+
 class Known(msgspec.Struct):
-    """``seen`` is what the kernel showed when the controllers were searched; ``bridges`` goes by disk."""
+    """``seen`` is what the kernel showed when the controllers were searched; ``bridges`` goes by disk, ``self_tests``
+    by serial number."""
 
     searched_at: float = 0.0
     seen: list[str] = []
     members: list[Member] = []
     bridges: dict[str, Bridge] = {}
+    self_tests: dict[str, SelfTestMemory] = {}
 
 
 class Remembered:

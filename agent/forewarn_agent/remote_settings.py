@@ -22,6 +22,8 @@ DURATIONS = {
     "load_interval": Bounds(10, 3600),
     "smart_interval": Bounds(300, 86400),
     "outbox.keep": Bounds(0, 14 * 86400),
+    "self_tests.short": Bounds(86400, 366 * 86400),
+    "self_tests.extended": Bounds(7 * 86400, 366 * 86400),
 }
 LISTS = ("filesystems.exclude_fstypes", "filesystems.exclude_mounts")
 SWITCHES = tuple(f"probes.{probe.name}" for probe in PROBES)
@@ -72,6 +74,11 @@ def _laid_over(base: Config, values: Mapping[str, Any]) -> Config:
         load_interval=values.get("load_interval", base.load_interval),
         smart_interval=values.get("smart_interval", base.smart_interval),
         outbox=replace(base.outbox, keep=values.get("outbox.keep", base.outbox.keep)),
+        self_tests=replace(
+            base.self_tests,
+            short=values.get("self_tests.short", base.self_tests.short),
+            extended=values.get("self_tests.extended", base.self_tests.extended),
+        ),
         filesystems=replace(
             base.filesystems,
             exclude_fstypes=values.get(LISTS[0], base.filesystems.exclude_fstypes),

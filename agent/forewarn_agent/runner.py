@@ -1,5 +1,6 @@
 """Starts other programs, each with a time limit, and leaves none behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -85,8 +86,10 @@ class Runner:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and whatever it started."""
+    """Kill the process and whatever it started, if it lets itself be killed."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (AttributeError, OSError):
-        process.kill()
+        # One that became another user is not ours to kill.
+        with contextlib.suppress(OSError):
+            process.kill()

@@ -57,6 +57,14 @@ class OutboxLimits:
 
 
 @dataclass(frozen=True)
+class SelfTests:
+    """How often each disk is to test itself, in seconds; None where the agent starts none of that kind."""
+
+    short: float | None = None
+    extended: float | None = None
+
+
+@dataclass(frozen=True)
 class Config:
     """Every setting; durations in seconds. ``probes`` holds the names of those that are on, ``local`` the keys
     that the machine's own file sets."""
@@ -75,4 +83,6 @@ class Config:
     filesystems: Filesystems
     outbox: OutboxLimits
     reconnect_spread: float
+    self_tests: SelfTests = SelfTests()
+    smart_force_after: int | None = None
     local: frozenset[str] = frozenset()

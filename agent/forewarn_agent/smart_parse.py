@@ -18,7 +18,13 @@ _ATTRIBUTE_LIMIT = 128
 
 def parse_report(slot: str, output: bytes, exit_status: int | None, sampled_at: float) -> SmartReport:
     """One disk's report. ``exit_status`` is that of the process; None takes the one in the JSON."""
-    document = load_object(output)
+    return shape_report(slot, load_object(output), output, exit_status, sampled_at)
+
+
+def shape_report(
+    slot: str, document: dict[str, Any] | None, output: bytes, exit_status: int | None, sampled_at: float
+) -> SmartReport:
+    """The same of an output that is decoded already."""
     outcome, detail = decide(document, output, exit_status)
     report = SmartReport(
         device=UNSTAMPED,

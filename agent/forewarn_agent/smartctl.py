@@ -7,6 +7,8 @@ from forewarn_agent.runner import Finished, HungError, MissingError, Runner
 from forewarn_agent.smart_json import dig, load_object
 from forewarn_agent.smart_outcome import STANDBY_EXIT_STATUS
 
+_ASLEEP_IS_LEFT = ["-n", f"standby,{STANDBY_EXIT_STATUS}"]
+
 
 class Smartctl:
     """The program at ``path``, looked for on PATH if it is a bare name."""
@@ -35,17 +37,21 @@ class Smartctl:
         devices = dig(document, "devices")
         return [row for row in devices if isinstance(row, dict)] if isinstance(devices, list) else []
 
-    def read(self, device: str, type_: str | None) -> Finished:
-        """Everything that one disk says, without waking it. Raise MissingError or HungError."""
-        arguments = ["--json=c", "-n", f"standby,{STANDBY_EXIT_STATUS}", "-x"]
-        if type_:
-            arguments += ["-d", type_]
-        return self._run(f"{device} {type_}", [*arguments, device])
+    def read(self, device: str, type_: str | None, wake: bool = False) -> Finished:
+        """Everything that one disk says; it is woken only with ``wake``. Raise MissingError or HungError."""
+        return self._of_disk(device, type_, [] if wake else _ASLEEP_IS_LEFT, ["-x"])
+
+    def start_self_test(self, device: str, type_: str | None, extended: bool) -> Finished:
+        """Have the disk test itself while it goes on working. Waking none. Raise MissingError or HungError."""
+        return self._of_disk(device, type_, _ASLEEP_IS_LEFT, ["-t", "long" if extended else "short"])
 
     def identify(self, device: str, type_: str) -> Finished:
         """Who the disk is that answers to ``type_``, if any. Waking none. Raise MissingError or HungError."""
-        standby = f"standby,{STANDBY_EXIT_STATUS}"
-        return self._run(f"{device} {type_}", ["--json=c", "-n", standby, "-i", "-d", type_, device])
+        return self._of_disk(device, type_, _ASLEEP_IS_LEFT, ["-i"])
+
+    def _of_disk(self, device: str, type_: str | None, before: list[str], what: list[str]) -> Finished:
+        by_type = ["-d", type_] if type_ else []
+        return self._run(f"{device} {type_}", ["--json=c", *before, *what, *by_type, device])
 
     def _run(self, name: str, arguments: list[str]) -> Finished:
         return self.runner.run(f"smartctl {name}", [self.path, *arguments], self._timeout)

@@ -334,7 +334,8 @@ class SmartReport(Report, kw_only=True, omit_defaults=True):
 
 
 class EventReport(Report, kw_only=True, omit_defaults=True):
-    """Something that happened once: ``agent-start``, ``reboot``, ``unexpected-reboot``, ``outbox-dropped``."""
+    """Something that happened once: ``agent-start``, ``reboot``, ``unexpected-reboot``, ``outbox-dropped``;
+    ``self-test-started`` and ``self-test-not-started``, whose ``part`` is the disk's serial number."""
 
     event: Name
     part: Name = ""

@@ -11,8 +11,9 @@ It reads ``devices.json`` beside the path under which it was started, so a direc
 
 ``"json_scan": false`` leaves a device out of the JSON scan, not of the text scan. ``file`` is relative to the
 directory. ``"only_type": true`` answers to ``-d type`` and to nothing else. Without ``exit_status`` the one in the
-recorded JSON is used, else 0. ``hang`` never ends and ignores SIGTERM. Every call is noted in ``calls.log``. Set up
-from the command line:
+recorded JSON is used, else 0. ``hang`` never ends and ignores SIGTERM. A disk with ``"asleep": true`` answers only to
+a call without ``-n``. ``-t`` ends with ``self_test_status``, else 0. Every call is noted in ``calls.log``. Set up from
+the command line:
 
     fake_smartctl.py --install DIRECTORY /dev/sda=sat=RECORDED [...]
 """
@@ -59,6 +60,15 @@ def main(program: str, arguments: list[str]) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         while True:
             time.sleep(60)
+    if entry.get("asleep") and "-n" in arguments:
+        status = int(arguments[arguments.index("-n") + 1].partition(",")[2] or 2)
+        message = {"string": f"Device is in STANDBY mode, exit({status})", "severity": "information"}
+        print(json.dumps({"smartctl": {"messages": [message], "exit_status": status}}))
+        return status
+    if "-t" in arguments:
+        status = int(entry.get("self_test_status", 0))
+        print(json.dumps({"smartctl": {"version": [7, 3], "exit_status": status}}))
+        return status
     output = (here / entry["file"]).read_bytes()
     sys.stdout.buffer.write(output)
     return int(entry.get("exit_status", recorded_status(output)))

@@ -4,6 +4,8 @@ import pytest
 
 from forewarn_agent.config import ConfigError, load_config, parse_config
 from forewarn_agent.config_keys import device_name_of
+from forewarn_agent.probes import PROBES
+from forewarn_agent.settings import SelfTests
 from forewarn_agent.units import duration_text, parse_duration, parse_size
 
 BAD = sorted((Path(__file__).parent.parent / "data" / "agent" / "bad-config").glob("*.yaml"))
@@ -27,6 +29,14 @@ def test_all_mistakes_are_named_at_once() -> None:
     assert len(str(caught.value).splitlines()) == 4
 
 
+@pytest.mark.parametrize("off", ["", "smart_force_after: off", "self_tests: {short: off, extended: 'off'}"])
+def test_what_touches_a_disk_is_off_unless_it_is_set(off: str) -> None:
+    config = parse_config("agent.yaml", f"device: shop-07\n{off}")
+    assert (config.smart_force_after, config.self_tests) == (None, SelfTests())
+    on = parse_config("agent.yaml", "smart_force_after: 48\nself_tests: {short: 7d, extended: 30d}\ndevice: shop-07")
+    assert (on.smart_force_after, on.self_tests) == (48, SelfTests(7 * 86400.0, 30 * 86400.0))
+
+
 def test_a_password_in_the_address_is_refused_and_not_repeated() -> None:
     with pytest.raises(ConfigError, match="must not hold a user") as caught:
         parse_config("agent.yaml", "server: mqtt://me:secret@127.0.0.1\n")
@@ -37,7 +47,7 @@ def test_defaults_serve_without_a_file() -> None:
     config = parse_config("defaults", "device: shop-07\n")
     assert str(config.server) == "mqtt://127.0.0.1:1883"
     assert (config.load_interval, config.smart_interval, config.smartctl_timeout) == (60, 1800, 30)
-    assert config.probes == {"load", "memory", "filesystem", "temperature", "uptime", "smart"}
+    assert config.probes == {probe.name for probe in PROBES}, "every probe is on"
     assert config.roots.proc == Path("/proc")
     assert config.reconnect_spread == 2
 

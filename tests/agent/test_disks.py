@@ -1,10 +1,11 @@
 """Finding and reading disks with a smartctl that prints recorded bytes."""
 
+import contextlib
 import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +250,95 @@ def test_a_disk_that_falls_asleep_keeps_its_name(machine: Machine, shared_data: 
     assert second.disk == first.disk
     assert second.attributes is UNSET
     assert second.passed is UNSET
+
+
+@pytest.mark.parametrize(
+    ("force_after", "outcomes", "woken"), [(None, "zzzzzz", 0), (1, "z!z!z!", 3), (3, "zzz!zz", 1)]
+)
+def test_a_sleeping_disk_is_woken_only_where_a_setting_says_after_how_many_readings(
+    force_after: int | None, outcomes: str, woken: int, machine: Machine, shared_data: Path, tmp_path: Path
+) -> None:
+    file = recorded(shared_data, "henrygd__beszel/agent__test-data__smart__sda.json")
+    path = machine({"/dev/sda": {"type": "sat", "file": file, "asleep": True}})
+    disks = Disks(tmp_path / "sys", Smartctl(str(path), 5), force_after=force_after)
+    found = [disks.read_all()[0].outcome for _ in outcomes]
+    assert found == [Outcome.STANDBY if letter == "z" else Outcome.MEASURED for letter in outcomes]
+    readings = [call["arguments"] for call in calls(path) if "--scan-open" not in call["arguments"]]
+    assert len(readings) == len(outcomes)
+    assert sum("-n" not in arguments for arguments in readings) == woken
+
+
+def test_a_disk_that_was_seen_awake_is_not_woken_by_what_it_slept_before(
+    machine: Machine, shared_data: Path, tmp_path: Path
+) -> None:
+    file = recorded(shared_data, "henrygd__beszel/agent__test-data__smart__sda.json")
+    disks = Disks(tmp_path / "sys", Smartctl(str(machine({})), 5), force_after=2)
+    outcomes = []
+    for asleep in (True, False, True, True, True):
+        machine({"/dev/sda": {"type": "sat", "file": file, "asleep": asleep}})
+        outcomes += [report.outcome.value for report in disks.read_all()] or ["none"]
+    assert outcomes == ["standby", "measured", "standby", "standby", "measured"]
+
+
+FREEZER = Path("/sys/fs/cgroup/freezer")
+
+
+@pytest.fixture
+def freezer() -> Iterator[Path]:
+    """A group whose processes the kernel holds: SIGKILL ends them only when they are let go, as with one that waits
+    for a disk in state D."""
+    group = FREEZER / f"forewarn-test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip("no cgroup v1 freezer that this user may use")
+    yield group
+    (group / "freezer.state").write_text("THAWED")
+    wait_until = time.monotonic() + 10
+    while (group / "cgroup.procs").read_text() and time.monotonic() < wait_until:
+        time.sleep(0.02)
+    group.rmdir()
+
+
+def test_a_smartctl_that_cannot_even_be_killed_is_reported_and_its_disk_left_alone_until_it_is_gone(
+    freezer: Path, machine: Machine, shared_data: Path, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    file = recorded(shared_data, "henrygd__beszel/agent__test-data__smart__sda.json")
+    good = {"type": "sat", "file": file}
+    path = machine({"/dev/sda": {"type": "sat", "hang": True}, "/dev/sdb": good})
+    disks = Disks(tmp_path / "sys", Smartctl(str(path), 3))
+
+    def hold() -> None:
+        pid = wait_for(lambda: _pids_with(str(path), "/dev/sda"))[0]
+        (freezer / "cgroup.procs").write_text(str(pid))
+        (freezer / "freezer.state").write_text("FROZEN")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    first, second = disks.read_all()
+    holder.join()
+    assert (first.outcome, second.outcome) == (Outcome.TIMEOUT, Outcome.MEASURED)
+    assert "could not be killed" in first.detail
+    (held,) = _pids_with(str(path), "/dev/sda")
+    assert "State:\tD" in Path(f"/proc/{held}/status").read_text(), "it hangs inside the kernel"
+    machine({"/dev/sda": good, "/dev/sdb": good})
+    before = len(calls(path))
+    first, second = disks.read_all()
+    assert first.outcome is Outcome.TIMEOUT
+    assert "an earlier run still hangs" in first.detail
+    assert [call["arguments"][-1] for call in calls(path)[before:]] == ["/dev/sdb"]
+    (freezer / "freezer.state").write_text("THAWED")
+    wait_for(lambda: disks.read_all()[0].outcome is Outcome.MEASURED)
+
+
+def _pids_with(*arguments: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = entry.read_bytes().decode(errors="replace").split("\0")
+            if all(argument in words for argument in arguments):
+                found.append(int(entry.parent.name))
+    return found
 
 
 def test_disks_are_scanned_for_once_and_again_when_the_kernel_sees_others(

@@ -146,6 +146,10 @@ def test_settings_are_confirmed_once_and_kept(outbox: Outbox) -> None:
         ("smart_interval", "1h", "this machine's own configuration file sets it"),
         ("probes.memory", True, "this machine's own configuration file sets it"),
         ("probes.load", "no", "is not on or off"),
+        ("self_tests.short", "1h", "wears the disk for nothing: give 1d or more, or off"),
+        ("self_tests.extended", "6d", "wears the disk for nothing: give 7d or more, or off"),
+        ("self_tests.short", "400d", "must be between 86400s and 3.16224e+07s"),
+        ("smart_force_after", 1, "cannot be set from afar"),
         ("filesystems.exclude_mounts", "/data", "must be a list of names"),
         ("smartctl", "/tmp/evil", "cannot be set from afar"),
         ("server", "mqtts://elsewhere", "cannot be set from afar"),
@@ -164,7 +168,10 @@ def test_a_setting_that_does_not_fit_says_why_and_harms_no_other(name: str, valu
 
 
 def test_every_setting_that_may_come_from_afar_does_something() -> None:
-    values = {"load_interval": 20, "smart_interval": 600, "outbox.keep": 60}
+    values = {
+        "load_interval": 20, "smart_interval": 600, "outbox.keep": 60, "self_tests.short": "7d",
+        "self_tests.extended": "30d",
+    }  # fmt: skip
     base = parse_config("test", "device: shop-07\n")
     for name in REMOTE:
         value = values.get(name, ["x"] if name.startswith("filesystems.") else name != "probes.load")
@@ -200,9 +207,9 @@ def test_a_bundle_tells_what_a_person_far_away_needs(
     assert set(files) == {
         f"forewarn-agent/{name}" for name in ("about.json", "settings.json", "doctor.json", "log.txt")
     }
-    assert b"a line of the log" in files["log.txt"]
-    assert json.loads(files["settings.json"])["device"] == "shop-07"
-    assert {check["subject"] for check in json.loads(files["doctor.json"])} >= {"config", "server"}
+    assert b"a line of the log" in files["forewarn-agent/log.txt"]
+    assert json.loads(files["forewarn-agent/settings.json"])["device"] == "shop-07"
+    assert {check["subject"] for check in json.loads(files["forewarn-agent/doctor.json"])} >= {"config", "server"}
     assert not any(b"planted-secret" in file for file in files.values())
 
 

@@ -36,6 +36,12 @@ def measure(surroundings: Surroundings) -> LoadParts:
     return LoadParts(arrays=arrays[:_LIMIT], unread=unread)
 
 
+def read_arrays(surroundings: Surroundings) -> list[Array]:
+    """The arrays that can be read; a machine without any has none."""
+    arrays = measure(surroundings).arrays
+    return arrays if isinstance(arrays, list) else []
+
+
 def _read_pools(surroundings: Surroundings) -> list[Array]:
     finished = surroundings.runner.run("zpool", ["zpool", "status", "-p"], _ZPOOL_SECONDS)
     if finished.exit_status:
