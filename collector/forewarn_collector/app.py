@@ -10,6 +10,7 @@ from pathlib import Path
 
 from forewarn_collector.api.app import build_api
 from forewarn_collector.api.baselines import Baselines
+from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.server import ApiServer, bind, leave_address, token_of, url_of
 from forewarn_collector.api.views import Health
@@ -80,6 +81,7 @@ class Collector:
         self._history = History(self.journal.reader())
         self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory)
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)
+        self.explanations = Explanations(self._reader, self._history, self.judge)
         self._sealer = _Repeat("seal", SEAL_SECONDS, self._seal)
         self._api: ApiServer | None = None
 
@@ -91,7 +93,9 @@ class Collector:
         except OSError as error:
             raise StartError(_taken("api", api.address, api.port, error)) from None
         token = token_of(self.data)
-        routes = build_api(token, self.fleet, self.baselines, self.desk, self.push, self.health, self.clock)
+        routes = build_api(
+            token, self.fleet, self.baselines, self.explanations, self.desk, self.push, self.health, self.clock
+        )
         self._api = ApiServer(routes, listening)
         self.api_url = url_of(listening)
         if listen.enabled:

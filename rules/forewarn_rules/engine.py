@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forewarn_rules.accepted import Acceptance
+from forewarn_rules.account import Account, Observation
 from forewarn_rules.judge import Judge
 from forewarn_rules.model import Change, Key, Kind, Labels, Standing
 from forewarn_rules.rule import Rule
@@ -21,6 +22,7 @@ class Engine:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         kept = list(rules)
+        self.rules = {rule.id: rule for rule in kept}
         self._judges = {kind: Judge(kind, kept) for kind in Kind}
 
     def metrics(self, kind: Kind) -> tuple[str, ...]:
@@ -82,6 +84,15 @@ class Engine:
     def levels(self, kind: Kind, key: Key) -> list[Standing]:
         """Where every rule that applies stands on the component; empty for a component never seen."""
         return self._judges[kind].levels(key)
+
+    def account(self, rule_id: str, key: Key, labels: Labels, newest: Observation | None = None) -> Account:
+        """What a rule sees on a component, what it makes of that, and what would change it. Changes no level.
+
+        ``newest`` tells what was not reported from what could not be measured, and gives back what a restart lost. It
+        is left aside when it is not the one that was judged last. Raise KeyError for a rule that is not there.
+        """
+        rule = self.rules[rule_id]
+        return self._judges[rule.kind].account(rule, key, labels, newest)
 
     def accept(
         self, kind: Kind, key: Key, labels: Labels, at: float, values: Mapping[str, float], by: str

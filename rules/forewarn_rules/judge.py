@@ -9,16 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from forewarn_rules.accepted import COUNTED, Acceptance
+from forewarn_rules.account import Account, Observation, Seen, account
 from forewarn_rules.model import LEVELS, PART_LABEL, Change, Key, Kind, Labels, Standing
 from forewarn_rules.model_signals import with_features
 from forewarn_rules.rule import Rule
 from forewarn_rules.say import accepted, change, standing
 from forewarn_rules.signals import Signals
-from forewarn_rules.snapshot import KeptRule, Snapshot
+from forewarn_rules.snapshot import KeptLevel, KeptRule, Snapshot
 from forewarn_rules.timers import Timers
 from forewarn_rules.verdicts import FALSE, TRUE, UNKNOWN, Floats, Verdict, Verdicts
 from forewarn_rules.windows import Rows, grown
 
+SAME_TIME = 0.002
+"""Seconds. Stored times are in milliseconds, those of a round are not."""
 NOWHERE = 0
 """The scope of a component that was not judged yet: no rule applies, none is off."""
 
@@ -169,6 +172,34 @@ class Judge:
                 standing(rule, LEVELS[level], since, values, self._labels[row], bool((timed == UNKNOWN).any()))
             )
         return found
+
+    def account(self, rule: Rule, key: Key, labels: Labels, newest: Observation | None) -> Account:
+        row = self._rows.get(key)
+        columns = self.signals.columns.get(rule.id, {})
+        pairs = [n for n, (mine, _) in enumerate(self.timers.pairs) if mine.id == rule.id]
+        values = dict.fromkeys(rule.signals, np.nan)
+        timers: list[KeptLevel | None] = [None] * len(rule.levels)
+        at, history, known = None, {}, None
+        if row is not None and pairs:
+            at = float(self._last_at[row])
+            known = newest.values if newest is not None and abs(newest.at - at) < SAME_TIME else None
+            seen = self._seen_now(row, known or {})
+            values = {name: float(seen[column]) for name, column in columns.items()}
+            history = {name: self.signals.say_history(columns[name], row) for name in rule.signals}
+            timers = [self.timers.state(n, row) for n in pairs]
+        said = Seen(at=at, values=values, newest=known, history=history, timers=timers)
+        return account(rule, key, self._names(key, labels), said)
+
+    def _seen_now(self, row: int, newest: Mapping[str, float]) -> Floats:
+        """The signals after the last observation; those that a restart lost are computed again from the ``newest``."""
+        seen = self._seen[:, row].copy()
+        if newest:
+            rows = np.array([row], dtype=np.intp)
+            columns = self.signals.matrix({metric: [value] for metric, value in newest.items()}, 1)
+            self._awaken()
+            fresh = self.signals.compute(rows, self._last_at[rows], columns)[:, 0]
+            seen = np.where(np.isnan(seen), fresh, seen)
+        return seen
 
     def raised(self) -> dict[Key, str]:
         if not self.rules:

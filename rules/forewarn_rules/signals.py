@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forewarn_rules.accepted import COUNTED, Acceptance, Accepted
+from forewarn_rules.durations import write_duration
 from forewarn_rules.learning import LEARNED, Learning
 from forewarn_rules.model_signals import TAKES, model_columns, with_features
 from forewarn_rules.peers import Peers
@@ -199,6 +200,23 @@ class Signals:
         else:
             summary = {"min": window.lowest, "max": window.highest, "mean": window.mean}[take]
             out[columns] = np.where(np.isnan(now[columns]), np.nan, summary(rows)[places])
+
+    def say_history(self, n: int, row: int) -> str:
+        """How much of the history that a trend needs is there: ``3 of 6 bins, 2h of 6h``; empty for other takes."""
+        signal = self.signals[n]
+        if signal.take == "rate":
+            return f"needs {write_duration(signal.min_span)}"
+        if signal.take not in ("slope", "crossing", "hours_until"):
+            return ""
+        for window, metrics in self._windows:
+            place = np.flatnonzero(metrics == self._metric_of[n])
+            if (window.width, window.slots - 1) == _size(signal) and place.size:
+                times, values = window.points(int(place[0]), np.array([row], dtype=np.intp))
+                held = times[~np.isnan(values)]
+                span = float(held.max() - held.min()) + signal.bin if held.size else 0.0
+                spans = f"{write_duration(span)} of {write_duration(signal.min_span)}"
+                return f"{held.size} of {signal.min_points} bins, {spans}"
+        return ""
 
     def baselines(self, row: int) -> dict[str, float]:
         """First values by metric."""

@@ -62,6 +62,7 @@ ENDPOINTS = [
     ("GET", "/watch", None),
     ("POST", "/watch/1/open", {"actor": "mallory"}),
     ("GET", "/rules/records", None),
+    ("GET", "/rules/ata-pending-sectors/explain?device=shop-07", None),
     ("GET", "/dead-letters", None),
     ("GET", "/deliveries", None),
     ("GET", "/schema", None),

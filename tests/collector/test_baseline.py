@@ -168,3 +168,29 @@ def test_errors_of_an_array_and_of_a_memory_module_are_accepted_by_their_names(h
     assert house.tickets() == [("closed", "accepted-as-known")]
     house.load(2, errors=6, corrected=0)
     assert house.tickets() == [("closed", "accepted-as-known"), ("open", None)]
+
+
+def test_a_rule_explains_what_it_sees_on_a_device_also_after_a_restart(house: House) -> None:
+    house.report(6, 104)
+    house.report(5, None, "S3Z2")
+    for _ in range(2):
+        views = house.json("rules", "explain", "ata-reallocated-growth", "--device", NAME)["accounts"]
+        told = {view["part"]: view for view in views}
+        assert (told["S3Z1"]["level"], told["S3Z2"]["level"]) == ("warning", "none")
+        assert {sign["name"]: sign["value"] for sign in told["S3Z1"]["signals"]}["sectors"] == 104
+        assert told["S3Z2"]["signals"][0]["why"] == "could not be measured in the last report"
+        shown = house("rules", "explain", "ata-reallocated-growth", "--device", NAME)
+        assert shown.exit_code == 0, shown.stderr
+        for piece in ("disk S3Z1: warning", "raised since", "unknown", "would raise with"):
+            assert piece in shown.stdout
+        assert max(map(len, shown.stdout.splitlines())) <= 80
+        house.restart()
+    refused = {
+        ("no-such", NAME): "there is no rule 'no-such'; `forewarn rules list` shows them all",
+        ("ata-reallocated-growth", "nobody"): "no device 'nobody' has reported",
+        ("filesystem-full", NAME): f"{NAME} has reported no filesystem yet",
+    }
+    for (rule, device), why in refused.items():
+        result = house("rules", "explain", rule, "--device", device)
+        assert result.exit_code == 1
+        assert why in result.stderr

@@ -16,6 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import Parameter
 
 from forewarn_collector.api.baselines import Baselines
+from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet, NotHere
 from forewarn_collector.api.views import (
     Accept,
@@ -25,6 +26,7 @@ from forewarn_collector.api.views import (
     DeadLetters,
     DeviceLine,
     DeviceView,
+    Explained,
     Health,
     Problem,
     SeriesData,
@@ -57,6 +59,7 @@ def build_api(
     token: str,
     fleet: Fleet,
     baselines: Baselines,
+    explanations: Explanations,
     desk: Desk,
     push: Push,
     health: Callable[[], Health],
@@ -177,6 +180,11 @@ def build_api(
         """How often the tickets of each rule were right, and how long before; by engineers' outcomes."""
         return desk.rule_records()
 
+    @get("/rules/{rule_id:str}/explain", sync_to_thread=True, responses=PROBLEMS)
+    def explain_rule(rule_id: str, device: str) -> Explained:
+        """What a rule sees on the components of a device, what it makes of that, and what would change it."""
+        return explanations.explain(rule_id, device)
+
     @get("/dead-letters", sync_to_thread=True, responses=PROBLEMS)
     def dead_letters(limit: Limit = 100, reason: str | None = None) -> DeadLetters:
         """What could not be accepted, and why."""
@@ -209,6 +217,7 @@ def build_api(
         watch_list,
         open_watched,
         rule_records,
+        explain_rule,
         dead_letters,
         deliveries,
     ]

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from forewarn_collector.tickets.model import Allowance
+from forewarn_rules import Account
 
 
 class Health(msgspec.Struct, kw_only=True):
@@ -185,6 +186,16 @@ class EndedView(msgspec.Struct, kw_only=True):
 class AcceptedView(msgspec.Struct, kw_only=True):
     baselines: list[BaselineView]
     ended: list[EndedView]
+
+
+class Explained(msgspec.Struct, kw_only=True):
+    """A rule on every component of a device that is of its kind."""
+
+    rule: str
+    title: str
+    status: str
+    device: str
+    accounts: list[Account]
 
 
 class Accept(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

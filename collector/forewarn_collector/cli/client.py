@@ -15,6 +15,7 @@ from forewarn_collector.api.views import (
     DeadLetters,
     DeviceLine,
     DeviceView,
+    Explained,
     Health,
     SeriesData,
     SetClock,
@@ -127,6 +128,10 @@ class Client:
 
     def rule_records(self) -> list[Record]:
         return self._ask(list[Record], "/rules/records")
+
+    def explain_rule(self, rule: str, device: str) -> Explained:
+        _device(device)
+        return self._ask(Explained, f"/rules/{quote(rule, safe='')}/explain", {"device": device})
 
     def dead_letters(self, limit: int, reason: str | None = None) -> DeadLetters:
         return self._ask(DeadLetters, "/dead-letters", {"limit": limit, "reason": reason})

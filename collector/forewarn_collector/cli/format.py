@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rich import filesize
 
 from forewarn_rules.durations import spell_duration
+from forewarn_rules.wording import number
 
 UNKNOWN = "?"
 """Stands where a value could not be measured."""
@@ -71,10 +72,6 @@ def quantity(value: float | None, unit: str) -> str:
             return number(value)
         case _:
             return f"{number(value)} {unit}"
-
-
-def number(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.6g}"
 
 
 def count(many: int, noun: str) -> str:

@@ -6,28 +6,14 @@ from typing import Any
 from rich.console import RenderableType
 from rich.table import Table
 
-from forewarn_collector.cli.format import ABSENT, number
+from forewarn_collector.cli.format import ABSENT
 from forewarn_collector.cli.tables import cell, fixed, folding, heading, pairs, paragraph, right, table
 from forewarn_collector.tickets.outcomes import Record
 from forewarn_rules import FAULTS, PART_LABEL, Rule
-from forewarn_rules.conditions import Compare, Condition
 from forewarn_rules.document import read_document
 from forewarn_rules.durations import write_duration
-from forewarn_rules.rule import Level, Signal
-
-WORDS = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<=", "equals": "="}
-TAKES = {
-    "last": "the newest value",
-    "growth": "growth above its lowest",
-    "growth_since_baseline": "growth since first seen",
-    "above_accepted": "what is above the accepted value",
-    "min": "the least",
-    "max": "the greatest",
-    "mean": "the mean",
-    "rate": "growth per day",
-    "slope": "the median slope per day",
-    "days_since_increase": "days since it last increased",
-}
+from forewarn_rules.rule import Level
+from forewarn_rules.wording import say_condition, say_signal, say_where
 
 
 def summary(rule: Rule) -> dict[str, Any]:
@@ -85,13 +71,14 @@ def details(rule: Rule) -> dict[str, Any]:
         **summary(rule),
         "levels": levels,
         "signals": signals,
-        "where": [_where(where) for where in rule.where],
+        "where": [say_where(where) for where in rule.where],
         "explain": _texts(rule),
         "references": list(rule.references),
     }
 
 
-def page(rule: Rule) -> Iterator[RenderableType]:
+def page(rule: Rule, cases: Iterable[str]) -> Iterator[RenderableType]:
+    """``cases``: what its tests are called."""
     part = PART_LABEL[rule.kind]
     yield pairs(
         [
@@ -99,7 +86,7 @@ def page(rule: Rule) -> Iterator[RenderableType]:
             ("title", rule.title),
             ("status", f"{rule.status}, since {rule.since.isoformat()}"),
             ("judges", f"every {rule.kind}" + (f" (device, {part})" if part else " (device)")),
-            *(("only where", _where(where)) for where in rule.where),
+            *(("only where", say_where(where)) for where in rule.where),
             ("ticket", f"{rule.fault}: {FAULTS[rule.fault]}; queue {rule.queue}"),
             ("file", str(rule.file)),
         ]
@@ -121,57 +108,13 @@ def page(rule: Rule) -> Iterator[RenderableType]:
         )
         for line in text if isinstance(text, list) else [text]:
             yield paragraph(str(line))
+    yield heading("Tests")
+    for case in cases:
+        yield paragraph(case)
     if rule.references:
         yield heading("References")
         for reference in rule.references:
             yield paragraph(reference)
-
-
-def say_condition(condition: Condition, inside: bool = False) -> str:
-    """``used >= 97 or (used >= 90 and hours_left <= 24)``"""
-    if isinstance(condition, Compare):
-        return _comparison(condition)
-    if condition.how == "not":
-        return f"not ({say_condition(condition.parts[0])})"
-    joined = f" {'and' if condition.how == 'all' else 'or'} ".join(
-        say_condition(part, True) for part in condition.parts
-    )
-    return f"({joined})" if inside and len(condition.parts) > 1 else joined
-
-
-def _comparison(compare: Compare) -> str:
-    if compare.comparison == "any_bit":
-        bits = [str(bit) for bit in range(compare.bits.bit_length()) if compare.bits >> bit & 1]
-        return f"{compare.signal} has bit {' or '.join(bits)}"
-    limit = number(compare.limit)
-    if compare.other is not None:
-        share = "" if compare.times == 1 else f"{number(compare.times)} x "
-        limit = f"{share}{compare.other}" + (
-            f" {'+' if compare.limit > 0 else '-'} {number(abs(compare.limit))}" if compare.limit else ""
-        )
-    return f"{compare.signal} {WORDS.get(compare.comparison, compare.comparison)} {limit}"
-
-
-def say_signal(signal: Signal) -> str:
-    """``growth above its lowest within 7d``"""
-    reach = signal.reach if isinstance(signal.reach, str) else number(signal.reach)
-    if signal.take == "hours_until":
-        likely = "" if signal.quantile == 0.5 else f", {100 * signal.quantile:.3g} % likely"
-        return f"hours until it reaches {reach} at the pace of {write_duration(signal.window)}{likely}"
-    if signal.take == "crossing":
-        by = f"within {write_duration(signal.horizon)}"
-        return f"how likely it reaches {reach} {by} at the paces of {write_duration(signal.window)}"
-    if signal.take in ("usual", "distance_from_baseline"):
-        usual = f"the median of its first {write_duration(signal.window)}"
-        return usual if signal.take == "usual" else f"distance from {usual}"
-    if signal.take == "model_risk":
-        return f"how likely the disk fails within {write_duration(signal.horizon)}, says the risk model"
-    if signal.take == "model_limit":
-        return f"the risk model's limit for {number(signal.budget)} false tickets per 1,000 drives a month"
-    said = TAKES.get(signal.take, signal.take)
-    if signal.window:
-        return f"{said} within {write_duration(signal.window)}"
-    return f"{said}, not older than {write_duration(signal.within)}" if signal.within else said
 
 
 def _lasting(seconds: float) -> str:
@@ -187,12 +130,6 @@ def _forecast(level: Level) -> str | None:
         likely = f"{forecast.probability_signal} "
     when = forecast.within_signal or (write_duration(forecast.within) if forecast.within is not None else "")
     return f"{likely}within {when} ({forecast.source})"
-
-
-def _where(where: Any) -> str:
-    values = ", ".join(sorted(map(str, where.values)))
-    verb = "is like" if where.like else "is"
-    return f"{where.label} {verb} {'one' if where.wanted else 'none'} of {values}"
 
 
 def _texts(rule: Rule) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from forewarn_collector.cli import rule_page
+from forewarn_collector.cli import account_page, rule_page
 from forewarn_collector.cli.address import ClientError
-from forewarn_collector.cli.complete import rule_ids
+from forewarn_collector.cli.complete import device_names, rule_ids
 from forewarn_collector.cli.format import count
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, folding, heading, paragraph, table
@@ -103,28 +103,47 @@ def test(directories: tuple[Path, ...], as_json: bool) -> None:
 
 @rules.command("explain")
 @click.argument("rule", shell_complete=rule_ids)
+@click.option("--device", shell_complete=device_names, help="What it sees there now, and what would change it.")
 @rules_option
 @json_option
 @pass_session
-def explain(session: Session, rule: str, directories: tuple[Path, ...], as_json: bool) -> None:
-    """One rule in words: what it reads, when it raises and clears, what it says.
+def explain(session: Session, rule: str, device: str | None, directories: tuple[Path, ...], as_json: bool) -> None:
+    """One rule in words: what it reads, when it raises and clears, what it says, and how it is tested.
 
-    Example: forewarn rules explain filesystem-full
+    With --device, asks the collector what its rule sees there: each value, each condition (true, false or unknown, and
+    why), each level, what is pending until when, and what would change it.
+
+    Example: forewarn rules explain filesystem-full --device shop-07
     """
+    if device is not None:
+        _explain_device(session, rule, device, directories, as_json)
+        return
     found = _load(directories)
     try:
         chosen = found[rule]
     except KeyError:
         raise click.ClickException(f"there is no rule {clean(rule)!r}; `forewarn rules list` shows them all") from None
+    cases = [case.name for case in found.tests[rule].cases]
     if as_json:
-        print_json({**rule_page.details(chosen), "record": _records(session).get(rule)})
+        print_json({**rule_page.details(chosen), "tests": cases, "record": _records(session).get(rule)})
         return
-    for block in rule_page.page(chosen):
+    for block in rule_page.page(chosen, cases):
         session.screen.print(block)
     record = _records(session).get(rule)
     if record is not None:
         session.screen.print(heading("Outcomes"))
         session.screen.print(paragraph(rule_page.say_record(record)))
+
+
+def _explain_device(session: Session, rule: str, device: str, directories: Sequence[Path], as_json: bool) -> None:
+    if directories:
+        raise click.UsageError("--rules is for rules in files; --device asks the collector, which judges by its own")
+    explained = session.client.explain_rule(rule, device)
+    if as_json:
+        print_json(explained)
+        return
+    for block in account_page.page(explained, session.times):
+        session.screen.print(block)
 
 
 def _records(session: Session) -> dict[str, Record]:

@@ -8,13 +8,14 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from forewarn_collector.cli.devices import whose
-from forewarn_collector.cli.format import UNKNOWN, Times, number
+from forewarn_collector.cli.format import UNKNOWN, Times
 from forewarn_collector.cli.tables import STYLES, cell, fixed, folding, heading, pairs, paragraph, table
 from forewarn_collector.cli.text import clean
 from forewarn_collector.tickets import life
 from forewarn_collector.tickets.model import Evidence, Ticket
 from forewarn_rules import FAULTS
 from forewarn_rules.durations import spell_duration
+from forewarn_rules.wording import number
 
 
 def page(ticket: Ticket, times: Times, part: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -23,13 +23,13 @@ from forewarn_collector.judge.counters import counters, series_kind, series_part
 from forewarn_collector.judge.disk_watch import DiskWatch, Sight, presence_batch
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.judge.presence import Presence, carried_on, silent_seconds
-from forewarn_collector.judge.rounds import KIND_OF_PREFIX, Batch, Wanted, past, rounds
+from forewarn_collector.judge.rounds import KIND_OF_PREFIX, Batch, Wanted, observation, past, rounds
 from forewarn_collector.store.history import History
-from forewarn_collector.store.model import Damaged, Row, Series, StoreError
+from forewarn_collector.store.model import Damaged, Latest, Row, Series, StoreError
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.model import Acceptance
-from forewarn_rules import Change, Engine, Key, Kind, Standing
+from forewarn_rules import Account, Change, Engine, Key, Kind, Rule, Standing
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +136,16 @@ class Judge:
         if not self._thread.is_alive():
             return self._accept(kind, key, actor, note)
         return self._asked.ask(lambda: self._accept(kind, key, actor, note), self.wake)
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        return self._engine.rules
+
+    def account(self, rule: Rule, key: Key) -> Account:
+        """What a rule makes of a component now; from any thread."""
+        if not self._thread.is_alive():
+            return self._account(rule, key)
+        return self._asked.ask(lambda: self._account(rule, key), self.wake)
 
     def _run(self) -> None:
         next_tick = time.monotonic()
@@ -313,10 +323,7 @@ class Judge:
             while self.step():  # what is stored is judged before what it shows is accepted
                 pass
             sight = self._sight or self._begin()
-            newest = sight.history.latest(series.device, series.kind, series.part)
-            if newest is not None and series.id not in self._warmed:
-                self._warm(sight.history, series, newest.at)
-                self._warmed.add(series.id)
+            self._newest(sight, series)
             found = counters(sight.history, series, kind, key, self._engine.counted(kind))
             values = {counter.metric: counter.newest for counter in found}
             now = self._clock.now()
@@ -328,6 +335,26 @@ class Judge:
             self.close()
             raise
         return changes
+
+    def _newest(self, sight: _Sight, series: Series) -> Latest | None:
+        """The newest row of a series, whose windows are filled when they are not since the start."""
+        newest = sight.history.latest(series.device, series.kind, series.part)
+        if newest is not None and series.id not in self._warmed:
+            self._warm(sight.history, series, newest.at)
+            self._warmed.add(series.id)
+        return newest
+
+    def _account(self, rule: Rule, key: Key) -> Account:
+        sight = self._sight or self._begin()
+        try:
+            series = sight.reader.find_series(key[0], series_kind(rule.kind), series_part(rule.kind, key))
+            latest = None if series is None else self._newest(sight, series)
+            newest = None if latest is None else observation(latest, rule.kind, key)
+            with self._engine_lock:
+                return self._engine.account(rule.id, key, sight.book.labels(rule.kind, key), newest)
+        except Exception:
+            self.close()
+            raise
 
     def _observe(self, batch: Batch, book: FactBook) -> list[Change]:
         return self._engine.observe(

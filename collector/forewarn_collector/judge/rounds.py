@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from forewarn_collector.store.history import History
-from forewarn_collector.store.model import Floats, Row, Series
-from forewarn_rules import Key, Kind
+from forewarn_collector.store.model import Floats, Latest, Row, Series
+from forewarn_rules import Key, Kind, Observation
 
 # Which kinds of component a series of the store carries; the metric's first word tells them apart.
 KIND_OF_PREFIX = {
@@ -82,6 +82,18 @@ def slices(fields: tuple[str, ...], wanted: Wanted) -> tuple[Slice, ...]:
 
 def key_of(piece: Slice, series: Series) -> Key:
     return (series.device, piece.instance or series.part)
+
+
+def observation(latest: Latest, kind: Kind, key: Key) -> Observation | None:
+    """A component's part of the newest row of its series; None where the row does not carry such components."""
+    if kind not in KIND_OF_PREFIX.values():
+        return None
+    values = {}
+    for field, value in latest.values.items():
+        metric, _, instance = field.partition("|")
+        if KIND_OF_PREFIX.get(metric.split(".", 1)[0]) is kind and instance in ("", key[1]):
+            values[metric] = value
+    return Observation(latest.at, values)
 
 
 class _Block(NamedTuple):
