@@ -11,6 +11,7 @@ from forewarn_agent.bundle import LogTail, make_bundle
 from forewarn_agent.disks import REMEMBERED_NAME, Disks
 from forewarn_agent.gather import read_load
 from forewarn_agent.machine import agent_version, read_boot_id, read_inventory
+from forewarn_agent.notify import Pulse
 from forewarn_agent.orders import Actions, Orders, kept_order
 from forewarn_agent.outbox import Outbox
 from forewarn_agent.outbox_file import OUTBOX_NAME, OutboxUnavailableError
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 5.0
 _RETRY_SECONDS = 10.0
+# Many disks that hang one after the other, and a search behind controllers.
+_SMART_ROUND_SECONDS = 3 * 3600.0
 
 
 class Agent:
@@ -42,6 +45,7 @@ class Agent:
         self._config = config
         self._tail = tail or LogTail()
         self._stopping = threading.Event()
+        self._pulse = Pulse()
         self._smartctl = Smartctl(config.smartctl, config.smartctl_timeout)
         remembered = Remembered(config.data / REMEMBERED_NAME)
         self._disks = Disks(config.roots.sys, self._smartctl, remembered, config.smart_force_after)
@@ -63,19 +67,27 @@ class Agent:
             if outbox is None:
                 return
             orders = Orders(outbox, self._actions(outbox, lambda: publisher))
-            publisher = Publisher(self._config, outbox, self._inventory, orders.receive)
+            promise = self._pulse.promise
+            publisher = Publisher(self._config, outbox, self._inventory, orders.receive, promise("publish"))
             self._take_up_settings(outbox)
-            load = Rhythm(lambda: self._config.load_interval, lambda: outbox.append(self._read_load()))
-            smart = Rhythm(lambda: self._config.smart_interval, lambda: self._smart_round(outbox, publisher))
+            load = Rhythm(lambda: self._config.load_interval, lambda: outbox.append(self._read_load()), promise("load"))
+            smart = Rhythm(
+                lambda: self._config.smart_interval,
+                lambda: self._smart_round(outbox, publisher),
+                promise("smart"),
+                _SMART_ROUND_SECONDS,
+            )
             self._rhythms += [load, smart]
             publisher.start()
             orders.start()
             smart_thread = threading.Thread(target=smart.run, name="smart", daemon=True)
             smart_thread.start()
+            self._pulse.ready()
             if self._stopping.is_set():
                 self.stop()
             load.run()
             log.info("stopping")
+            self._pulse.stopping()
             orders.stop()
             self._smartctl.runner.close()
             smart_thread.join(2)
@@ -136,6 +148,8 @@ class Agent:
             except OutboxUnavailableError as error:
                 if outbox is not None:
                     outbox.close()
+                # Waiting for room is what it does now; a restart would not help.
+                self._pulse.ready()
                 log.error("the outbox cannot be opened, next try in %g s: %s", _RETRY_SECONDS, error)
                 self._stopping.wait(_RETRY_SECONDS)
                 continue

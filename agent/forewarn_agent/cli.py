@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from forewarn_agent.cli_service import COMMANDS
 from forewarn_agent.config import ConfigError, load_config
 from forewarn_agent.machine import agent_version
 from forewarn_agent.settings import Config
@@ -117,3 +118,7 @@ def _load(path: Path | None) -> Config:
         return load_config(path)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
+
+
+for _command in COMMANDS:
+    main.add_command(_command)

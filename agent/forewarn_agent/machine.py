@@ -21,6 +21,9 @@ _PLACEHOLDERS = frozenset(
     {"to be filled by o.e.m.", "default string", "system serial number", "not specified", "none", "0", "123456789"}
 )
 
+# Only root may read a machine's serial number; the service's unit has it put here before the agent starts.
+ROOT_READ_SERIAL = Path("run") / "forewarn-agent" / "serial"
+
 
 def read_inventory(roots: Roots) -> Inventory:
     """The machine without its disks. What it does not say stays null."""
@@ -28,7 +31,7 @@ def read_inventory(roots: Roots) -> Inventory:
     vendor, model = _text(dmi / "sys_vendor"), _text(dmi / "product_name")
     return Inventory(
         hostname=socket.gethostname()[:200],
-        serial=_text(dmi / "product_serial"),
+        serial=_text(dmi / "product_serial") or _text(roots.root / ROOT_READ_SERIAL),
         vendor=vendor,
         model=model,
         chassis=chassis(_text(dmi / "chassis_type"), vendor, model),

@@ -147,3 +147,18 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def look(path: Path) -> tuple[int, int, float | None, float | None]:
+    """How many reports wait, their bytes, since when the oldest does, and when the last one was delivered that is still
+    kept (Unix times). Reads only, beside a running agent. Raise OutboxUnavailableError."""
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)
+        try:
+            waiting = connection.execute(WAITING).fetchone()
+            delivered = connection.execute("SELECT MAX(settled_at) FROM reports").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise OutboxUnavailableError(f"{path}: {error}") from error
+    return (*waiting, *delivered)

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 KEEPALIVE_SECONDS = 60
 IN_FLIGHT = 20
 _CONNECT_SECONDS = 15.0
+# The longest that one turn may take: the name of the server is looked up, a slow disk settles the outbox.
+_TURN_SECONDS = 180.0
 _LOOP_SECONDS = 0.5
 
 
@@ -47,12 +49,15 @@ class Publisher:
         outbox: Outbox,
         inventory: Callable[[], Inventory],
         receive: Callable[[str, bytes], None] = lambda _kind, _payload: None,
+        promise: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """``receive`` gets the kind and payload of every order, in the thread that serves the network."""
+        """``receive`` gets the kind and payload of every order, in the thread that serves the network. ``promise`` is
+        told there how many seconds may pass until its next word."""
         self._config = config
         self._outbox = outbox
         self._inventory = inventory
         self._receive = receive
+        self._promise = promise
         self._news = threading.Event()
         self._again = threading.Event()
         self._stopping = threading.Event()
@@ -84,11 +89,13 @@ class Publisher:
             if not self._stopping.is_set():
                 delay = reconnect_delay(failures, self._config.reconnect_spread)
                 log.info("next attempt to reach %s in %.1f s", self._config.server, delay)
+                self._promise(delay + _TURN_SECONDS)
                 self._stopping.wait(delay)
 
     def _connect_and_serve(self) -> bool:
         """One connection from beginning to end; say whether the server accepted it."""
         connection: _Connection | None = None
+        self._promise(_CONNECT_SECONDS + _TURN_SECONDS)
         try:
             connection = _Connection(self)
             connection.open(self._stopping)
@@ -110,6 +117,7 @@ class _Connection:
         self._outbox = outbox = publisher._outbox
         self._inventory = publisher._inventory
         self._receive = publisher._receive
+        self._promise = publisher._promise
         self._news = publisher._news
         self._again = publisher._again
         self._topic = up_topic(config.device, "status")
@@ -185,6 +193,7 @@ class _Connection:
 
     def _turn(self) -> None:
         """Let the network work once. Raise OSError when the connection is gone."""
+        self._promise(_TURN_SECONDS)
         code = self._client.loop(_LOOP_SECONDS)
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS and not self._refusal:
             raise OSError(f"connection lost: {self._lost or code.name}")

@@ -9,6 +9,7 @@ import sys
 import msgspec
 
 from forewarn_agent.runner import HungError, MissingError, Runner
+from forewarn_agent.smartctl_socket import SocketRunner
 
 
 class Hint(msgspec.Struct, frozen=True):
@@ -19,7 +20,12 @@ class Hint(msgspec.Struct, frozen=True):
 
 
 def read_hints(runner: Runner, smartctl: str, timeout: float) -> list[Hint]:
-    """The disks that pySMART's DeviceList finds; none where it fails or takes too long, for it is only a hint."""
+    """The disks that pySMART's DeviceList finds; none where it fails or takes too long, for it is only a hint.
+
+    It needs a Python to start and smartctl itself: the single executable and a service without privileges go
+    without."""
+    if getattr(sys, "frozen", False) or isinstance(runner, SocketRunner):
+        return []
     command = [sys.executable, "-m", "forewarn_agent.pysmart_hint", smartctl]
     try:
         return msgspec.json.decode(runner.run("pySMART", command, timeout).output, type=list[Hint])

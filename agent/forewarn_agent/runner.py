@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 
@@ -75,7 +76,7 @@ class Runner:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
-                    env={**os.environ, "LC_ALL": "C"},
+                    env=plain_environment(),
                     start_new_session=True,
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 )
@@ -83,6 +84,16 @@ class Runner:
                 raise MissingError(f"{command[0]}: {error.strerror or error}") from None
             self._running.add(process)
             return process
+
+
+def plain_environment() -> dict[str, str]:
+    """Ours, in plain English, and without the library path by which the single executable finds its own parts."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    if getattr(sys, "frozen", False):
+        environment.pop("LD_LIBRARY_PATH", None)
+        if before := os.environ.get("LD_LIBRARY_PATH_ORIG"):
+            environment["LD_LIBRARY_PATH"] = before
+    return environment
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

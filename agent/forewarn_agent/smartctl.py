@@ -1,25 +1,29 @@
 """smartctl's only starter: one process per disk and poll, each with its own time limit."""
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 from forewarn_agent.runner import Finished, HungError, MissingError, Runner
 from forewarn_agent.smart_json import dig, load_object
 from forewarn_agent.smart_outcome import STANDBY_EXIT_STATUS
+from forewarn_agent.smartctl_socket import SUFFIX, SocketRunner
 
 _ASLEEP_IS_LEFT = ["-n", f"standby,{STANDBY_EXIT_STATUS}"]
 
 
 class Smartctl:
-    """The program at ``path``, looked for on PATH if it is a bare name."""
+    """The program at ``path``, looked for on PATH if it is a bare name; or what runs it behind a socket."""
 
     def __init__(self, path: str, timeout: float, runner: Runner | None = None) -> None:
         self.path = path
-        self.runner = runner or Runner()
+        self.runner = runner or (SocketRunner(path) if path.endswith(SUFFIX) else Runner())
         self._timeout = timeout
 
     def found(self) -> str | None:
-        """The full path of the program, or None."""
+        """The full path of the program or socket, or None."""
+        if isinstance(self.runner, SocketRunner):
+            return self.path if Path(self.path).is_socket() else None
         return shutil.which(self.path)
 
     def version(self) -> str | None:
