@@ -65,6 +65,7 @@ class SocketRunner(Runner):
         connection.settimeout(_ALLOWANCE)
         connection.connect(self._path)
         connection.sendall("".join(f"{line}\n" for line in [*lines, ""]).encode())
+        connection.shutdown(socket.SHUT_WR)
         output = bytearray()
         while True:
             left = deadline - time.monotonic()
