@@ -162,5 +162,7 @@ def uninstall(places: Places, keep_data: bool, say: Say) -> None:
     systemd.call("systemctl", "reset-failed", SERVICE)
     if not kept:
         places.sysusers.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # others' files are in it, too
+            places.sysusers.parent.rmdir()
         systemd.call("userdel", USER)
     say("removed" + (f", kept: {', '.join(str(path) for path in kept)} and the user {USER}" if kept else ""))
