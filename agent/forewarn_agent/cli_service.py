@@ -20,7 +20,7 @@ def _plainly() -> Iterator[None]:
     from forewarn_agent.service.systemd import ServiceError
 
     if sys.platform != "linux":
-        raise click.ClickException(f"not on {sys.platform}: see deploy/windows and deploy/macos")
+        raise click.ClickException(f"not on {sys.platform}: only systemd on Linux is served")
     if os.geteuid() != 0:
         raise click.ClickException("needs root: run it with sudo")
     try:
