@@ -26,9 +26,15 @@ from forewarn_collector.tickets.model import Ticket, WatchList
 from forewarn_collector.tickets.outcomes import Record
 from forewarn_wire import device_name_problem
 
-__all__ = ["Client", "ClientError"]
+__all__ = ["Client", "ClientError", "NoAnswerError"]
 
 T = TypeVar("T")
+
+
+class NoAnswerError(ClientError):
+    """The collector could not be reached, or went away while it answered: it may be there again soon."""
+
+
 EVERYTHING = 100_000
 API = "/api/v1"
 
@@ -169,11 +175,11 @@ class Client:
         try:
             answer = self._http.request(method, API + path, params=given, content=content, headers=headers)
         except httpx.ConnectError as error:
-            raise ClientError(self._nobody_there(error)) from None
+            raise NoAnswerError(self._nobody_there(error)) from None
         except httpx.TimeoutException:
-            raise ClientError(f"the collector at {self.address.url} does not answer in time; try again") from None
+            raise NoAnswerError(f"the collector at {self.address.url} does not answer in time; try again") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ClientError(f"{self.address.url}: {clean(str(error)) or type(error).__name__}") from None
+            raise NoAnswerError(f"{self.address.url}: {clean(str(error)) or type(error).__name__}") from None
         if answer.status_code != httpx.codes.OK:
             raise ClientError(self._refusal(answer))
         return answer.content
