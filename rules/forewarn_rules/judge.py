@@ -37,8 +37,7 @@ class Judge:
         self._met = 0
         self._verdict = Verdict([])
         asked = ((*rule.where, *itertools.chain(*rule.off)) for rule in self.rules)
-        labels = {where.label for where in itertools.chain.from_iterable(asked)}
-        self._scoped = sorted(labels.union(self.signals.peers.labels))
+        self._scoped = sorted({where.label for where in itertools.chain.from_iterable(asked)})
         self._scopes: dict[Any, int] = {}
         self._applies, self._off = np.zeros((2, len(self.timers.pairs), 1), dtype=np.bool_)
         self._rows: dict[Key, int] = {}
@@ -63,7 +62,9 @@ class Judge:
             rows, at, values = rows[fresh], at[fresh], values[:, fresh]
         if not keys:
             return []
-        self._scope(keys, rows, labels)
+        known = list(map(labels, keys))
+        self._scope(rows, known)
+        self.signals.peers.join(rows, at, known)
         seen = self.signals.compute(rows, at, values)
         awake = self.signals.awake
         self._seen[awake[:, np.newaxis], rows] = seen[awake]
@@ -116,7 +117,7 @@ class Judge:
         if row is None or not known:
             return []
         rows, then = np.array([row], dtype=np.intp), self._last_at[[row]]
-        self._scope([key], rows, lambda _: labels)
+        self._scope(rows, [labels])
         self.signals.accept(row, float(then[0]), known)
         before = self.timers.levels(self.timers.raised[:, rows])[:, 0]
         said = self._seen[:, row].copy()
@@ -272,25 +273,23 @@ class Judge:
         self._seen = grown(self._seen, capacity, np.nan)
         self._scope_of = grown(self._scope_of, capacity, NOWHERE)
 
-    def _scope(self, keys: Sequence[Key], rows: Rows, labels: Callable[[Key], Labels]) -> None:
+    def _scope(self, rows: Rows, labels: Sequence[Labels]) -> None:
         """Which rules judge which component; asked anew each time, because labels are learned and change."""
         scopes = self._scopes
         if len(self._scoped) == 1:  # the tuples of one label would cost more than all the rest
             label = self._scoped[0]
-            scoped: list[Any] = [known.get(label) for known in map(labels, keys)]
+            scoped: list[Any] = [known.get(label) for known in labels]
         else:
-            scoped = [tuple([known.get(label) for label in self._scoped]) for known in map(labels, keys)]
+            scoped = [tuple([known.get(label) for label in self._scoped]) for known in labels]
         for new in set(scoped) - scopes.keys():
             values = (new,) if len(self._scoped) == 1 else new
             known = {label: value for label, value in zip(self._scoped, values, strict=True) if value is not None}
             off = [rule.is_off(known) for rule, _ in self.timers.pairs]
             applies = np.greater([rule.applies_to(known) for rule, _ in self.timers.pairs], off)
             scopes[new] = self._applies.shape[1]
-            self.signals.peers.meet(known)
             self._applies = np.column_stack([self._applies, applies])
             self._off = np.column_stack([self._off, off])
         self._scope_of[rows] = np.fromiter(map(scopes.__getitem__, scoped), dtype=np.intp, count=len(scoped))
-        self.signals.peers.join(rows, self._scope_of[rows])
 
     def _verdicts(self, rows: Rows, seen: Floats) -> tuple[Verdicts, Verdicts]:
         """Whether each watched pair raises, and whether it clears [watched pair, component]."""

@@ -4,12 +4,14 @@ The fleet's values are not saved: after a restart each comes back with its compo
 enough of them are there nothing is known. A component is one of its own peers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from forewarn_rules.model import Labels
 from forewarn_rules.rule import Signal
+from forewarn_rules.trend import DAY
 from forewarn_rules.windows import Rows, grown
 
 Floats = npt.NDArray[np.float64]
@@ -21,17 +23,23 @@ SCALED_MAD = 1.4826
 """The median absolute deviation times this is the standard deviation, where values are normally distributed."""
 
 
+LABELS_LAST = 7 * DAY
+
+NONE = -1
+"""The group of a component that has no peers."""
+
+
 class _Table:
-    """The newest value of one metric of every component, and which group the component belongs to (-1: none)."""
+    """The newest value of one metric of every component, and which group the component belongs to."""
 
     def __init__(self, by: tuple[str, ...]) -> None:
         self.by = by
         self.signals: list[int] = []
         self.value = np.full(0, np.nan)
         self.at = np.full(0, -np.inf)
-        self.group = np.full(0, -1, dtype=np.intp)
-        self.of_scope = [-1]  # the scope of a component that was not judged yet
-        self.numbers: dict[tuple[str | float, ...], int] = {}
+        self.group = np.full(0, NONE, dtype=np.intp)
+        self.joined = np.full(0, -np.inf)
+        self.numbers: dict[tuple[str | float | None, ...], int] = {}
 
 
 class Peers:
@@ -44,37 +52,43 @@ class Peers:
             if signal.take in TAKES:
                 found.setdefault((signal.metric, signal.within, signal.peers), _Table(signal.peers)).signals.append(n)
         self._tables = list(found.values())
-        self.labels = sorted({label for table in self._tables for label in table.by})
+        self._awake: list[_Table] = []
 
     def reserve(self, capacity: int) -> None:
         for table in self._tables:
             table.value = grown(table.value, capacity, np.nan)
             table.at = grown(table.at, capacity, -np.inf)
-            table.group = grown(table.group, capacity, -1)
+            table.group = grown(table.group, capacity, NONE)
+            table.joined = grown(table.joined, capacity, -np.inf)
 
     def forget(self, row: int) -> None:
         for table in self._tables:
-            table.value[row], table.at[row], table.group[row] = np.nan, -np.inf, -1
+            table.value[row], table.at[row], table.group[row] = np.nan, -np.inf, NONE
 
-    def meet(self, labels: Mapping[str, str | float]) -> None:
-        """Labels that were not met before; they get the next number. Who lacks one that is asked for has no peers."""
-        for table in self._tables:
-            known = tuple(labels[label] for label in table.by if label in labels)
-            whole = len(known) == len(table.by)
-            table.of_scope.append(table.numbers.setdefault(known, len(table.numbers)) if whole else -1)
+    def awaken(self, signals: Container[int]) -> None:
+        """Compare for these signals from now on, and for no others: labels are not looked up for rules that sleep."""
+        self._awake = [table for table in self._tables if any(n in signals for n in table.signals)]
 
-    def join(self, rows: Rows, met: Rows) -> None:
-        """Which of the labels that were met each component has now."""
-        for table in self._tables:
-            table.group[rows] = np.array(table.of_scope, dtype=np.intp)[met]
+    def join(self, rows: Rows, at: Floats, labels: Sequence[Labels]) -> None:
+        """Which group each component belongs to; one that lacks a label that is asked for has no peers.
+
+        Labels are looked up until they are there, and anew after a week: a disk's model does not change, and looking
+        at every report would cost a fifth of all judging.
+        """
+        for table in self._awake:
+            due = (table.group[rows] == NONE) | (np.abs(at - table.joined[rows]) >= LABELS_LAST)
+            for n in np.flatnonzero(due).tolist():
+                known = tuple([labels[n].get(label) for label in table.by])
+                number = NONE if None in known else table.numbers.setdefault(known, len(table.numbers))
+                table.group[rows[n]], table.joined[rows[n]] = number, at[n]
 
     def compute(self, rows: Rows, at: Floats, now: Floats, out: Floats) -> None:
         """Note the values of ``now`` [signal, component] and fill in ``out``; NaN with fewer peers than asked for."""
-        for table in self._tables:
+        for table in self._awake:
             values = now[table.signals[0]]
             for n in table.signals:
                 out[n] = np.nan
-            measured = ~np.isnan(values) & (table.group[rows] >= 0)
+            measured = ~np.isnan(values) & (table.group[rows] != NONE)
             table.value[rows[measured]], table.at[rows[measured]] = values[measured], at[measured]
             groups = table.group[rows]
             for group in np.unique(groups[measured]):

@@ -80,6 +80,7 @@ class Signals:
         """Compute the signals of these rules (ids) from now on, and no others."""
         self.awake = np.array(sorted({n for rule in rules for n in self.columns[rule].values()}), dtype=np.intp)
         self._served = list(self._serve(set(self.awake.tolist())))
+        self.peers.awaken(set(self.awake.tolist()))
 
     def reserve(self, capacity: int) -> None:
         self.last = grown(self.last, capacity, np.nan)
