@@ -1,8 +1,8 @@
 """From samples to a risk model. Pure apart from the fit's library.
 
 There are two variants: ``full`` for disks that report attribute 187, ``narrow`` for the others. The first is fitted on
-the rows that it will judge, the other on all rows without that attribute, then they are calibrated on whole fleets with
-dates.
+the rows that it will judge, the other on those and, at a lower weight, on all other rows without that attribute. Then
+they are calibrated on whole fleets with dates.
 """
 
 from collections.abc import Sequence
@@ -31,11 +31,11 @@ from forewarn_rules.risk import (
 
 NEEDS_FULL = ("ata.187.raw",)
 FULL, NARROW = "full", "narrow"
-UNDATED_WEIGHT = 0.3
-"""Of a row without a date."""
+UNDATED_WEIGHT, FOREIGN_WEIGHT = 0.3, 0.1
+"""Of a row without a date, and of one that has to be stripped of what tells the variants apart."""
 
 FIRMNESS = 5.0
-PRIOR_FAILURES = 5.0
+PRIOR_FAILURES = 2.0
 LEAST_SLOPE = 0.2
 """Calibration: how firmly the slope is held at 1, how many failures' worth a bin's own prediction is, and how much
 the log-odds rise at least, so that a worse sum always ranks higher."""
@@ -89,7 +89,10 @@ def _variant(name: str, samples: Sequence[Samples], horizon: int) -> Variant:
             values = np.where(_WIDE[:, np.newaxis], np.float32(np.nan), values)
         features.append(values)
         failing.append(piece.failing(horizon))
-        weight.append(piece.weight * (1.0 if piece.dated else UNDATED_WEIGHT) / MONTH_DAYS)
+        trust = (1.0 if piece.dated else UNDATED_WEIGHT) * np.where(
+            is_full(piece) == (name == FULL), 1.0, FOREIGN_WEIGHT
+        )
+        weight.append(piece.weight * trust / MONTH_DAYS)
         stretches.append(piece.stretches(horizon) + count)
         count = int(stretches[-1].max(initial=count - 1)) + 1
     rows, hits, weights = np.concatenate(features, axis=1), np.concatenate(failing), np.concatenate(weight)
