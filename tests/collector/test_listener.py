@@ -262,10 +262,10 @@ def test_the_late_will_of_an_older_session_ends_nothing(
         assert device.publish(topic, status_payload("shop-21", session)).reason_code == 0
         return device
 
-    ended = door.ended.total()
+    taken_over = door.ended["taken-over"]
     come(1)
     newer = come(2)  # takes over: the will of session 1 comes now
-    wait_for(lambda: door.ended.total() == ended + 1 and not door.collector.intake.depth)
+    wait_for(lambda: door.ended["taken-over"] == taken_over + 1 and not door.collector.intake.depth)
     assert door.reader.device("shop-21").online is True
     newer.close()
     wait_for(lambda: door.reader.device("shop-21").online is False)
