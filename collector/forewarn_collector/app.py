@@ -12,6 +12,7 @@ from forewarn_collector.api.app import build_api
 from forewarn_collector.api.baselines import Baselines
 from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet
+from forewarn_collector.api.owners import Owners
 from forewarn_collector.api.server import ApiServer, bind, leave_address, token_of, url_of
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
@@ -82,6 +83,7 @@ class Collector:
         self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory)
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)
         self.explanations = Explanations(self._reader, self._history, self.judge)
+        self._owners = Owners(directory, self.desk)
         self._sealer = _Repeat("seal", SEAL_SECONDS, self._seal)
         self._api: ApiServer | None = None
 
@@ -94,7 +96,15 @@ class Collector:
             raise StartError(_taken("api", api.address, api.port, error)) from None
         token = token_of(self.data)
         routes = build_api(
-            token, self.fleet, self.baselines, self.explanations, self.desk, self.push, self.health, self.clock
+            token,
+            self._owners,
+            self.fleet,
+            self.baselines,
+            self.explanations,
+            self.desk,
+            self.push,
+            self.health,
+            self.clock,
         )
         self._api = ApiServer(routes, listening)
         self.api_url = url_of(listening)

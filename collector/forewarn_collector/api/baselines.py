@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from forewarn_collector.api.fleet import NotHere
+from forewarn_collector.api.fleet import NotHere, no_such_device
 from forewarn_collector.api.views import Accept, AcceptedView, BaselineView, CounterView, EndedView
 from forewarn_collector.judge.counters import components, counters
 from forewarn_collector.judge.facts import decode_facts
@@ -53,7 +53,7 @@ class Baselines:
 
     def _named(self, device: str, part: str | None) -> Iterator[tuple[Kind, str, Series]]:
         if self._reader.device(device) is None:
-            raise NotHere(f"no device {device!r} has reported; `forewarn devices` lists those that have")
+            raise no_such_device(device)
         counted = {kind: self._judge.counted(kind) for kind in Kind}
         every = [
             (kind, name, series)

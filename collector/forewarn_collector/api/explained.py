@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from forewarn_collector.api.fleet import NotHere
+from forewarn_collector.api.fleet import NotHere, no_such_device
 from forewarn_collector.api.views import Explained
 from forewarn_collector.judge.counters import series_kind
 from forewarn_collector.judge.judge import Judge
@@ -24,7 +24,7 @@ class Explanations:
         if rule is None:
             raise NotHere(f"there is no rule {rule_id!r}; `forewarn rules list` shows them all")
         if self._reader.device(device) is None:
-            raise NotHere(f"no device {device!r} has reported; `forewarn devices` lists those that have")
+            raise no_such_device(device)
         parts = sorted(set(self._parts(rule.kind, device)))
         if not parts:
             raise NotHere(f"{device} has reported no {rule.kind} yet, and {rule.id} judges nothing else")

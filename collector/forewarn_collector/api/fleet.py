@@ -34,6 +34,10 @@ class NotHere(LookupError):
     """What was asked for is not known; the text says what is."""
 
 
+def no_such_device(name: str) -> NotHere:
+    return NotHere(f"no device {name!r} has reported; `forewarn devices` lists those that have")
+
+
 class Fleet:
     """Read-only. ``Reader`` and ``History`` may be used from any thread, one call at a time."""
 
@@ -62,6 +66,9 @@ class Fleet:
         """How many reports each device has in the store, duplicates not counted."""
         return {row.name: row.reports for row in self._reader.devices()}
 
+    def customer(self, name: str) -> str:
+        return self._directory.whose(name).customer
+
     def load_received(self, name: str) -> float | None:
         """When the newest load report came in; None when there is none, or it is so old that it is sealed."""
         latest = self._history.latest(name, "load")
@@ -70,7 +77,7 @@ class Fleet:
     def device(self, name: str) -> DeviceView:
         row = self._reader.device(name)
         if row is None:
-            raise NotHere(f"no device {name!r} has reported; `forewarn devices` lists those that have")
+            raise no_such_device(name)
         series = self._reader.series_of(name)
         disks = [item for item in series if item.kind == "smart"]
         standing = self._standing(name, series)
@@ -110,7 +117,7 @@ class Fleet:
         if known is None and prefix != "event":
             raise NotHere(f"{metric!r} is not a metric; `forewarn metrics` lists them")
         if self._reader.device(device) is None:
-            raise NotHere(f"no device {device!r} has reported; `forewarn devices` lists those that have")
+            raise no_such_device(device)
         found: list[SeriesData] = []
         wanted_kind = "smart" if KIND_OF_PREFIX.get(prefix) is Kind.DISK else "event" if prefix == "event" else "load"
         for series in self._reader.series_of(device):

@@ -310,7 +310,7 @@ class Desk:
     def _get(self, db: sa.Connection, number: int) -> Ticket:
         ticket = rows.get(db, number)
         if ticket is None:
-            raise life.NoTicket(f"there is no ticket {number}")
+            raise life.no_such_ticket(number)
         return ticket
 
     def _note_state(self, db: sa.Connection, number: int, at: float, actor: str, said: str) -> None:

@@ -49,6 +49,10 @@ class NoTicket(TicketError):
     """There is no ticket of this number."""
 
 
+def no_such_ticket(number: int) -> NoTicket:
+    return NoTicket(f"there is no ticket {number}")
+
+
 def next_state(state: str, action: str, outcome: str | None = None) -> str:
     """Given a state and an action, return the new state. Raise TicketError when the action does not fit."""
     if action not in _ACTIONS:

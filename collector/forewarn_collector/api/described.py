@@ -1,0 +1,23 @@
+"""What the descriptions of all routes share."""
+
+from typing import Annotated
+
+from litestar.openapi import ResponseSpec
+from litestar.openapi.spec import SecurityScheme
+from litestar.params import Parameter
+
+from forewarn_collector.api.views import Problem
+
+PROBLEMS = {
+    400: ResponseSpec(Problem, generate_examples=False, description="a parameter or the body does not fit"),
+    401: ResponseSpec(Problem, generate_examples=False, description="the token is missing or wrong"),
+    403: ResponseSpec(Problem, generate_examples=False, description="the caller's role does not allow it"),
+    404: ResponseSpec(Problem, generate_examples=False, description="there is no such device, ticket or metric"),
+    409: ResponseSpec(Problem, generate_examples=False, description="that is not possible now"),
+    413: ResponseSpec(Problem, generate_examples=False, description="the body is too large"),
+    429: ResponseSpec(Problem, generate_examples=False, description="too many requests; Retry-After says how long"),
+}
+TOKEN = {"token": SecurityScheme(type="http", scheme="bearer", description="a token of the collector")}
+
+Limit = Annotated[int, Parameter(ge=1, le=100_000)]
+Points = Annotated[int | None, Parameter(ge=1, le=100_000)]

@@ -1,0 +1,69 @@
+"""Who may what: a row for each route. A route without a row is refused, and a test finds it. Pure.
+
+A new route needs a row here and nothing else: ``(method, path as it is registered): least role``. When customers may
+use it, the row also says how they are kept to their own (``Own``).
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from forewarn_collector.access.caller import Role
+
+
+class Own(StrEnum):
+    """How a customer is kept to what is its own."""
+
+    DEVICE = "device"
+    """``{name}`` of the path is a device, which must be the customer's."""
+    TICKET = "ticket"
+    """``{number}`` of the path is a ticket, which must be the customer's."""
+    FILTERED = "filtered"
+    """The handler asks its ``caller``."""
+    SAME = "same"
+    """The answer is the same for everybody."""
+
+
+class Permission(NamedTuple):
+    """``least`` is None for what needs no token."""
+
+    least: Role | None
+    own: Own | None = None
+
+
+ANYBODY = Permission(None)
+ENGINEER = Permission(Role.ENGINEER)
+ADMIN = Permission(Role.ADMIN)
+OWN_DEVICE = Permission(Role.CUSTOMER, Own.DEVICE)
+OWN_TICKET = Permission(Role.CUSTOMER, Own.TICKET)
+FILTERED = Permission(Role.CUSTOMER, Own.FILTERED)
+SAME = Permission(Role.CUSTOMER, Own.SAME)
+
+PERMISSIONS: dict[tuple[str, str], Permission] = {
+    ("GET", "/healthz"): ANYBODY,
+    ("GET", "/api/v1/schema"): SAME,
+    ("GET", "/api/v1/schema/openapi.json"): SAME,
+    ("GET", "/api/v1/schema/{path}"): SAME,
+    ("GET", "/api/v1/status"): ENGINEER,
+    ("GET", "/api/v1/dead-letters"): ENGINEER,
+    ("GET", "/api/v1/deliveries"): ENGINEER,
+    ("PUT", "/api/v1/clock"): ADMIN,
+    ("GET", "/api/v1/devices"): FILTERED,
+    ("GET", "/api/v1/reports"): FILTERED,
+    ("GET", "/api/v1/devices/{name}"): OWN_DEVICE,
+    ("GET", "/api/v1/devices/{name}/series"): OWN_DEVICE,
+    ("GET", "/api/v1/devices/{name}/baseline"): ENGINEER,
+    ("POST", "/api/v1/devices/{name}/baseline"): ENGINEER,
+    ("GET", "/api/v1/tickets"): FILTERED,
+    ("GET", "/api/v1/tickets/{number}"): OWN_TICKET,
+    ("POST", "/api/v1/tickets/{number}/note"): ENGINEER,
+    ("POST", "/api/v1/tickets/{number}/{action}"): ENGINEER,
+    ("GET", "/api/v1/watch"): ENGINEER,
+    ("POST", "/api/v1/watch/{number}/open"): ENGINEER,
+    ("GET", "/api/v1/rules/records"): ENGINEER,
+    ("GET", "/api/v1/rules/{rule_id}/explain"): ENGINEER,
+}
+
+
+def permission(method: str, path: str) -> Permission | None:
+    """The row of a route; HEAD is a GET without its body. None: nobody may."""
+    return PERMISSIONS.get(("GET" if method == "HEAD" else method, path))

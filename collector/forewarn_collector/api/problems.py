@@ -1,0 +1,51 @@
+"""Every error is one line of JSON: {"detail": ...}."""
+
+import logging
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from forewarn_collector.api.fleet import NotHere
+from forewarn_collector.tickets.life import NoTicket, TicketError
+
+log = logging.getLogger(__name__)
+
+Answer = Response[dict[str, str]]
+
+
+def _not_here(_request: Request[Any, Any, Any], error: Exception) -> Answer:
+    return Response({"detail": str(error)}, status_code=404)
+
+
+def _refused(request: Request[Any, Any, Any], error: HTTPException) -> Answer:
+    """One line that names every parameter or key that does not fit."""
+    if error.status_code >= 500:
+        return _internal_error(request, error)
+    extra = error.extra if isinstance(error.extra, list) else []
+    found = [f"{item.get('key', '')}: {item.get('message', '')}".strip(": ") for item in extra]
+    detail = " ".join(("; ".join(found) or error.detail).split())
+    return Response({"detail": detail}, status_code=error.status_code, headers=error.headers)
+
+
+def _too_deep(_request: Request[Any, Any, Any], _error: RecursionError) -> Answer:
+    return Response({"detail": "JSON is nested too deeply"}, status_code=400)
+
+
+def _internal_error(_request: Request[Any, Any, Any], error: Exception) -> Answer:
+    log.error("an answer failed", exc_info=error)
+    return Response({"detail": f"the collector failed: {type(error).__name__}; its log says more"}, status_code=500)
+
+
+def _conflict(_request: Request[Any, Any, Any], error: Exception) -> Answer:
+    return Response({"detail": str(error)}, status_code=409)
+
+
+HANDLERS: dict[int | type[Exception], Any] = {
+    NotHere: _not_here,
+    NoTicket: _not_here,
+    TicketError: _conflict,
+    HTTPException: _refused,
+    RecursionError: _too_deep,
+    500: _internal_error,
+}

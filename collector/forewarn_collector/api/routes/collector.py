@@ -1,0 +1,52 @@
+"""The collector itself: how it is, what it could not take, what it sends."""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Response, get, put
+from litestar.openapi import ResponseSpec
+
+from forewarn_collector.api.described import PROBLEMS, Limit
+from forewarn_collector.api.fleet import Fleet
+from forewarn_collector.api.views import DeadLetters, Health, SetClock
+from forewarn_collector.clock import SettableClock
+from forewarn_collector.tickets.push import Push
+
+
+def healthz_route(health: Callable[[], Health]) -> Any:
+    @get("/healthz", sync_to_thread=True, responses={503: ResponseSpec(dict[str, str], description="in trouble")})
+    def healthz() -> Response[dict[str, str]]:
+        """Whether the collector works: 200, or 503. What troubles it stands in ``/api/v1/status``."""
+        troubled = bool(health().troubles)
+        return Response({"status": "in trouble" if troubled else "ok"}, status_code=503 if troubled else 200)
+
+    return healthz
+
+
+def collector_routes(fleet: Fleet, push: Push, health: Callable[[], Health]) -> list[Any]:
+    @get("/status", sync_to_thread=True, responses=PROBLEMS)
+    def status() -> Health:
+        """Counters, addresses and troubles."""
+        return health()
+
+    @get("/dead-letters", sync_to_thread=True, responses=PROBLEMS)
+    def dead_letters(limit: Limit = 100, reason: str | None = None) -> DeadLetters:
+        """What could not be accepted, and why."""
+        return fleet.dead_letters(limit, reason)
+
+    @get("/deliveries", sync_to_thread=True, responses=PROBLEMS)
+    def deliveries(limit: Limit = 100) -> list[dict[str, Any]]:
+        """What was sent, waits, or is parked."""
+        return push.listing(limit)
+
+    return [status, dead_letters, deliveries]
+
+
+def clock_routes(clock: SettableClock) -> list[Any]:
+    @put("/clock", sync_to_thread=True, responses=PROBLEMS)
+    def set_clock(data: SetClock) -> SetClock:
+        """Set the clock of a simulation; null gives it back to the machine."""
+        clock.set(data.now)
+        return data
+
+    return [set_clock]

@@ -1,0 +1,85 @@
+"""Tickets and the watch list: look at them, or say what was done."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import get, post
+from litestar.exceptions import ValidationException
+from litestar.params import Parameter
+
+from forewarn_collector.access.caller import Caller, Role
+from forewarn_collector.api.described import PROBLEMS, Limit
+from forewarn_collector.api.fleet import NotHere
+from forewarn_collector.api.views import Act
+from forewarn_collector.tickets.desk import Desk
+from forewarn_collector.tickets.life import ACTIONS, LIVE, STATES
+from forewarn_collector.tickets.model import Ticket, WatchList
+
+
+def shown_to(caller: Caller, ticket: Ticket) -> Ticket:
+    """The ticket as the caller may read it: a customer sees what of the timeline is meant for customers."""
+    if caller.role is not Role.CUSTOMER:
+        return ticket
+    timeline = [entry for entry in ticket.timeline if entry.visibility == "customer"]
+    return msgspec.structs.replace(ticket, timeline=timeline)
+
+
+def ticket_routes(desk: Desk) -> list[Any]:
+    @get("/tickets", sync_to_thread=True, responses=PROBLEMS)
+    def tickets(
+        caller: Caller,
+        device: str | None = None,
+        customer: str | None = None,
+        fault: str | None = None,
+        ticket_state: Annotated[str | None, Parameter(query="state")] = None,
+        limit: Limit = 1000,
+    ) -> list[Ticket]:
+        """Tickets, the worst first; those that are not ended unless ``state`` says otherwise (or ``all``)."""
+        if ticket_state not in (None, "all", *STATES):
+            raise ValidationException(f"{ticket_state!r} is not a state: {', '.join(STATES)}, all")
+        states = LIVE if ticket_state is None else STATES if ticket_state == "all" else (ticket_state,)
+        if caller.role is Role.CUSTOMER:
+            if customer is not None and not caller.may_see(customer):
+                return []
+            customer = caller.customer
+        found = desk.tickets(states=states, device=device, customer=customer, fault=fault, limit=limit)
+        return [shown_to(caller, ticket) for ticket in found]
+
+    @get("/tickets/{number:int}", sync_to_thread=True, responses=PROBLEMS)
+    def ticket(number: int, caller: Caller) -> Ticket:
+        """One ticket with its evidence and timeline."""
+        return shown_to(caller, desk.ticket(number))
+
+    @post("/tickets/{number:int}/note", sync_to_thread=True, status_code=200, responses=PROBLEMS)
+    def note(number: int, data: Act, caller: Caller) -> Ticket:
+        """Add a note to the timeline."""
+        if not data.text.strip():
+            raise ValidationException("a note needs a text")
+        return desk.note(number, caller.signature(data.actor), data.text, data.visibility)
+
+    @post("/tickets/{number:int}/{action:str}", sync_to_thread=True, status_code=200, responses=PROBLEMS)
+    def act(number: int, action: str, data: Act, caller: Caller) -> Ticket:
+        """acknowledge, start, wait, resolve or close (which needs an outcome)."""
+        if action not in ACTIONS:
+            raise NotHere(f"{action!r} is not an action: {', '.join(ACTIONS)}, note")
+        return desk.act(
+            number,
+            action,
+            caller.signature(data.actor),
+            outcome=data.outcome,
+            text=data.text,
+            waiting_for=data.waiting_for,
+            visibility=data.visibility,
+        )
+
+    @get("/watch", sync_to_thread=True, responses=PROBLEMS)
+    def watch_list() -> WatchList:
+        """Predictions for which the ticket budget had no room, the most urgent first."""
+        return desk.watch_list()
+
+    @post("/watch/{number:int}/open", sync_to_thread=True, status_code=200, responses=PROBLEMS)
+    def open_watched(number: int, data: Act, caller: Caller) -> Ticket:
+        """Make a ticket of a prediction that waits, whatever the budget says."""
+        return desk.open_watched(number, caller.signature(data.actor), data.text)
+
+    return [tickets, ticket, note, act, watch_list, open_watched]
