@@ -25,7 +25,7 @@ KEY := $(shell sha256sum pyproject.toml | cut -c1-16)
 READY_RUN := $(VENV)/ready-to-run-$(KEY)
 READY_TEST := $(VENV)/ready-to-test-$(KEY)
 
-.PHONY: help run test check fresh clean run-packages test-packages
+.PHONY: help run test check corpus fresh clean run-packages test-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ check: $(READY_TEST) ## ruff, mypy --strict and the walls between the rooms
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+corpus: $(READY_TEST) ## every recorded smartctl output, cut off at every byte; half an hour
+	@exec $(BIN)/pytest -s tests/endurance/test_every_byte.py
 
 fresh: ## as root: README's commands on a new Debian 12, timed
 	@exec deploy/fresh/fresh

@@ -9,7 +9,7 @@ from types import FrameType
 
 from forewarn_agent.bundle import LogTail, make_bundle
 from forewarn_agent.disks import REMEMBERED_NAME, Disks
-from forewarn_agent.gather import read_load
+from forewarn_agent.gather import read_load, take_out_not_here
 from forewarn_agent.machine import agent_version, read_boot_id, read_inventory
 from forewarn_agent.notify import Pulse
 from forewarn_agent.orders import Actions, Orders, kept_order
@@ -27,7 +27,8 @@ from forewarn_agent.settings import Config
 from forewarn_agent.single import lock_data
 from forewarn_agent.smartctl import Smartctl
 from forewarn_agent.stamp import UNSTAMPED
-from forewarn_wire import Disk, EventReport, Inventory, LoadReport, Setting, SmartReport
+from forewarn_wire import Disk, EventReport, Inventory, Setting, SmartReport, Unread
+from forewarn_wire.attributes import shortened
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Agent:
         self._surroundings = Surroundings(config.roots, config.filesystems, self._disks.read_all)
         self._tester = SelfTester(self._disks, self._smartctl, remembered, lambda: read_arrays(self._surroundings))
         self._known_disks: list[Disk] = []
+        self._not_here: list[Unread] = []
         self._smartctl_version: str | None = None
         self._hint_taken = False
         self._rhythms: list[Rhythm] = []
@@ -70,7 +72,9 @@ class Agent:
             promise = self._pulse.promise
             publisher = Publisher(self._config, outbox, self._inventory, orders.receive, promise("publish"))
             self._take_up_settings(outbox)
-            load = Rhythm(lambda: self._config.load_interval, lambda: outbox.append(self._read_load()), promise("load"))
+            load = Rhythm(
+                lambda: self._config.load_interval, lambda: self._load_round(outbox, publisher), promise("load")
+            )
             smart = Rhythm(
                 lambda: self._config.smart_interval,
                 lambda: self._smart_round(outbox, publisher),
@@ -94,8 +98,13 @@ class Agent:
             publisher.stop(DRAIN_SECONDS)
             self._leave(outbox)
 
-    def _read_load(self) -> LoadReport:
-        return read_load(self._config.probes, self._surroundings)
+    def _load_round(self, outbox: Outbox, publisher: Publisher) -> None:
+        report = read_load(self._config.probes, self._surroundings)
+        not_here = take_out_not_here(report)[:64]
+        outbox.append(report)
+        if not_here != self._not_here:
+            self._not_here = not_here
+            publisher.announce()
 
     def _actions(self, outbox: Outbox, publisher: Callable[[], Publisher]) -> Actions:
         def configure(settings: Mapping[str, Setting]) -> Applied:
@@ -173,7 +182,7 @@ class Agent:
         def keep(report: SmartReport) -> None:
             # A run that was killed because the agent stops says nothing about the disk.
             if not self._stopping.is_set():
-                outbox.append(report)
+                outbox.append(shortened(report))
 
         if "smart" not in self._config.probes:
             return
@@ -200,6 +209,7 @@ class Agent:
         inventory.load_interval_seconds = self._config.load_interval
         inventory.smart_interval_seconds = self._config.smart_interval
         inventory.disks = self._known_disks[:512]
+        inventory.not_here = self._not_here
         return inventory
 
     def _leave(self, outbox: Outbox) -> None:

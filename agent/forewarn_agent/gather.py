@@ -9,7 +9,7 @@ from msgspec import UNSET
 from forewarn_agent.probes import LOAD_PROBES
 from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, unreadable
 from forewarn_agent.stamp import UNSTAMPED
-from forewarn_wire import LoadReport
+from forewarn_wire import LoadReport, Outcome, Unread
 
 log = logging.getLogger(__name__)
 
@@ -38,3 +38,10 @@ def add_parts(report: LoadReport, parts: LoadParts) -> None:
         if field.name != "unread" and value is not UNSET:
             setattr(report, field.name, value)
     report.unread = (report.unread + parts.unread)[:512]
+
+
+def take_out_not_here(report: LoadReport) -> list[Unread]:
+    """Take the rows out that say what the machine does not have: they are the same every time."""
+    not_here = [row for row in report.unread if row.outcome is Outcome.NOT_HERE]
+    report.unread = [row for row in report.unread if row.outcome is not Outcome.NOT_HERE]
+    return not_here

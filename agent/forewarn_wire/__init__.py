@@ -36,6 +36,7 @@ from forewarn_wire.messages import (
     Throttling,
     Unread,
     Uptime,
+    UsualAttributes,
     Voltage,
 )
 from forewarn_wire.topics import (
@@ -88,6 +89,7 @@ __all__ = [
     "TopicError",
     "Unread",
     "Uptime",
+    "UsualAttributes",
     "Voltage",
     "WireError",
     "decode",

@@ -4,9 +4,13 @@ Released for ever with wire version 1: a name here is never changed, because old
 whose smartctl name differs sends its number in ``VENDOR_NAMES``, or else the name itself in ``attribute_names``.
 """
 
+from collections import Counter
+
+import msgspec
 from msgspec import UNSET
 
-from forewarn_wire.messages import SmartReport
+from forewarn_wire.codec import encode
+from forewarn_wire.messages import Attribute, SmartReport, UsualAttributes
 
 WELL_KNOWN: dict[int, str] = {
     1: "Raw_Read_Error_Rate",
@@ -137,6 +141,9 @@ VENDOR_NAMES: tuple[str, ...] = (
 the end and never moved."""
 
 UNKNOWN = "Unknown_Attribute"
+LONG_BYTES = 850
+"""A report without its device, boot and seq, which take up to 140 bytes, that is above this is shortened."""
+
 _NUMBERS = {name: number for number, name in enumerate(VENDOR_NAMES, start=1)}
 
 
@@ -145,13 +152,46 @@ def vendor_number(name: str) -> int:
     return _NUMBERS.get(name, 0)
 
 
+def all_attributes(report: SmartReport) -> list[Attribute]:
+    """The attributes of a report, however it tells them. One that is told twice is there twice."""
+    rows = [] if report.attributes is UNSET else list(report.attributes)
+    if (usual := report.usual_attributes) is not UNSET:
+        rows += [Attribute(id_, usual.value, usual.worst, usual.threshold, raw) for id_, raw in usual.rows]
+    return rows
+
+
+def shortened(report: SmartReport) -> SmartReport:
+    """A long report with the normalised figures that most of its attributes share said once; others as they are.
+
+    Only long ones, because a collector that does not know ``usual_attributes`` misses what is in it.
+    """
+    if not report.attributes or report.usual_attributes is not UNSET or len(encode(report)) <= LONG_BYTES:
+        return report
+    numbers = [0] * len(report.attributes)
+    if report.attribute_name_numbers is not UNSET:
+        numbers = [*report.attribute_name_numbers, *numbers][: len(numbers)]
+    figures = Counter((row.value, row.worst, row.threshold) for row in report.attributes)
+    ((usual, _),) = figures.most_common(1)
+    kept: list[tuple[Attribute, int]] = []
+    folded: list[tuple[Attribute, int]] = []
+    for row, number in zip(report.attributes, numbers, strict=True):
+        (folded if (row.value, row.worst, row.threshold) == usual else kept).append((row, number))
+    value, worst, threshold = usual
+    rows = [(row.id, row.raw) for row, _ in folded]
+    return msgspec.structs.replace(
+        report,
+        attributes=[row for row, _ in kept],
+        usual_attributes=UsualAttributes(value=value, worst=worst, threshold=threshold, rows=rows),
+        attribute_name_numbers=[number for _, number in kept + folded] if any(numbers) else UNSET,
+    )
+
+
 def sent_names(report: SmartReport) -> dict[int, str]:
     """The names of a report's attributes that differ from ``WELL_KNOWN``. A number that is not known here comes from
     a newer agent: its attribute is unknown, whatever other drives mean by it."""
     names: dict[int, str] = {}
     numbers = [] if report.attribute_name_numbers is UNSET else report.attribute_name_numbers
-    attributes = [] if report.attributes is UNSET else report.attributes
-    for attribute, number in zip(attributes, numbers, strict=False):
+    for attribute, number in zip(all_attributes(report), numbers, strict=False):
         if number:
             names[attribute.id] = VENDOR_NAMES[number - 1] if number <= len(VENDOR_NAMES) else UNKNOWN
     return names | ({} if report.attribute_names is UNSET else report.attribute_names)

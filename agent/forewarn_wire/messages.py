@@ -68,8 +68,21 @@ class Disk(msgspec.Struct, kw_only=True, omit_defaults=True):
     capacity_bytes: Count | None = None
 
 
+class Unread(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Something that was asked for and not measured, and why."""
+
+    probe: Name
+    part: Name = ""
+    outcome: Outcome
+    detail: Text = ""
+
+
 class Inventory(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What the machine is. ``chassis`` is one of server, desktop, laptop, virtual, or null when it does not say."""
+    """What the machine is. ``chassis`` is one of server, desktop, laptop, virtual, or null when it does not say.
+
+    ``not_here`` are the probes, or parts of them, that the machine does not have (outcome ``not-here``): what is left
+    out of every load report is said once here.
+    """
 
     hostname: Name
     serial: Name | None = None
@@ -82,6 +95,7 @@ class Inventory(msgspec.Struct, kw_only=True, omit_defaults=True):
     load_interval_seconds: float | UnsetType = UNSET
     smart_interval_seconds: float | UnsetType = UNSET
     disks: Annotated[list[Disk], Meta(max_length=512)] = []
+    not_here: Annotated[list[Unread], Meta(max_length=64)] = []
 
 
 class StatusReport(Report, kw_only=True, omit_defaults=True):
@@ -95,15 +109,6 @@ class StatusReport(Report, kw_only=True, omit_defaults=True):
     session: Count
     reason: Name = ""
     inventory: Inventory | UnsetType = UNSET
-
-
-class Unread(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Something that was asked for and not measured, and why."""
-
-    probe: Name
-    part: Name = ""
-    outcome: Outcome
-    detail: Text = ""
 
 
 class Cpu(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -243,7 +248,8 @@ class Uptime(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class LoadReport(Report, kw_only=True, omit_defaults=True):
-    """Everything that is read once a minute. A probe that is off leaves its key out."""
+    """Everything that is read once a minute. A probe that is off leaves its key out; so does one for something that
+    the machine does not have, which the birth's ``not_here`` names (agents before it said so in ``unread``)."""
 
     cpu: Cpu | UnsetType = UNSET
     memory: Memory | UnsetType = UNSET
@@ -272,6 +278,15 @@ class Attribute(msgspec.Struct, array_like=True, frozen=True):
     worst: Count | None
     threshold: Count | None
     raw: Count | None
+
+
+class UsualAttributes(msgspec.Struct, kw_only=True):
+    """Attributes that have all the same normalised figures, which are said once; ``rows`` are (id, raw)."""
+
+    value: Count | None
+    worst: Count | None
+    threshold: Count | None
+    rows: Annotated[list[tuple[Annotated[int, Meta(ge=1, le=255)], Count | None]], Meta(max_length=128)]
 
 
 class SelfTest(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -311,8 +326,10 @@ class ScsiHealth(msgspec.Struct, kw_only=True, omit_defaults=True):
 class SmartReport(Report, kw_only=True, omit_defaults=True):
     """One disk, one poll. Values are there only when ``outcome`` is ``measured``.
 
-    What an attribute is called, where that differs from ``forewarn_wire.attributes.WELL_KNOWN``: the number of its name
-    in ``VENDOR_NAMES`` there, or 0, one for each of ``attributes``; other names are in ``attribute_names``.
+    A report that would be long tells many of its attributes in ``usual_attributes``; all of them are
+    ``forewarn_wire.attributes.all_attributes``. What an attribute is called, where that differs from ``WELL_KNOWN``
+    there: the number of its name in ``VENDOR_NAMES``, or 0, one for each of them; other names are in
+    ``attribute_names``.
     ``attributes_failed`` says ``now`` or ``past`` for those at or below their threshold.
     """
 
@@ -325,6 +342,7 @@ class SmartReport(Report, kw_only=True, omit_defaults=True):
     power_on_hours: MaybeFloat = UNSET
     endurance_used_percent: MaybeFloat = UNSET
     attributes: Annotated[list[Attribute], Meta(max_length=128)] | UnsetType = UNSET
+    usual_attributes: UsualAttributes | UnsetType = UNSET
     attribute_names: dict[int, Name] | UnsetType = UNSET
     attribute_name_numbers: Annotated[list[Count], Meta(max_length=128)] | UnsetType = UNSET
     attributes_failed: dict[int, Name] | UnsetType = UNSET

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from msgspec import UNSET
 
-from forewarn_agent.gather import read_load
+from forewarn_agent.gather import read_load, take_out_not_here
 from forewarn_agent.probes import battery, fan, hwmon, memory, pressure, sysfs, throttling, voltage
 from forewarn_agent.probes.reading import Surroundings
 from forewarn_agent.settings import Filesystems, Roots
-from forewarn_wire import Battery, Dimm, Fan, Interface, LoadReport, Outcome, Pressure, Throttling, Voltage, encode
+from forewarn_wire import Battery, Dimm, Fan, Interface, LoadReport, Outcome, Pressure, Throttling, Voltage
 
 MACHINE = frozenset({"fan", "voltage", "ecc", "battery", "throttling", "pressure", "network"})
 
@@ -85,7 +85,14 @@ def test_what_a_machine_does_not_have_is_not_here_with_a_reason(captured: Surrou
     report = read_load(MACHINE, bare)
     assert {row.probe for row in report.unread} == MACHINE
     assert all(row.outcome is Outcome.NOT_HERE and row.detail for row in report.unread)
-    assert len(encode(report)) < 1000
+
+
+def test_what_is_not_here_is_said_at_birth_and_not_each_minute(captured: Surroundings, tmp_path: Path) -> None:
+    bare = replace(captured, roots=Roots(tmp_path, tmp_path, tmp_path))
+    report = read_load(MACHINE | {"load"}, bare)
+    not_here = take_out_not_here(report)
+    assert {row.probe for row in not_here} == MACHINE
+    assert [row.probe for row in report.unread] == ["load"], "what could not be read is said each time"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", b"-1", b"12 34", b"9" * 40, b"N/A", b"0x1f", b"1e9"])

@@ -124,6 +124,7 @@ def shop_reports(now: float) -> list[Message]:
     inventory = Inventory(
         hostname="\x1b]0;owned\x07shop", serial="MB-1", vendor="Acme", chassis="server", agent_version="0.1.0",
         load_interval_seconds=60.0, disks=[disk, asleep],
+        not_here=[Unread(probe="battery", outcome=Outcome.NOT_HERE, detail="runs on no battery")],
     )  # fmt: skip
     messages: list[Message] = [
         StatusReport(
@@ -258,6 +259,7 @@ def test_a_device_shows_values_with_age_verdicts_unknowns_gaps_and_events(runnin
         "standby: asleep (10 min ago)",
         "unreadable",
         "I/O error\\x1b[2J",
+        "runs on no battery",
         "filesystem-full",
         "/data on shop-07 is 98 % full",
         "twice\\x9b31m",

@@ -23,6 +23,7 @@ from forewarn_wire import (
     Uptime,
     decode,
 )
+from forewarn_wire.attributes import all_attributes
 
 RELEASED = Path(__file__).parents[1] / "data" / "wire" / "v1"
 HEAD = {"device": "shop-07", "boot": "b1", "seq": 1, "sampled_at": 1_700_000_000.0}
@@ -105,6 +106,19 @@ def test_the_first_of_two_equal_attributes_counts() -> None:
     assert math.isnan(values["ata.197.raw"])
     assert math.isnan(values["disk.passed"])
     assert (point.part, msgspec.json.decode(point.facts)["thresholds"]) == ("slot:/dev/sda", {"5": 10})
+
+
+def test_attributes_that_share_their_figures_are_like_any_other() -> None:
+    shared = decode("smart", (RELEASED / "smart-ata-usual.json").read_bytes())
+    assert isinstance(shared, SmartReport)
+    plain = msgspec.structs.replace(shared, attributes=all_attributes(shared), usual_attributes=msgspec.UNSET)
+    found, expected = smart_point(shared), smart_point(plain)
+    assert dict(zip(found.fields, map(str, found.values), strict=True)) == dict(
+        zip(expected.fields, map(str, expected.values), strict=True)
+    )
+    assert msgspec.json.decode(found.facts) == msgspec.json.decode(expected.facts)
+    assert "ata.9.raw" in found.fields
+    assert found.fields.index("ata.5.raw") < found.fields.index("ata.194.raw"), "in the order of their numbers"
 
 
 def test_an_event_counts_its_occurrences() -> None:

@@ -7,6 +7,7 @@ import pytest
 from msgspec import UNSET
 
 from forewarn_wire import (
+    Attribute,
     EventReport,
     LoadReport,
     Message,
@@ -19,7 +20,7 @@ from forewarn_wire import (
     decode_order,
     encode,
 )
-from forewarn_wire.attributes import VENDOR_NAMES, WELL_KNOWN, attribute_name, sent_names
+from forewarn_wire.attributes import VENDOR_NAMES, WELL_KNOWN, all_attributes, attribute_name, sent_names
 
 RELEASED = sorted((Path(__file__).parent.parent / "data" / "wire" / "v1").glob("*.json"))
 MAPS = ("applied", "rejected")  # their keys are names of settings, not keys of the message
@@ -140,3 +141,26 @@ def test_names_travel_as_numbers_that_are_never_moved() -> None:
         "Power_Loss_Cap_Test",
         "Write_Protect_Mode",
     )
+
+
+def test_figures_that_attributes_share_are_said_once_and_belong_to_each() -> None:
+    report = released("smart-ata-usual")
+    assert isinstance(report, SmartReport)
+    assert all_attributes(report) == [
+        Attribute(194, 70, 55, 0, 30),
+        Attribute(231, 97, 97, 0, 97),
+        Attribute(5, 100, 100, 10, 0),
+        Attribute(9, 100, 100, 10, 796),
+        Attribute(245, 100, 100, 10, None),
+    ]
+    assert sent_names(report) == {231: "SSD_Life_Left", 5: "Retired_Block_Count", 245: "Own_Name"}
+
+
+def test_what_a_machine_does_not_have_is_in_its_birth() -> None:
+    birth = released("status-birth-not-here")
+    assert isinstance(birth, StatusReport)
+    assert birth.inventory
+    assert [(row.probe, row.outcome) for row in birth.inventory.not_here] == [
+        ("battery", Outcome.NOT_HERE),
+        ("arrays", Outcome.NOT_HERE),
+    ]

@@ -49,7 +49,7 @@ def page(view: DeviceView, times: Times, courses: Courses) -> Iterator[Renderabl
         yield heading("Disks")
         for series in disks:
             yield from disk_blocks(series, times, courses)
-    yield from _unread(view.series)
+    yield from _unread(view)
     yield from _verdicts(view, times)
     yield from _gaps(view)
     yield from _events(view, times)
@@ -149,9 +149,10 @@ def _arrays(series: SeriesView, age: str) -> Iterator[RenderableType]:
     yield shown
 
 
-def _unread(all_series: Sequence[SeriesView]) -> Iterator[RenderableType]:
+def _unread(view: DeviceView) -> Iterator[RenderableType]:
     """What was asked for and could not be had, each with its reason. Disks say so themselves."""
-    rows = [row for series in all_series for row in series.facts.get("unread", ()) if isinstance(row, dict)]
+    told = [view.inventory.get("not_here", ()), *(series.facts.get("unread", ()) for series in view.series)]
+    rows = [row for found in told for row in found if isinstance(row, dict)]
     if not rows:
         return
     yield heading("Could not be measured")

@@ -34,7 +34,7 @@ from forewarn_wire import (
     Uptime,
     Voltage,
 )
-from forewarn_wire.attributes import sent_names
+from forewarn_wire.attributes import all_attributes, sent_names
 from forewarn_wire.messages import Disk
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -215,11 +215,15 @@ def _add_health(columns: Columns, report: SmartReport) -> None:
 
 
 def _add_attributes(columns: Columns, report: SmartReport, facts: dict[str, Any]) -> None:
-    if report.attributes is UNSET:
+    if report.attributes is UNSET and report.usual_attributes is UNSET:
         return
+    attributes = all_attributes(report)
+    if report.usual_attributes is not UNSET:
+        # An attribute that is no longer like the others must not change the row's layout.
+        attributes.sort(key=lambda attribute: attribute.id)
     thresholds: dict[str, int] = {}
     seen: set[int] = set()
-    for attribute in report.attributes:
+    for attribute in attributes:
         if attribute.id in seen:
             continue  # a garbled table may repeat a row; the first one counts
         seen.add(attribute.id)
@@ -232,7 +236,7 @@ def _add_attributes(columns: Columns, report: SmartReport, facts: dict[str, Any]
     columns.add("disk.attributes_failed_now", sum(1 for when in failed.values() if when == "now"))
     names = sent_names(report)
     if names:  # all that tells wear is named by the report: none of it is among the well known
-        for metric, value in wear_metrics(report.attributes, names).items():
+        for metric, value in wear_metrics(attributes, names).items():
             columns.add(metric, value)
     if names:
         facts["attribute_names"] = _text_keys(names)
