@@ -16,6 +16,10 @@ PYTEST ?=
 DEBIAN_VENV := python3-venv
 DEBIAN_RUN := smartmontools
 DEBIAN_TEST := smartmontools mosquitto openssl systemd
+DEBIAN_PACKAGE := binutils libpython3.11 lintian
+DEBIAN_NSPAWN := systemd-container openssl
+# What the machine has that packages are tried on.
+DEBIAN_MACHINE := systemd-sysv dbus smartmontools openssh-client
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,10 +29,14 @@ KEY := $(shell sha256sum pyproject.toml | cut -c1-16)
 READY_RUN := $(VENV)/ready-to-run-$(KEY)
 READY_TEST := $(VENV)/ready-to-test-$(KEY)
 
-.PHONY: help run test check corpus fresh clean run-packages test-packages
+# The machine's name says what is in it.
+MACHINE := build/debian-$(shell echo $(DEBIAN_MACHINE) | cat - deploy/setup/root | sha256sum | cut -c1-16).tar
+PACKAGED := dist/SHA256SUMS
+
+.PHONY: help run test check corpus package nspawn fresh clean run-packages test-packages
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: $(READY_RUN) run-packages ## start a collector with this machine's own agent; DATA=DIRECTORY, UP=options
 	@exec $(BIN)/forewarn up --data "$(DATA)" --with-agent $(UP)
@@ -44,6 +52,13 @@ check: $(READY_TEST) ## ruff, mypy --strict and the walls between the rooms
 
 corpus: $(READY_TEST) ## every recorded smartctl output, cut off at every byte; half an hour
 	@exec $(BIN)/pytest -s tests/endurance/test_every_byte.py
+
+package: $(PACKAGED) $(READY_TEST) $(MACHINE) ## build executable and Debian package of the agent into dist/, and try them
+	@DEBIAN_ROOT=$(MACHINE) exec $(BIN)/pytest tests/packages/test_executable.py tests/packages/test_debian.py $(PYTEST)
+
+nspawn: $(PACKAGED) $(READY_TEST) $(MACHINE) ## as root: install, kill, hang, upgrade and remove the agent under a real systemd
+	@deploy/setup/debian $(DEBIAN_NSPAWN)
+	@DEBIAN_ROOT=$(MACHINE) exec $(BIN)/pytest -rP tests/packages/test_service.py $(PYTEST)
 
 fresh: ## as root: README's commands on a new Debian 12, timed
 	@exec deploy/fresh/fresh
@@ -65,6 +80,15 @@ $(READY_RUN) $(READY_TEST): | $(BIN)/pip
 	@$(PIP_INSTALL) -e '.[$(EXTRAS)]'
 	@rm -f $(VENV)/ready-to-$(if $(findstring dev,$(EXTRAS)),*,run-*)
 	@touch $@ $(if $(findstring dev,$(EXTRAS)),$(READY_RUN))
+
+$(PACKAGED): pyproject.toml CHANGELOG.md $(shell find agent rules/forewarn_rules collector/forewarn_collector deploy/package deploy/agent.example.yaml -type f -not -name '*.pyc')
+	@deploy/setup/debian $(DEBIAN_PACKAGE)
+	@deploy/package/build $(PYTHON)
+
+$(MACHINE):
+	@mkdir -p build && rm -f build/debian-*.tar
+	@if ((EUID)); then echo "left out: a Debian machine to try the package on (it needs root)"; \
+	else echo "making a Debian 12 machine"; deploy/setup/root $@ $(DEBIAN_MACHINE); fi
 
 $(BIN)/pip:
 	@deploy/setup/python $(PYTHON) $(DEBIAN_VENV)

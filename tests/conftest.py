@@ -147,6 +147,12 @@ class CollectorProcess:
         return self.log.read_text(errors="replace")
 
 
+@pytest.fixture(scope="session")
+def collector_process() -> type[CollectorProcess]:
+    """For a collector that outlives one test."""
+    return CollectorProcess
+
+
 @pytest.fixture
 def make_collector(tmp_path: Path) -> Iterator[Callable[..., CollectorProcess]]:
     """Start a collector with more options, on a directory of this name."""

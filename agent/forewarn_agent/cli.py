@@ -113,6 +113,15 @@ def doctor(config_path: Path | None, as_json: bool) -> None:
         sys.exit(1)
 
 
+@main.command(hidden=True)
+@click.argument("smartctl")
+def hint(smartctl: str) -> None:
+    """Print the disks that pySMART finds; the agent asks itself for them in a process of its own."""
+    from forewarn_agent.pysmart_hint import list_devices
+
+    click.echo(msgspec.json.encode(list_devices(smartctl)))
+
+
 def _load(path: Path | None) -> Config:
     try:
         return load_config(path)

@@ -1,14 +1,12 @@
 """pySMART's only user: a hint which disks there may be.
 
 pySMART has no time limits, and logs and settings of its own, so it runs in a child process that can be killed:
-``python -m forewarn_agent.pysmart_hint SMARTCTL`` prints a JSON list of ``{"name": ..., "type": ...}``.
+``forewarn-agent hint SMARTCTL`` prints a JSON list of ``{"name": ..., "type": ...}``.
 """
-
-import sys
 
 import msgspec
 
-from forewarn_agent.runner import HungError, MissingError, Runner
+from forewarn_agent.runner import HungError, MissingError, Runner, own_program
 from forewarn_agent.smartctl_socket import SocketRunner
 
 
@@ -22,13 +20,13 @@ class Hint(msgspec.Struct, frozen=True):
 def read_hints(runner: Runner, smartctl: str, timeout: float) -> list[Hint]:
     """The disks that pySMART's DeviceList finds; none where it fails or takes too long, for it is only a hint.
 
-    It needs a Python to start and smartctl itself: the single executable and a service without privileges go
-    without."""
-    if getattr(sys, "frozen", False) or isinstance(runner, SocketRunner):
+    It starts smartctl itself, so a service without privileges goes without."""
+    if isinstance(runner, SocketRunner):
         return []
-    command = [sys.executable, "-m", "forewarn_agent.pysmart_hint", smartctl]
     try:
-        return msgspec.json.decode(runner.run("pySMART", command, timeout).output, type=list[Hint])
+        return msgspec.json.decode(
+            runner.run("pySMART", [*own_program(), "hint", smartctl], timeout).output, type=list[Hint]
+        )
     except (HungError, MissingError, msgspec.DecodeError):
         return []
 
@@ -41,7 +39,3 @@ def list_devices(smartctl: str) -> list[Hint]:
     devices = DeviceList(init=False, smartctl=Smartctl(smartctl_path=smartctl))
     devices.initialize(catch_errors=True)
     return [Hint(device.name, device.interface) for device in devices]
-
-
-if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(list_devices(sys.argv[1])))

@@ -96,6 +96,11 @@ def plain_environment() -> dict[str, str]:
     return environment
 
 
+def own_program() -> list[str]:
+    """How to start another ``forewarn-agent``: the single executable is one, a Python needs to be told."""
+    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "forewarn_agent"]
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """Kill the process and whatever it started, if it lets itself be killed."""
     try:

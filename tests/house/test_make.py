@@ -33,7 +33,7 @@ def targets(project: Path) -> set[str]:
 
 def test_help_lists_every_target(project: Path) -> None:
     listed = re.findall(r"^make (\w+) ", make(project, "help"), re.M)
-    assert set(listed) == targets(project) >= {"run", "test", "check", "fresh", "clean", "help"}
+    assert set(listed) == targets(project) >= {"run", "test", "check", "package", "nspawn", "fresh", "clean", "help"}
     assert make(project) == make(project, "help")
 
 
