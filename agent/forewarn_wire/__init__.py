@@ -40,6 +40,7 @@ from forewarn_wire.messages import (
     Voltage,
 )
 from forewarn_wire.topics import (
+    CANARY,
     DEVICE_NAME_RULE,
     DOWN_KINDS,
     Topic,
@@ -51,6 +52,7 @@ from forewarn_wire.topics import (
 )
 
 __all__ = [
+    "CANARY",
     "DEVICE_NAME_RULE",
     "DOWN_KINDS",
     "SCHEMA",

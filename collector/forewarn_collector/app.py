@@ -4,8 +4,7 @@ import errno
 import logging
 import os
 import ssl
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from forewarn_collector.api.app import build_api
@@ -16,21 +15,33 @@ from forewarn_collector.api.owners import Owners
 from forewarn_collector.api.server import ApiServer, bind, leave_address, token_of, url_of
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
-from forewarn_collector.config import Broker, Config, DestinationEntry, DirectoryEntry, Rules, Tls
+from forewarn_collector.config import (
+    Broker,
+    Config,
+    DestinationEntry,
+    DirectoryEntry,
+    Rules,
+    SelfCheck,
+    Tls,
+    ping_url_problem,
+)
 from forewarn_collector.directory import Directory, Entry, Whose
 from forewarn_collector.ingest.intake import Intake
 from forewarn_collector.ingest.listener import Listener
 from forewarn_collector.ingest.subscriber import BrokerSettings, Subscriber
 from forewarn_collector.judge.judge import Judge
+from forewarn_collector.repeat import Repeat
+from forewarn_collector.selfcheck.canary import Canary, Way
+from forewarn_collector.selfcheck.health import Condition
+from forewarn_collector.selfcheck.ping import Ping
+from forewarn_collector.selfcheck.ways import BrokerWay, ListenerWay
 from forewarn_collector.store.history import History
 from forewarn_collector.store.journal import Journal
-from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.state import open_state
 from forewarn_collector.tickets.budget import allowance
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.tickets.webhook import Webhook
-from forewarn_collector.version import version
 from forewarn_rules import Engine, RuleSet, SwitchedOff, load_rules
 
 log = logging.getLogger(__name__)
@@ -54,12 +65,12 @@ class Collector:
         self.clock = clock or Clock()
         self.mqtt_url: str | None = None
         self.api_url = ""
-        self._started_at = self.clock.now()
         # Everything that can be wrong with the configuration is found before the first file is written.
         rules = _rules(config.rules)
         tls = _server_context(config.listen.tls) if config.listen.tls else None
         destinations = [_destination(entry) for entry in config.destinations]
         broker = _broker(config.broker) if config.broker else None
+        ping_url = _ping_url(config.self_check)
         now = self.clock.now
         directory = _directory(config.directory)
         _make_data_directory(data)
@@ -84,8 +95,17 @@ class Collector:
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)
         self.explanations = Explanations(self._reader, self._history, self.judge)
         self._owners = Owners(directory, self.desk)
-        self._sealer = _Repeat("seal", SEAL_SECONDS, self._seal)
+        self._sealer = Repeat("seal", SEAL_SECONDS, self._seal)
         self._api: ApiServer | None = None
+        self.condition = Condition(
+            self.clock, lambda: self.mqtt_url, self._reader, self.intake, self.listener, self.subscriber,
+            config.broker.url if config.broker else None, self.judge, self.desk, self.push,
+            [lambda: self._sealer.trouble],
+        )  # fmt: skip
+        self.condition.ping = Ping(ping_url, now) if ping_url else None
+        self._checker = Repeat("self-check", float(config.self_check.every_seconds or 0), self._check)
+        if config.self_check.every_seconds and not simulated:
+            self.condition.canaries = [self._canary(way) for way in self._ways()]
 
     async def start(self) -> None:
         """Open the doors. Raise StartError when an address cannot be had."""
@@ -123,9 +143,12 @@ class Collector:
             self.subscriber.start()
         await self._api.start()
         leave_address(self.data, self.api_url, token)
+        if self.condition.canaries:
+            self._checker.start()
 
     async def stop(self) -> None:
         """Close the doors first, write what is queued, then end the rest."""
+        self._checker.stopping.set()
         if self.subscriber:
             self.subscriber.stop()
         await self.listener.stop()
@@ -150,59 +173,25 @@ class Collector:
         return None if per_1000 is None else allowance(per_1000, self._reader.device_count())
 
     def health(self) -> Health:
-        counts = self._reader.counts()
-        subscriber_trouble = self.subscriber.trouble if self.subscriber else None
-        troubles = [self.intake.trouble, self.judge.trouble, subscriber_trouble, self._sealer.trouble]
-        return Health(
-            version=version(),
-            now=self.clock.now(),
-            started_at=self._started_at,
-            mqtt=self.mqtt_url,
-            broker=self.config.broker.url if self.config.broker else None,
-            connections=len(self.listener.clients),
-            queue=self.intake.depth,
-            stored=counts.reports,
-            duplicates=counts.duplicates,
-            dead_letters=counts.dead_letters,
-            position=counts.max_position,
-            judged_position=self.judge.position,
-            skipped=self.judge.skipped,
-            devices=counts.devices,
-            file_bytes=counts.file_bytes,
-            tickets=self.desk.ticket_counts(),
-            budget=self.desk.budget(),
-            deliveries=self.push.summary(),
-            troubles=[trouble for trouble in troubles if trouble],
-        )
+        return self.condition.read()
 
+    def _ways(self) -> list[Way]:
+        ways: list[Way] = []
+        if self.config.listen.enabled:
+            ways.append(ListenerWay(self.listener.connect_inside))
+        if self.subscriber:
+            ways.append(BrokerWay(self.subscriber.publish))
+        return ways
 
-class _Repeat:
-    """Calls ``work`` every few seconds in a thread of its own; a failure is kept and the next turn comes."""
+    def _canary(self, way: Way) -> Canary:
+        return Canary(way, self._reader, self._history, lambda: self.judge.position, self.clock.now)
 
-    def __init__(self, name: str, seconds: float, work: Callable[[], None]) -> None:
-        self.trouble: str | None = None
-        self.stopping = threading.Event()
-        self._seconds = seconds
-        self._work = work
-        self._thread = threading.Thread(target=self._run, name=name)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self.stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self.stopping.wait(self._seconds):
-            try:
-                self._work()
-                self.trouble = None
-            except StoreError as error:
-                if str(error) != self.trouble:
-                    log.error("%s", error)
-                self.trouble = str(error)
+    def _check(self) -> None:
+        """Let the canaries fly; if nothing troubles the collector then, say so to the outside."""
+        for canary in self.condition.canaries:
+            canary.fly(self._checker.stopping.is_set)
+        if self.condition.ping and not self._checker.stopping.is_set() and not self.health().troubles:
+            self.condition.ping.send()
 
 
 def _make_data_directory(data: Path) -> None:
@@ -264,6 +253,15 @@ def _broker(broker: Broker) -> BrokerSettings:
         broker.certificate,
         broker.key,
     )
+
+
+def _ping_url(check: SelfCheck) -> str | None:
+    if check.ping_url_file is None:
+        return check.ping_url
+    url = _secret(check.ping_url_file)
+    if problem := ping_url_problem(url):
+        raise StartError(f"{check.ping_url_file}: {problem}; it must hold https://HOST/PATH and nothing else")
+    return url
 
 
 def _token(path: str) -> str:

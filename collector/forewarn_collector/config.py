@@ -90,6 +90,22 @@ class Tickets(msgspec.Struct, frozen=True, kw_only=True):
     ] = 20.0
 
 
+class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """The collector watches itself: a canary report goes the whole way, and while all is well somebody is told so."""
+
+    every_seconds: Annotated[
+        Annotated[int, Meta(ge=1, le=3600)] | None,
+        Meta(description="how often; null switches canary and ping off", examples=[60]),
+    ] = 60
+    ping_url: Annotated[
+        str | None,
+        Meta(description="asked while nothing troubles the collector", examples=["https://ping.example/forewarn"]),
+    ] = None
+    ping_url_file: Annotated[
+        str | None, Meta(description="file that holds this address, if it is a secret", examples=["ping.url"])
+    ] = None
+
+
 class DestinationEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who is told about tickets."""
 
@@ -123,6 +139,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     broker: Broker | None = None
     rules: Rules = Rules()
     tickets: Tickets = Tickets()
+    self_check: SelfCheck = SelfCheck()
     destinations: list[DestinationEntry] = []
     directory: list[DirectoryEntry] = []
 
@@ -148,6 +165,7 @@ def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
     if not is_loopback(config.api.address):
         found.append((("api", "address"), "the API is for loopback only", "use 127.0.0.1"))
     found += _broker_mistakes(config.broker)
+    found += _ping_mistakes(config.self_check)
     found += _file_mistakes(config)
     names: set[str] = set()
     for index, entry in enumerate(config.destinations):
@@ -198,6 +216,22 @@ def _broker_mistakes(broker: Broker | None) -> list[tuple[tuple[str | int, ...],
     return found
 
 
+def ping_url_problem(url: str) -> str | None:
+    """What is wrong with the address of a ping, without repeating it: it may be a secret."""
+    scheme, host = _parts(url)
+    if scheme not in ("http", "https") or not host:
+        return "not an http or https address"
+    return None if scheme == "https" or is_loopback(host) else "it would go in plain text"
+
+
+def _ping_mistakes(check: SelfCheck) -> list[tuple[tuple[str | int, ...], str, str]]:
+    if check.ping_url is not None and check.ping_url_file is not None:
+        return [(("self_check", "ping_url_file"), "ping_url stands beside it", "keep one of them")]
+    if check.ping_url is not None and (problem := ping_url_problem(check.ping_url)):
+        return [(("self_check", "ping_url"), problem, "write https://HOST/PATH")]
+    return []
+
+
 def _file_mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
     named: list[tuple[tuple[str | int, ...], str | None]] = []
     if config.listen.tls:
@@ -205,6 +239,7 @@ def _file_mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str
     if config.broker:
         files = ("password_file", "ca", "certificate", "key")
         named += [(("broker", key), getattr(config.broker, key)) for key in files]
+    named.append((("self_check", "ping_url_file"), config.self_check.ping_url_file))
     named += [(("destinations", n, "token_file"), entry.token_file) for n, entry in enumerate(config.destinations)]
     missing = [(path, name) for path, name in named if name is not None and not Path(name).is_file()]
     found = [(path, "there is no such file", "give the path of a readable file") for path, _ in missing]

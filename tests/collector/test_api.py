@@ -169,7 +169,7 @@ def test_every_integer_is_asked_for_with_more_than_64_bits(client: httpx.Client)
 
 def test_the_table_names_every_path(client: httpx.Client) -> None:
     described = client.get(f"{V1}/schema/openapi.json").json()["paths"]
-    patterns = [re.sub(r"\{[^}]*\}", "[^/?]+", path) for path in described if path != "/healthz"]
+    patterns = [re.sub(r"\{[^}]*\}", "[^/?]+", path) for path in described if path.startswith(V1)]
     for pattern in patterns:
         assert [path for _, path, _ in ENDPOINTS if re.fullmatch(pattern, V1 + path.split("?")[0])], pattern
 

@@ -66,6 +66,17 @@ MESSAGES = {
     "not-yaml": ["3: not YAML: expected ',' or ']', but got '<stream end>'; mind indentation, quotes and brackets"],
     "packet-too-small": ["2: listen.max_packet_bytes: expected `int` >= 1024 (found 100); for example: 262144"],
     "password-file-missing": ["3: broker.password_file: there is no such file (found '/nowhere/password'); give the p"],
+    "ping-in-plain-text": [
+        "2: self_check.ping_url: it would go in plain text (found 'http://ping.example/forewarn'); write http"
+    ],
+    "ping-not-an-address": [
+        "2: self_check.ping_url: not an http or https address (found 'ping.example'); write https://HOST/PATH"
+    ],
+    "ping-twice": [
+        "3: self_check.ping_url_file: ping_url stands beside it (found '/etc/hostname'); keep one of them"
+    ],
+    "ping-file-missing": ["2: self_check.ping_url_file: there is no such file (found '/nowhere/ping.url'); give"],
+    "self-check-too-seldom": ["2: self_check.every_seconds: expected `int` <= 3600 (found 86400); for example: 60"],
     "plain-text-beyond-loopback": ["2: listen.address: plain text is for loopback only (found '0.0.0.0'); use 127.0.0"],
     "port-is-a-switch": ["2: api.port: expected `int`, got `bool` (found True); for example: 8383"],
     "port-is-text": ["2: listen.port: expected `int`, got `str` (found '1883'); for example: 1883"],
@@ -88,13 +99,13 @@ MESSAGES = {
         "4: listen.port: expected `int`, got `str` (found 'many'); for example: 1883",
         "6: api.port: expected `int` >= 0 (found -1); for example: 8383",
         "9: destinations[0].kind: expected `str` matching regex '^webhook$' (found 'telepathy'); for example: webhook",
-        "11: colour: unknown key; known here: data, listen, api, broker, rules, tickets, destinations, directory",
+        "11: colour: unknown key; known here: data, listen, api, broker, rules, tickets, self_check, destinations, dir",
     ],
     "unknown-key": ["1: listn: unknown key; did you mean listen?"],
     "unknown-key-below": ["2: listen.prot: unknown key; did you mean port?"],
     "unknown-key-unlike": [
         "1: colour: unknown key; "
-        "known here: data, listen, api, broker, rules, tickets, destinations, direc"
+        "known here: data, listen, api, broker, rules, tickets, self_check, destinations, direc"
     ],
 }  # fmt: skip
 

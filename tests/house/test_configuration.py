@@ -38,6 +38,7 @@ def test_every_section_is_reached() -> None:
         "rules",
         "rules.disable[]",
         "tickets",
+        "self_check",
         "destinations[]",
         "directory[]",
     }

@@ -18,7 +18,12 @@ from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.guard import Connection, Guard, caller_of
 from forewarn_collector.api.owners import Owners
 from forewarn_collector.api.problems import HANDLERS
-from forewarn_collector.api.routes.collector import clock_routes, collector_routes, healthz_route
+from forewarn_collector.api.routes.collector import (
+    clock_routes,
+    collector_routes,
+    healthz_route,
+    metrics_route,
+)
 from forewarn_collector.api.routes.devices import device_routes
 from forewarn_collector.api.routes.rules import rule_routes
 from forewarn_collector.api.routes.tickets import ticket_routes
@@ -57,6 +62,7 @@ def build_api(
     return Litestar(
         route_handlers=[
             healthz_route(health),
+            metrics_route(health),
             Router("/api/v1", route_handlers=routes, security=[{name: []} for name in TOKEN]),
         ],
         guards=[Guard(authenticate, owners)],

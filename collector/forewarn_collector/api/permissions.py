@@ -40,6 +40,7 @@ SAME = Permission(Role.CUSTOMER, Own.SAME)
 
 PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/healthz"): ANYBODY,
+    ("GET", "/metrics"): ENGINEER,
     ("GET", "/api/v1/schema"): SAME,
     ("GET", "/api/v1/schema/openapi.json"): SAME,
     ("GET", "/api/v1/schema/{path}"): SAME,

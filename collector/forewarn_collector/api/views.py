@@ -5,12 +5,19 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from forewarn_collector.selfcheck.model import CanaryView, PingView
 from forewarn_collector.tickets.model import Allowance
 from forewarn_rules import Account
 
 
 class Health(msgspec.Struct, kw_only=True):
-    """How the collector is. ``troubles`` is empty when all is well; ``skipped``: rows that could not be judged."""
+    """How the collector is. ``troubles`` is empty when all is well; ``skipped``: rows that could not be judged.
+
+    ``intake_rate``: messages written a second, over the last minute. ``unjudged_seconds`` and ``unsent_seconds``:
+    age of the oldest report that is not judged, and of the oldest delivery that is not sent; null: there is none.
+    ``broker_dropped``: messages that the broker says it dropped; null: it does not say. ``connections_ended`` and
+    ``dead_letter_reasons`` are counts by reason.
+    """
 
     version: str
     now: float
@@ -19,17 +26,25 @@ class Health(msgspec.Struct, kw_only=True):
     broker: str | None
     connections: int
     queue: int
+    intake_rate: float
     stored: int
     duplicates: int
     dead_letters: int
     position: int
     judged_position: int
+    unjudged_seconds: float | None
     skipped: int = 0
     devices: int
     file_bytes: int
     tickets: dict[str, int]
     budget: Allowance | None = None
     deliveries: dict[str, int]
+    unsent_seconds: float | None
+    connections_ended: dict[str, int]
+    dead_letter_reasons: dict[str, int]
+    broker_dropped: int | None
+    canaries: list[CanaryView]
+    ping: PingView | None
     troubles: list[str]
 
 

@@ -7,6 +7,7 @@ from forewarn_collector.api.views import Health
 from forewarn_collector.cli.format import ABSENT, Times, count
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import heading, pairs, paragraph
+from forewarn_collector.selfcheck.model import CanaryView, PingView
 from forewarn_collector.tickets.model import Allowance
 
 
@@ -36,18 +37,21 @@ def rows(health: Health, times: Times, api: str) -> list[tuple[str, str]]:
         ("forewarn", f"{health.version}, up since {times.both(health.started_at)}"),
         ("collector's time", times.moment(health.now, seconds=True)),
         ("MQTT listener", health.mqtt or "off"),
-        ("broker", health.broker or "none"),
+        ("broker", (health.broker or "none") + _dropped(health.broker_dropped)),
         ("API", api),
         ("devices", f"{health.devices:,} known, {count(health.connections, 'connection')}"),
         (
             "reports",
-            f"{health.stored:,} stored, {health.duplicates:,} sent twice and dropped, {health.queue:,} waiting",
+            f"{health.stored:,} stored, {health.duplicates:,} sent twice and dropped",
         ),
-        ("judge", "up to date" if behind <= 0 else f"{count(behind, 'row')} behind"),
+        ("intake", f"{health.intake_rate:.1f} a second in the last minute, {health.queue:,} waiting"),
+        ("judge", "up to date" if behind <= 0 else f"{count(behind, 'row')} behind{_age(health.unjudged_seconds)}"),
         ("dead letters", f"{health.dead_letters:,}"),
         ("tickets", _tallied(health.tickets)),
         ("ticket budget", say_budget(health.budget, times)),
-        ("deliveries", _tallied(health.deliveries)),
+        ("deliveries", _tallied(health.deliveries) + _age(health.unsent_seconds)),
+        *((f"canary, {canary.door}", say_canary(canary, times)) for canary in health.canaries),
+        ("ping", say_ping(health.ping, times)),
         ("journal", filesize.decimal(health.file_bytes)),
         ("troubles", f"{len(health.troubles)}, see below" if health.troubles else "none"),
     ]
@@ -63,6 +67,29 @@ def say_budget(budget: Allowance | None, times: Times) -> str:
     if budget.waiting:
         said += f", {budget.waiting:,} on the watch list"
     return said + (f"; the next {times.age(budget.next_free_at)}" if budget.next_free_at is not None else "")
+
+
+def say_canary(canary: CanaryView, times: Times) -> str:
+    """``stored after 12 ms, judged after 85 ms, 14 s ago``"""
+    if canary.trouble or canary.stored_seconds is None or canary.judged_seconds is None:
+        return f"lost {times.age(canary.sent_at)}"
+    stored, judged = 1000 * canary.stored_seconds, 1000 * canary.judged_seconds
+    return f"stored after {stored:.0f} ms, judged after {judged:.0f} ms, {times.age(canary.sent_at)}"
+
+
+def say_ping(ping: PingView | None, times: Times) -> str:
+    if ping is None:
+        return "none"
+    said = "never arrived" if ping.arrived_at is None else f"arrived {times.age(ping.arrived_at)}"
+    return f"{said}; the newest: {ping.error}" if ping.error else said
+
+
+def _age(seconds: float | None) -> str:
+    return "" if seconds is None else f", the oldest for {seconds:,.0f} s"
+
+
+def _dropped(messages: int | None) -> str:
+    return f", {messages:,} messages dropped" if messages else ""
 
 
 def _tallied(counts: dict[str, int]) -> str:

@@ -14,7 +14,7 @@ from forewarn_collector.ingest.accept import Publish
 from forewarn_collector.ingest.intake import Item
 from forewarn_collector.ingest.packets import Framer, MalformedPacket, PacketTooLarge
 from forewarn_collector.store.model import DeadLetter
-from forewarn_wire import device_name_problem
+from forewarn_wire import CANARY, device_name_problem
 
 if TYPE_CHECKING:
     from forewarn_collector.ingest.listener import Listener
@@ -114,8 +114,7 @@ class Connection(asyncio.Protocol):
         if self.client:
             self.end(Bye.PROTOCOL_ERROR, "second-connect")
             return
-        name = packet.client_id if self._listener.tls is None else self._certificate_name()
-        problem = device_name_problem(name)
+        name, problem = self._identity(packet)
         own = f"forewarn/v1/{name}/up/status"
         if problem:
             self._reject(Reply.CLIENT_ID_NOT_VALID, problem)
@@ -142,6 +141,11 @@ class Connection(asyncio.Protocol):
                     subscription_id_available=False,
                 ).write()
             )
+
+    def _identity(self, packet: mqtt5.ConnectPacket) -> tuple[str, str | None]:
+        """Who this is, and what is wrong with the name."""
+        name = packet.client_id if self._listener.tls is None else self._certificate_name()
+        return name, device_name_problem(name)
 
     def _certificate_name(self) -> str:
         """The common name of the client's certificate, which the TLS layer has verified; "" if it has none."""
@@ -237,6 +241,13 @@ class Connection(asyncio.Protocol):
             if self._transport.get_write_buffer_size() > WRITE_LIMIT:
                 self._ended = self._ended or "does-not-read"
                 self._transport.abort()
+
+
+class InsideConnection(Connection):
+    """The other end is the collector itself, which reports under the one name that no device may have."""
+
+    def _identity(self, packet: mqtt5.ConnectPacket) -> tuple[str, str | None]:
+        return CANARY, None
 
 
 def _granted(wanted: mqtt5.TopicFilter, below: str) -> mqtt5.SubAckReasonCode:

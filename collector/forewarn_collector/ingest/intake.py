@@ -5,11 +5,13 @@ A door hands over publishes and is told, after the commit, what became of each. 
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from forewarn_collector.ingest.accept import Publish, accept, dead_letter
+from forewarn_collector.ingest.rate import Rate
 from forewarn_collector.store.model import Accepted, DeadLetter, StoreError
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Intake:
         self.limit = limit
         self.limit_bytes = limit_bytes
         self.trouble: str | None = None
+        self._rate = Rate(time.monotonic())
         self._journal = journal
         self._after_commit = after_commit
         self._items: deque[Item] = deque()
@@ -87,6 +90,11 @@ class Intake:
     @property
     def depth(self) -> int:
         return len(self._items)
+
+    @property
+    def rate(self) -> float:
+        """Messages written a second, over the last minute."""
+        return self._rate.per_second(time.monotonic())
 
     @property
     def full(self) -> bool:
@@ -137,6 +145,7 @@ class Intake:
         while (batch := self._take()) is not None:
             try:
                 judged = self._write(batch, [_accept(item.publish) for item in batch])
+                self._rate.note(len(batch), time.monotonic())
                 self._after_commit()
                 self._tell(batch, judged)
             except Stopped:

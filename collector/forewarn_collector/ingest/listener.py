@@ -6,6 +6,7 @@ Source: MQTT 5.0, OASIS standard.
 
 import asyncio
 import logging
+import socket
 import ssl
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from mqtt5 import DisconnectReasonCode as Bye
 from mqtt5 import PubAckPacket, PubAckReasonCode
 
-from forewarn_collector.ingest.connection import Connection
+from forewarn_collector.ingest.connection import Connection, InsideConnection
 from forewarn_collector.ingest.intake import Intake, Verdict
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,16 @@ class Listener:
         self._sweeper = self._loop.create_task(self._sweep())
         host, bound = self._server.sockets[0].getsockname()[:2]
         return str(host), int(bound)
+
+    def connect_inside(self) -> socket.socket:
+        """One end of a connection that no network carries and nobody else can open, from any thread. Raise OSError."""
+        if self._loop is None or self._loop.is_closed():
+            raise ConnectionError("the listener is not running")
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        accepted = self._loop.connect_accepted_socket(lambda: InsideConnection(self), theirs)
+        asyncio.run_coroutine_threadsafe(accepted, self._loop).result(self.connect_seconds)
+        return ours
 
     async def stop(self) -> None:
         if self._server is None:

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 SESSION_EXPIRY_SECONDS = 7 * 86_400
 RECEIVE_MAXIMUM = 200
 KEEPALIVE_SECONDS = 60
+# Mosquitto's name for it; other brokers have none, and then nothing comes.
+DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"
+PUBLISH_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Subscriber:
     def __init__(self, intake: Intake, settings: BrokerSettings, now: Callable[[], float]) -> None:
         self.connected = False
         self.trouble: str | None = None
+        self.dropped: int | None = None
+        """How many messages the broker says it dropped, for whomever; None: it does not say."""
         self._intake = intake
         self._now = now
         self._settings = settings
@@ -103,6 +108,7 @@ class Subscriber:
         # A session that goes on gets no retained messages again: an old birth is no sign of life.
         options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         client.subscribe(f"{prefix}forewarn/v1/+/up/#", options=options)
+        client.subscribe(DROPPED_TOPIC)
 
     def _on_subscribe(self, _c: Any, _u: Any, _m: Any, reasons: Any, _p: Any) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]
@@ -129,7 +135,22 @@ class Subscriber:
             log.error("%s", trouble)
         self.trouble = trouble
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Hand a message to the broker and wait until it has it. Raise OSError when it does not take it."""
+        if not self.connected:
+            raise ConnectionError("not connected to the broker")
+        sent = self._client.publish(topic, payload, qos=1)
+        try:
+            sent.wait_for_publish(PUBLISH_SECONDS)
+        except (RuntimeError, ValueError) as error:
+            raise ConnectionError(str(error)) from None
+        if not sent.is_published():
+            raise TimeoutError(f"the broker did not acknowledge within {PUBLISH_SECONDS:.0f} s")
+
     def _on_message(self, _client: Any, _userdata: Any, message: mqtt.MQTTMessage) -> None:
+        if message.topic == DROPPED_TOPIC:
+            self.dropped = int(message.payload) if message.payload.isdigit() else None
+            return
         token = (self._epoch, message.mid) if message.qos else None
         publish = Publish("broker", "", message.topic, bytes(message.payload), self._now())
         self._intake.put(Item(self, token, publish), self._stopping)

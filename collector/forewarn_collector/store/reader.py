@@ -12,6 +12,7 @@ import numpy as np
 from forewarn_collector.store.database import FILE_NAME, explained, open_reader, transaction
 from forewarn_collector.store.model import Counts, DeadLetter, DeviceRow, EventRow, Gap, ReplyRow, Row, Series
 from forewarn_collector.store.ranges import Ranges
+from forewarn_wire import CANARY
 
 _SERIES = "SELECT id, device, kind, part, facts, facts_at / 1000.0, first_at / 1000.0 FROM series"
 _DEVICES = """
@@ -24,6 +25,8 @@ _DEVICES = """
         MAX(IFNULL(MAX(intake.last_received), 0), IFNULL(birth_received, 0), device.first_received) / 1000.0,
         MAX(intake.last_sampled) / 1000.0, IFNULL(SUM(intake.reports), 0)
     FROM device LEFT JOIN intake ON intake.device = device.name"""
+# The collector's own canary is no device of anybody's.
+_CANARY_REPORTS = "SELECT IFNULL(SUM(reports), 0) FROM intake WHERE device = ?"
 _ROWS_AFTER = """
     SELECT position, series, at / 1000.0, received / 1000.0, layout, vals FROM head
     WHERE position > ? ORDER BY position LIMIT ?"""
@@ -87,12 +90,13 @@ class Reader:
 
     def device_count(self) -> int:
         with self.snapshot() as connection:
-            return _rows_in(connection, "device")
+            return _device_count(connection)
 
     def devices(self) -> list[DeviceRow]:
         """All devices by name."""
         with self.snapshot() as connection:
-            return [_device(row) for row in connection.execute(f"{_DEVICES} GROUP BY device.id ORDER BY name")]
+            rows = connection.execute(f"{_DEVICES} WHERE name <> ? GROUP BY device.id ORDER BY name", (CANARY,))
+            return [_device(row) for row in rows]
 
     def device(self, name: str) -> DeviceRow | None:
         with self.snapshot() as connection:
@@ -159,12 +163,14 @@ class Reader:
     def counts(self) -> Counts:
         with self.snapshot() as connection:
             counted = dict(connection.execute("SELECT name, value FROM counter"))
+            (canaries,) = connection.execute(_CANARY_REPORTS, (CANARY,)).fetchone()
+            counted["reports"] -= canaries
             return Counts(
                 **counted,
                 dead_letters=sum(self.dead_letter_totals().values()),
                 head_rows=_rows_in(connection, "head"),
                 series=_rows_in(connection, "series"),
-                devices=_rows_in(connection, "device"),
+                devices=_device_count(connection),
                 max_position=self.max_position(),
                 file_bytes=_size(self.path) + _size(self.path.with_name(f"{FILE_NAME}-wal")),
             )
@@ -173,6 +179,11 @@ class Reader:
 def _device(row: tuple[object, ...]) -> DeviceRow:
     device = DeviceRow(*row)  # type: ignore[arg-type]
     return device._replace(online=None if device.online is None else bool(device.online))
+
+
+def _device_count(connection: sqlite3.Connection) -> int:
+    (devices,) = connection.execute("SELECT COUNT(*) FROM device WHERE name <> ?", (CANARY,)).fetchone()
+    return int(devices)
 
 
 def _rows_in(connection: sqlite3.Connection, table: str) -> int:

@@ -79,6 +79,13 @@ class Push:
         with self._reading.connect() as db:
             return {str(state): int(count) for state, count in db.execute(query)}
 
+    def oldest_unsent(self) -> float | None:
+        """When the oldest delivery was made that still waits; None: none waits."""
+        query = sa.select(sa.func.min(delivery.c.created_at)).where(delivery.c.state == "pending")
+        with self._reading.connect() as db:
+            found: float | None = db.execute(query).scalar()
+        return found
+
     def listing(self, limit: int = 100) -> list[dict[str, object]]:
         """The newest deliveries, those that wait or are parked first."""
         done_last = sa.case((delivery.c.state == "done", 1), else_=0)

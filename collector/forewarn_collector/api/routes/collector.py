@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from litestar import Response, get, put
+from litestar import MediaType, Response, get, put
 from litestar.openapi import ResponseSpec
 
-from forewarn_collector.api.described import PROBLEMS, Limit
+from forewarn_collector.api.described import PROBLEMS, TOKEN, Limit
 from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.views import DeadLetters, Health, SetClock
 from forewarn_collector.clock import SettableClock
+from forewarn_collector.selfcheck.exposition import CONTENT_TYPE, exposition
 from forewarn_collector.tickets.push import Push
 
 
@@ -21,6 +22,15 @@ def healthz_route(health: Callable[[], Health]) -> Any:
         return Response({"status": "in trouble" if troubled else "ok"}, status_code=503 if troubled else 200)
 
     return healthz
+
+
+def metrics_route(health: Callable[[], Health]) -> Any:
+    @get("/metrics", sync_to_thread=True, media_type=MediaType.TEXT, security=[{name: []} for name in TOKEN])
+    def metrics() -> Response[bytes]:
+        """The same as ``/api/v1/status`` for Prometheus, and the process's own figures."""
+        return Response(exposition(health()), media_type=CONTENT_TYPE)
+
+    return metrics
 
 
 def collector_routes(fleet: Fleet, push: Push, health: Callable[[], Health]) -> list[Any]:

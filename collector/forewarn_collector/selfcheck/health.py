@@ -1,0 +1,102 @@
+"""The condition of a running collector, put together for those who ask."""
+
+from collections.abc import Callable, Sequence
+
+from forewarn_collector.api.views import Health
+from forewarn_collector.clock import Clock
+from forewarn_collector.ingest.intake import Intake
+from forewarn_collector.ingest.listener import Listener
+from forewarn_collector.ingest.subscriber import Subscriber
+from forewarn_collector.judge.judge import Judge
+from forewarn_collector.selfcheck.canary import Canary
+from forewarn_collector.selfcheck.ping import Ping
+from forewarn_collector.selfcheck.troubles import backlog_troubles
+from forewarn_collector.store.reader import Reader
+from forewarn_collector.tickets.desk import Desk
+from forewarn_collector.tickets.push import Push
+from forewarn_collector.version import version
+
+
+class Condition:
+    """``read`` from any thread. ``canaries`` and ``ping`` are set once they are there."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        mqtt_url: Callable[[], str | None],
+        reader: Reader,
+        intake: Intake,
+        listener: Listener,
+        subscriber: Subscriber | None,
+        broker_url: str | None,
+        judge: Judge,
+        desk: Desk,
+        push: Push,
+        other_troubles: Sequence[Callable[[], str | None]],
+    ) -> None:
+        self.canaries: Sequence[Canary] = ()
+        self.ping: Ping | None = None
+        self._started_at = clock.now()
+        self._clock = clock
+        self._mqtt_url = mqtt_url
+        self._reader = reader
+        self._intake = intake
+        self._listener = listener
+        self._subscriber = subscriber
+        self._broker_url = broker_url
+        self._judge = judge
+        self._desk = desk
+        self._push = push
+        self._other_troubles = other_troubles
+
+    def read(self) -> Health:
+        now = self._clock.now()
+        counts = self._reader.counts()
+        subscriber = self._subscriber
+        unjudged, unsent = self._unjudged(now), _age(now, self._push.oldest_unsent())
+        canaries = [canary.last for canary in self.canaries if canary.last is not None]
+        troubles = [
+            self._intake.trouble,
+            self._judge.trouble,
+            subscriber.trouble if subscriber else None,
+            *(trouble() for trouble in self._other_troubles),
+            *backlog_troubles(unjudged, unsent),
+            *(canary.trouble for canary in canaries),
+        ]
+        return Health(
+            version=version(),
+            now=now,
+            started_at=self._started_at,
+            mqtt=self._mqtt_url(),
+            broker=self._broker_url,
+            connections=len(self._listener.clients),
+            queue=self._intake.depth,
+            intake_rate=self._intake.rate,
+            stored=counts.reports,
+            duplicates=counts.duplicates,
+            dead_letters=counts.dead_letters,
+            position=counts.max_position,
+            judged_position=self._judge.position,
+            unjudged_seconds=unjudged,
+            skipped=self._judge.skipped,
+            devices=counts.devices,
+            file_bytes=counts.file_bytes,
+            tickets=self._desk.ticket_counts(),
+            budget=self._desk.budget(),
+            deliveries=self._push.summary(),
+            unsent_seconds=unsent,
+            connections_ended=dict(self._listener.ended),
+            dead_letter_reasons=self._reader.dead_letter_totals(),
+            broker_dropped=subscriber.dropped if subscriber else None,
+            canaries=canaries,
+            ping=self.ping.view if self.ping else None,
+            troubles=[trouble for trouble in troubles if trouble],
+        )
+
+    def _unjudged(self, now: float) -> float | None:
+        rows = self._reader.rows_after(self._judge.position, 1)
+        return _age(now, rows[0].received_at if rows else None)
+
+
+def _age(now: float, since: float | None) -> float | None:
+    return None if since is None else max(0.0, now - since)

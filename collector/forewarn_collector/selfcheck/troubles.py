@@ -1,0 +1,21 @@
+"""From what was measured to what somebody has to look at. Pure."""
+
+UNJUDGED_SECONDS = 300.0
+UNSENT_SECONDS = 3600.0
+
+
+def backlog_troubles(unjudged_seconds: float | None, unsent_seconds: float | None) -> list[str]:
+    """Ages of the oldest report that is not judged and of the oldest delivery that is not sent; None: there is none.
+
+    A judge that fills the windows of a whole fleet takes minutes, and ticket systems are restarted: neither is trouble.
+    """
+    found = []
+    if unjudged_seconds is not None and unjudged_seconds > UNJUDGED_SECONDS:
+        found.append(f"judging is {_minutes(unjudged_seconds)} behind: the log says why, if it is not just a backlog")
+    if unsent_seconds is not None and unsent_seconds > UNSENT_SECONDS:
+        found.append(f"tickets wait to be sent for {_minutes(unsent_seconds)}: `forewarn deliveries` says why")
+    return found
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min"
