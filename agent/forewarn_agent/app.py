@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
-from forewarn_agent.bundle import LogTail, make_bundle
 from forewarn_agent.disks import REMEMBERED_NAME, Disks
 from forewarn_agent.gather import read_load, take_out_not_here
+from forewarn_agent.log_tail import LogTail
 from forewarn_agent.machine import agent_version, read_boot_id, read_inventory
 from forewarn_agent.notify import Pulse
 from forewarn_agent.orders import Actions, Orders, kept_order
@@ -119,11 +119,17 @@ class Agent:
             publisher().rewind()
             return found
 
+        def support_bundle() -> bytes:
+            # Hardly ever asked for, and what it needs takes memory all the time.
+            from forewarn_agent.bundle import make_bundle
+
+            return make_bundle(self._config, outbox, self._tail)
+
         return Actions(
             configure=configure,
             probe_now=self._wake,
             self_test=self._self_test,
-            support_bundle=lambda: make_bundle(self._config, outbox, self._tail),
+            support_bundle=support_bundle,
             resend=resend,
         )
 

@@ -1,33 +1,18 @@
 """The support bundle: what a person far away needs to understand this agent. No secret and no user's file is in it."""
 
 import io
-import logging
 import platform
 import tarfile
 import time
-from collections import deque
 from dataclasses import asdict
 
 import msgspec
 
 from forewarn_agent.doctor import examine
+from forewarn_agent.log_tail import LogTail
 from forewarn_agent.machine import agent_version, read_inventory
 from forewarn_agent.outbox import Outbox
 from forewarn_agent.settings import Config
-
-_LINES = 500
-
-
-class LogTail(logging.Handler):
-    """Keeps the last lines of the log in memory."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: deque[str] = deque(maxlen=_LINES)
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record)[:2000])
 
 
 def make_bundle(config: Config, outbox: Outbox, tail: LogTail) -> bytes:

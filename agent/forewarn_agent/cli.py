@@ -1,6 +1,5 @@
 """The command ``forewarn-agent``."""
 
-import logging
 import sys
 from pathlib import Path
 
@@ -34,19 +33,13 @@ _config_option = click.option(
 )
 def run(config_path: Path) -> None:
     """Run until SIGTERM or SIGINT."""
-    from forewarn_agent.app import run_until_signal
-    from forewarn_agent.single import AlreadyRunningError
+    from forewarn_agent.running import CannotRunError
+    from forewarn_agent.running import run as run_agent
 
-    config = _load(config_path)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        run_until_signal(config)
-    except AlreadyRunningError as error:
+        run_agent(_load(config_path))
+    except CannotRunError as error:
         raise click.ClickException(str(error)) from None
-    except OSError as error:
-        raise click.ClickException(
-            f"{config.data}: {error.strerror or error}: set data to a writable directory"
-        ) from None
 
 
 @main.command()

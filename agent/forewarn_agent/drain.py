@@ -63,6 +63,10 @@ class Drain:
                 return parcel
             self._refuse(parcel, "packet too large for the server")
 
+    def pause(self, now: float) -> float:
+        """Seconds for which the server asked to be left alone; 0 where it did not."""
+        return max(0.0, self._resume_at - now)
+
     def sent(self, mid: int, parcel: Parcel) -> None:
         self._on_the_way[mid] = parcel
 

@@ -1,10 +1,10 @@
 """What the machine is: host name, maker, chassis, operating system, boot id."""
 
-import importlib.metadata
 import platform
 import socket
 from pathlib import Path
 
+from forewarn_agent import VERSION
 from forewarn_agent.settings import Roots
 from forewarn_agent.smart_json import text
 from forewarn_wire import Inventory
@@ -64,10 +64,7 @@ def read_boot_id(proc: Path) -> str | None:
 
 
 def agent_version() -> str:
-    try:
-        return importlib.metadata.version("forewarn")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+    return VERSION
 
 
 def _operating_system(root: Path) -> str | None:

@@ -3,7 +3,6 @@
 There is no order that runs a program or reads a file of the sender's choice.
 """
 
-import json
 import logging
 import queue
 import threading
@@ -134,7 +133,7 @@ class Orders:
         for reply in replies[:-1]:
             self._outbox.append(reply)
         answered = [*self._answered(), order.id][-_REMEMBERED:]
-        self._outbox.append(replies[-1], (ANSWERED_KEY, json.dumps(answered)))
+        self._outbox.append(replies[-1], (ANSWERED_KEY, msgspec.json.encode(answered).decode()))
 
     def _do(self, order: CommandOrder) -> list[ReplyReport]:
         match Command(order.command):
@@ -156,7 +155,7 @@ class Orders:
         return reply
 
     def _answered(self) -> list[str]:
-        return [str(id_) for id_ in json.loads(self._outbox.recall(ANSWERED_KEY) or "[]")]
+        return msgspec.json.decode(self._outbox.recall(ANSWERED_KEY) or "[]", type=list[str])
 
 
 def kept_order(outbox: Outbox) -> ConfigOrder | None:

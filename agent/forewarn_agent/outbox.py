@@ -54,7 +54,7 @@ class Outbox:
     """First in, first out. Safe for several threads.
 
     Meta keys: ``boot`` (token of this start of the machine), ``next_seq``, ``machine_boot``, ``stopped_in_order``,
-    ``unexpected_reboots``, ``session``, ``refused <reason>``.
+    ``unexpected_reboots``, ``session``, ``refused <reason>``, ``payload_bytes`` (kept by the file itself).
     """
 
     def __init__(self, path: Path, device: str, limits: OutboxLimits, clock: Callable[[], float] = time.time) -> None:
@@ -65,8 +65,13 @@ class Outbox:
         self._lost: _Lost | None = None
         self._session = 0
         self._machine_boot: str | None = None
+        self._told: Callable[[], None] = lambda: None
         self._file = OutboxFile(path, self._settle)
         self._file.run(self._settle)
+
+    def watch(self, told: Callable[[], None]) -> None:
+        """``told`` is called, in any thread, when there is something to send."""
+        self._told = told
 
     @property
     def boot(self) -> str:
@@ -127,6 +132,7 @@ class Outbox:
         if self._lost is not None:
             log.warning("the outbox takes reports again, %d were lost", self._lost.count)
             self._lost = None
+        self._told()
         return stored
 
     def peek(self, after: int, limit: int) -> list[Parcel]:
@@ -250,13 +256,15 @@ class Outbox:
             last = self._last_of("settled_at IS NULL", excess + most * (1 - _KEEP))
             self._drop("id <= ?", last, f"the outbox was fuller than {most} bytes")
             return
-        (oldest,) = self._file.execute("SELECT MIN(stored_at) FROM reports WHERE settled_at IS NULL").fetchone()
+        (oldest,) = self._file.execute(
+            "SELECT stored_at FROM reports WHERE settled_at IS NULL ORDER BY id LIMIT 1"
+        ).fetchone()
         if now - oldest > self._limits.max_age:
             before = now - self._limits.max_age * _KEEP
             self._drop("stored_at < ?", before, f"older than {self._limits.max_age:g} s")
 
     def _total(self) -> int:
-        return int(self._file.execute("SELECT SUM(LENGTH(payload)) FROM reports").fetchone()[0])
+        return int(self._file.get("payload_bytes") or 0)
 
     def _last_of(self, condition: str, excess: float) -> int:
         """The id up to which reports have to go to free so many bytes; never that of the newest report."""

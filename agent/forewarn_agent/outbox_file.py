@@ -28,8 +28,18 @@ CREATE TABLE IF NOT EXISTS reports (
 );
 CREATE INDEX IF NOT EXISTS waiting ON reports (id) WHERE settled_at IS NULL;
 CREATE INDEX IF NOT EXISTS numbered ON reports (boot, seq);
+CREATE INDEX IF NOT EXISTS delivered ON reports (settled_at) WHERE settled_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO meta SELECT 'payload_bytes', COALESCE(SUM(LENGTH(payload)), 0) FROM reports;
+CREATE TRIGGER IF NOT EXISTS stored AFTER INSERT ON reports BEGIN
+    UPDATE meta SET value = value + LENGTH(NEW.payload) WHERE key = 'payload_bytes';
+END;
+CREATE TRIGGER IF NOT EXISTS forgotten AFTER DELETE ON reports BEGIN
+    UPDATE meta SET value = value - LENGTH(OLD.payload) WHERE key = 'payload_bytes';
+END;
 """
+# Pages of the file that are kept in memory: the few that every report touches.
+_CACHE_KIBIBYTES = 256
 # What an outbox of an earlier version lacks.
 _NUMBERS = """
 ALTER TABLE reports ADD COLUMN boot TEXT NOT NULL DEFAULT '';
@@ -136,6 +146,7 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         # Every commit reaches the disk: what was appended survives a loss of power.
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}")
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("quick_check found damage")
         columns = {row[1] for row in connection.execute("PRAGMA table_info(reports)")}

@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from forewarn_agent.bell import Bell
 from forewarn_agent.drain import Drain
 from forewarn_agent.outbox import Outbox
 from forewarn_agent.settings import Config
@@ -29,7 +30,9 @@ IN_FLIGHT = 20
 _CONNECT_SECONDS = 15.0
 # The longest that one turn may take: the name of the server is looked up, a slow disk settles the outbox.
 _TURN_SECONDS = 180.0
-_LOOP_SECONDS = 0.5
+# How long nothing may happen before paho is asked whether the server needs a sign of life: a quarter of the keepalive,
+# because a server gives up after one and a half.
+_IDLE_SECONDS = KEEPALIVE_SECONDS / 4
 
 
 def reconnect_delay(failures: int, spread: float) -> float:
@@ -62,6 +65,8 @@ class Publisher:
         self._again = threading.Event()
         self._stopping = threading.Event()
         self._deadline = 0.0
+        self._bell = Bell()
+        outbox.watch(self._bell.ring)
         self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
 
     def start(self) -> None:
@@ -70,15 +75,18 @@ class Publisher:
     def announce(self) -> None:
         """The inventory has changed: publish the birth again."""
         self._news.set()
+        self._bell.ring()
 
     def rewind(self) -> None:
         """Reports that were delivered wait anew."""
         self._again.set()
+        self._bell.ring()
 
     def stop(self, drain_seconds: float) -> None:
         """Send what can be sent within the time, say goodbye and disconnect."""
         self._deadline = time.monotonic() + drain_seconds
         self._stopping.set()
+        self._bell.ring()
         # The goodbye and a connection attempt that is under way have a little time of their own.
         self._thread.join(drain_seconds + 3)
 
@@ -120,6 +128,7 @@ class _Connection:
         self._promise = publisher._promise
         self._news = publisher._news
         self._again = publisher._again
+        self._bell = publisher._bell
         self._topic = up_topic(config.device, "status")
         self._drain: Drain | None = None
         self._refusal: str | None = None
@@ -135,7 +144,7 @@ class _Connection:
         self._client.connect(server.host, server.port, keepalive=KEEPALIVE_SECONDS, clean_start=True)
         deadline = time.monotonic() + _CONNECT_SECONDS
         while not self.was_open:
-            self._turn()
+            self._turn(deadline - time.monotonic())
             if self._refusal:
                 raise OSError(f"connection refused: {self._refusal}")
             if stopping.is_set() or time.monotonic() > deadline:
@@ -148,7 +157,7 @@ class _Connection:
             self._fill()
             if stopping.is_set() and (self._drain is None or self._drain.idle or time.monotonic() > deadline()):
                 break
-            self._turn()
+            self._turn(self._patience(deadline() if stopping.is_set() else None))
             if self._news.is_set():
                 self._publish_birth()
         self._say_goodbye()
@@ -191,10 +200,22 @@ class _Connection:
         path = self._config.password_file
         return path.read_text(encoding="utf-8").splitlines()[0].strip() if path else None
 
-    def _turn(self) -> None:
-        """Let the network work once. Raise OSError when the connection is gone."""
+    def _patience(self, deadline: float | None) -> float:
+        """Seconds until there is something to do even if nobody rings and nothing arrives."""
+        now = time.monotonic()
+        pause = self._drain.pause(now) if self._drain is not None else 0.0
+        moments = [_IDLE_SECONDS, *([pause] if pause else []), *([deadline - now] if deadline is not None else [])]
+        return min(moments)
+
+    def _turn(self, seconds: float) -> None:
+        """Wait so long, or until somebody rings or the server says something; then let the network work once. Raise
+        OSError when the connection is gone."""
         self._promise(_TURN_SECONDS)
-        code = self._client.loop(_LOOP_SECONDS)
+        connection = self._client.socket()
+        # What TLS has already decrypted is not seen on the socket.
+        if connection is not None and not (isinstance(connection, ssl.SSLSocket) and connection.pending()):
+            self._bell.wait(seconds, connection, self._client.want_write())
+        code = self._client.loop(0)
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS and not self._refusal:
             raise OSError(f"connection lost: {self._lost or code.name}")
 

@@ -1,22 +1,30 @@
 """psutil's only user: what a machine without Linux's proc and sysfs says about itself."""
 
 import os
-import platform
+import sys
 import time
-
-import psutil
+from functools import cache
+from types import ModuleType
 
 from forewarn_wire import Battery, Cpu, Fan, Interface, Memory, Temperature
 
 
 def is_linux() -> bool:
-    return platform.system() == "Linux"
+    return sys.platform == "linux"
+
+
+@cache
+def _psutil() -> ModuleType:
+    """Not asked for on Linux, where it would take memory all the time."""
+    import psutil
+
+    return psutil
 
 
 def cpu(window: float) -> Cpu:
-    one, five, fifteen = psutil.getloadavg()
+    one, five, fifteen = _psutil().getloadavg()
     return Cpu(
-        used_percent=psutil.cpu_percent(interval=window),
+        used_percent=_psutil().cpu_percent(interval=window),
         load_average_1m=one,
         load_average_5m=five,
         load_average_15m=fifteen,
@@ -24,7 +32,7 @@ def cpu(window: float) -> Cpu:
 
 
 def memory() -> Memory:
-    main, swap = psutil.virtual_memory(), psutil.swap_memory()
+    main, swap = _psutil().virtual_memory(), _psutil().swap_memory()
     report = Memory(
         total_bytes=main.total,
         available_bytes=main.available,
@@ -40,17 +48,17 @@ def memory() -> Memory:
 
 def local_mounts() -> list[tuple[str, str, str]]:
     """(source, mount, fstype) of the physical filesystems."""
-    return [(part.device, part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=False)]
+    return [(part.device, part.mountpoint, part.fstype) for part in _psutil().disk_partitions(all=False)]
 
 
 def disk_usage(path: str) -> tuple[int, int, float]:
     """(total bytes, free bytes, used percent)."""
-    usage = psutil.disk_usage(path)
+    usage = _psutil().disk_usage(path)
     return usage.total, usage.free, float(usage.percent)
 
 
 def temperatures() -> list[Temperature]:
-    read = getattr(psutil, "sensors_temperatures", None)
+    read = getattr(_psutil(), "sensors_temperatures", None)
     found: list[Temperature] = []
     for chip, sensors in (read() if read else {}).items():
         for sensor in sensors:
@@ -64,7 +72,7 @@ def temperatures() -> list[Temperature]:
 
 
 def fans() -> list[Fan]:
-    read = getattr(psutil, "sensors_fans", None)
+    read = getattr(_psutil(), "sensors_fans", None)
     return [
         Fan(sensor=f"{chip} {fan.label}".strip(), rpm=float(fan.current))
         for chip, sensors in (read() if read else {}).items()
@@ -74,7 +82,7 @@ def fans() -> list[Fan]:
 
 def batteries() -> list[Battery]:
     """psutil knows the charge only, not what the battery holds when full."""
-    read = getattr(psutil, "sensors_battery", None)
+    read = getattr(_psutil(), "sensors_battery", None)
     found = read() if read else None
     return [Battery(battery="battery", charge_percent=round(float(found.percent), 1))] if found else []
 
@@ -89,7 +97,7 @@ def interfaces() -> list[Interface]:
             receive_dropped=counts.dropin,
             transmit_dropped=counts.dropout,
         )
-        for name, counts in sorted(psutil.net_io_counters(pernic=True).items())
+        for name, counts in sorted(_psutil().net_io_counters(pernic=True).items())
         if not name.lower().startswith("lo")
     ]
 
@@ -99,4 +107,4 @@ def page_bytes() -> int:
 
 
 def uptime_seconds() -> float:
-    return time.time() - psutil.boot_time()
+    return time.time() - float(_psutil().boot_time())

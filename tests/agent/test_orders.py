@@ -13,8 +13,9 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from forewarn_agent.bundle import LogTail, make_bundle
+from forewarn_agent.bundle import make_bundle
 from forewarn_agent.config import parse_config
+from forewarn_agent.log_tail import LogTail
 from forewarn_agent.orders import PIECE_BYTES, Actions, Orders, Refused, kept_order
 from forewarn_agent.outbox import Outbox
 from forewarn_agent.remote_settings import REMOTE, Applied, apply_settings

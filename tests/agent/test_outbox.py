@@ -367,3 +367,25 @@ def test_an_outbox_of_the_earlier_version_is_taken_over(path: Path) -> None:
     outbox.append(event("new"))
     assert [(message.boot, message.seq) for message in stored(outbox)] == [("b1", 7), ("b1", 8)]
     assert outbox.resend("b1", [(1, 9)]) == [(7, 8)]
+
+
+def test_the_file_keeps_count_of_its_bytes(path: Path) -> None:
+    outbox = Outbox(path, "shop-07", OutboxLimits(10_000, 86400.0))
+    for number in range(40):
+        outbox.append(event("x" * (20 * number)))
+        outbox.settle([parcel.id for parcel in outbox.peek(0, 1)], [])
+        with closing(sqlite3.connect(path)) as file:
+            (counted,) = file.execute("SELECT SUM(LENGTH(payload)) FROM reports").fetchone()
+        assert int(outbox.recall("payload_bytes") or 0) == counted
+    outbox.close()
+    again = Outbox(path, "shop-07", OutboxLimits(10_000, 86400.0))
+    assert int(again.recall("payload_bytes") or 0) == counted
+
+
+def test_who_sends_is_told_of_each_report(path: Path) -> None:
+    outbox = Outbox(path, "shop-07", WIDE)
+    told: list[int] = []
+    outbox.watch(lambda: told.append(outbox.next_seq))
+    outbox.append(event())
+    outbox.append(event())
+    assert told == [2, 3], "after it was stored, not before"

@@ -76,7 +76,9 @@ def test_every_change_is_typed(document: Callable[[str], str]) -> None:
 
 
 def test_the_changelog_begins_with_the_version_in_work(document: Callable[[str], str], project: Path) -> None:
-    (version,) = re.findall(r'^version = "(.+)"$', (project / "pyproject.toml").read_text(), re.M)
+    (version,) = re.findall(
+        r'^VERSION = "(.+)"$', (project / "agent" / "forewarn_agent" / "__init__.py").read_text(), re.M
+    )
     first = re.search(r"^## (\S+)", document("CHANGELOG.md"), re.M)
     assert first is not None
     assert first[1] == version
