@@ -10,18 +10,18 @@ from pathlib import Path
 import click
 import msgspec
 
+# As sys.platform names them.
+_PLATFORMS = {"linux": "linux", "macos": "darwin", "windows": "win32"}
 _file = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
-    """Errors as one line, and only for root and Linux."""
+def _plainly(needs_root: bool = True) -> Iterator[None]:
+    """Errors as one line; on Windows the service manager says who is an administrator."""
     from forewarn_agent.config import ConfigError
     from forewarn_agent.service.systemd import ServiceError
 
-    if sys.platform != "linux":
-        raise click.ClickException(f"not on {sys.platform}: only systemd on Linux is served")
-    if os.geteuid() != 0:
+    if needs_root and sys.platform != "win32" and os.geteuid() != 0:
         raise click.ClickException("needs root: run it with sudo")
     try:
         yield
@@ -38,6 +38,8 @@ def _plainly() -> Iterator[None]:
 @click.option("--ca", type=_file, help="Certificates that may vouch for the server.")
 @click.option("--certificate", type=_file, help="This device's certificate.")
 @click.option("--key", type=_file, help="The certificate's private key.")
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False), help="Only lay out files, below DIRECTORY.")
+@click.option("--platform", type=click.Choice(list(_PLATFORMS)), help="With --root: whose files; else this machine's.")
 @click.option("--token", hidden=True)
 def install(
     server: str | None,
@@ -46,11 +48,13 @@ def install(
     ca: Path | None,
     certificate: Path | None,
     key: Path | None,
+    root: Path | None,
+    platform: str | None,
     token: str | None,
 ) -> None:
     """Run the agent as a service of this machine, from now on and after every start.
 
-    The files named are copied to /etc/forewarn-agent. Without --server the configuration that is there is used.
+    The files named are copied to where the settings are. Without --server the configuration that is there is used.
     """
     if token is not None:
         raise click.ClickException(
@@ -58,10 +62,14 @@ def install(
         )
     from forewarn_agent.service.install import Wishes
     from forewarn_agent.service.install import install as install_service
-    from forewarn_agent.service.places import Places
+    from forewarn_agent.service.manager import manager_of
 
-    with _plainly():
-        install_service(Places(), Wishes(server, device, password_file, ca, certificate, key), click.echo)
+    if platform and not root:
+        raise click.UsageError("--platform is for files that are laid out below --root")
+    with _plainly(needs_root=root is None):
+        manager = manager_of(_PLATFORMS[platform] if platform else sys.platform, root)
+        wishes = Wishes(server, device, password_file, ca, certificate, key)
+        install_service(manager, wishes, click.echo, only_files=root is not None)
 
 
 @click.command()
@@ -69,20 +77,21 @@ def install(
 def uninstall(keep_data: bool) -> None:
     """Stop the service and remove it, its user and its data."""
     from forewarn_agent.service.install import uninstall as uninstall_service
-    from forewarn_agent.service.places import Places
+    from forewarn_agent.service.manager import manager_of
 
     with _plainly():
-        uninstall_service(Places(), keep_data, click.echo)
+        uninstall_service(manager_of(), keep_data, click.echo)
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 def status(as_json: bool) -> None:
     """Say whether the service runs, what it delivered last and what waits. Exit code 3 when it is not active."""
-    from forewarn_agent.service.places import Places
+    from forewarn_agent.service.manager import manager_of
     from forewarn_agent.service.status import read_status, status_lines
 
-    found = read_status(Places())
+    with _plainly(needs_root=False):
+        found = read_status(manager_of())
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
     else:
@@ -100,6 +109,8 @@ def upgrade(source: Path, sha256: str | None) -> None:
     from forewarn_agent.service.places import Places
     from forewarn_agent.service.upgrade import upgrade as upgrade_service
 
+    if sys.platform != "linux":
+        raise click.ClickException(f"not on {sys.platform} yet: uninstall --keep-data, then install the new version")
     with _plainly():
         upgrade_service(Places(), source, sha256, click.echo)
 
@@ -113,4 +124,17 @@ def place(directory: Path) -> None:
     place_files(directory)
 
 
-COMMANDS = (install, uninstall, status, upgrade, place)
+@click.command(hidden=True)
+@click.argument("name", type=click.Choice(["forewarn-agent", "forewarn-smartctl"]))
+def serve(name: str) -> None:
+    """What Windows starts as the service NAME."""
+    if sys.platform == "win32":
+        from forewarn_agent.service.windows_service import serve_as
+
+        with _plainly():
+            serve_as(name)
+    else:
+        raise click.ClickException("only Windows starts services so")
+
+
+COMMANDS = (install, uninstall, status, upgrade, place, serve)

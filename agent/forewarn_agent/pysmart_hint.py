@@ -7,7 +7,7 @@ pySMART has no time limits, and logs and settings of its own, so it runs in a ch
 import msgspec
 
 from forewarn_agent.runner import HungError, MissingError, Runner, own_program
-from forewarn_agent.smartctl_socket import SocketRunner
+from forewarn_agent.smartctl_socket import PipeRunner, SocketRunner
 
 
 class Hint(msgspec.Struct, frozen=True):
@@ -21,7 +21,7 @@ def read_hints(runner: Runner, smartctl: str, timeout: float) -> list[Hint]:
     """The disks that pySMART's DeviceList finds; none where it fails or takes too long, for it is only a hint.
 
     It starts smartctl itself, so a service without privileges goes without."""
-    if isinstance(runner, SocketRunner):
+    if isinstance(runner, SocketRunner | PipeRunner):
         return []
     try:
         return msgspec.json.decode(

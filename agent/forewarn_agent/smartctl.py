@@ -7,7 +7,7 @@ from typing import Any
 from forewarn_agent.runner import Finished, HungError, MissingError, Runner
 from forewarn_agent.smart_json import dig, load_object
 from forewarn_agent.smart_outcome import STANDBY_EXIT_STATUS
-from forewarn_agent.smartctl_socket import SUFFIX, SocketRunner
+from forewarn_agent.smartctl_socket import PIPE, SUFFIX, PipeRunner, SocketRunner
 
 _ASLEEP_IS_LEFT = ["-n", f"standby,{STANDBY_EXIT_STATUS}"]
 
@@ -17,13 +17,15 @@ class Smartctl:
 
     def __init__(self, path: str, timeout: float, runner: Runner | None = None) -> None:
         self.path = path
-        self.runner = runner or (SocketRunner(path) if path.endswith(SUFFIX) else Runner())
+        self.runner = runner or _runner(path)
         self._timeout = timeout
 
     def found(self) -> str | None:
         """The full path of the program or socket, or None."""
         if isinstance(self.runner, SocketRunner):
             return self.path if Path(self.path).is_socket() else None
+        if isinstance(self.runner, PipeRunner):
+            return self.path if Path(self.path).exists() else None
         return shutil.which(self.path)
 
     def version(self) -> str | None:
@@ -59,3 +61,9 @@ class Smartctl:
 
     def _run(self, name: str, arguments: list[str]) -> Finished:
         return self.runner.run(f"smartctl {name}", [self.path, *arguments], self._timeout)
+
+
+def _runner(path: str) -> Runner:
+    if path == PIPE:
+        return PipeRunner(path)
+    return SocketRunner(path) if path.endswith(SUFFIX) else Runner()

@@ -1,5 +1,5 @@
 """smartctl for an agent without privileges: each run is asked for on a socket, behind which
-``service/units/forewarn-smartctl`` starts it as root."""
+``service/units/forewarn-smartctl`` starts it as root; on Windows on a named pipe, see ``service/smartctl_door.py``."""
 
 import contextlib
 import math
@@ -7,9 +7,11 @@ import re
 import socket
 import time
 
+from forewarn_agent.bounded import Bounded, StuckError
 from forewarn_agent.runner import Finished, HungError, MissingError, Runner
 
 SUFFIX = ".socket"
+PIPE = r"\\.\pipe\forewarn-smartctl"
 _LONGEST = 299
 # What starting the other side and killing a run there may take.
 _ALLOWANCE = 5.0
@@ -82,6 +84,35 @@ class SocketRunner(Runner):
             output += part
             if not part or len(output) > _LARGEST:
                 return bytes(output)
+
+
+class PipeRunner(Runner):
+    """The same on Windows, where what serves the pipe ``path`` keeps the time."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+        self._bounded: Bounded[bytes] = Bounded(_LONGEST + _ALLOWANCE)
+
+    def run(self, name: str, command: list[str], timeout: float) -> Finished:
+        if self._closed:
+            raise HungError("the agent is stopping")
+        seconds = min(max(math.ceil(timeout), 1), _LONGEST)
+        try:
+            output = self._bounded.call(name, lambda: self._talk([str(seconds), *command[1:]]))
+        except StuckError as error:
+            raise HungError(str(error)) from None
+        except OSError as error:
+            raise MissingError(f"{self._path}: {error.strerror or error}") from None
+        return _finished(self._path, output, timeout)
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _talk(self, lines: list[str]) -> bytes:
+        with open(self._path, "r+b", buffering=0) as pipe:
+            pipe.write("".join(f"{line}\n" for line in [*lines, ""]).encode())
+            return b"".join(iter(lambda: pipe.read(1 << 16), b""))
 
 
 def _finished(path: str, output: bytes, timeout: float) -> Finished:

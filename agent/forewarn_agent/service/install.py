@@ -1,27 +1,24 @@
-"""Installing the agent as a service under systemd, and taking it away again without a trace."""
+"""Installing the agent as a service, and taking it away again without a trace."""
 
 import contextlib
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from forewarn_agent.config import ConfigError, load_config, parse_config
-from forewarn_agent.service import systemd
-from forewarn_agent.service.places import PROGRAM, SERVICE, SOCKET, UNITS, USER, Places, packaged
-from forewarn_agent.service.program import own_file, place_own, point_to
+from forewarn_agent.machine import agent_version
+from forewarn_agent.service.manager import Manager, Say
+from forewarn_agent.service.places import packaged
+from forewarn_agent.service.program import place_files, place_own, point_to, version_directory
 from forewarn_agent.service.systemd import ServiceError
-
-SMARTCTL_SOCKET = "/run/forewarn-smartctl.socket"
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the command line says; files are copied to /etc/forewarn-agent."""
+    """What the command line says; files are copied to where the settings are."""
 
     server: str | None = None
     device: str | None = None
@@ -31,11 +28,14 @@ class Wishes:
     key: Path | None = None
 
 
-def config_text(wishes: Wishes, settings: Path | None) -> str:
-    """agent.yaml; with ``settings`` the files are named as they will lie there."""
+def config_text(wishes: Wishes, manager: Manager, installed: bool) -> str:
+    """agent.yaml; where it is ``installed`` files are named as they will lie on the machine."""
+    places = manager.places
 
     def named(path: Path | None, name: str) -> str | None:
-        return None if path is None else str(path.absolute() if settings is None else settings / name)
+        if path is None:
+            return None
+        return places.on_machine(places.settings / name) if installed else str(path.absolute())
 
     tls = {
         "ca": named(wishes.ca, "ca.crt"),
@@ -47,63 +47,74 @@ def config_text(wishes: Wishes, settings: Path | None) -> str:
         "server": wishes.server,
         "tls": {name: path for name, path in tls.items() if path},
         "password_file": named(wishes.password_file, "password"),
-        "data": "/var/lib/forewarn-agent",
-        "smartctl": SMARTCTL_SOCKET,
+        "data": places.on_machine(places.data),
+        "smartctl": manager.smartctl,
     }
     return yaml.safe_dump({key: value for key, value in document.items() if value}, sort_keys=False)
 
 
-def install(places: Places, wishes: Wishes, say: Say) -> None:
-    """Raise ServiceError or ConfigError. Safe to repeat."""
-    if not systemd.is_running():
-        raise ServiceError("systemd does not run here: start forewarn-agent run by whatever starts services here")
-    wanted = _wanted_config(places, wishes)
-    if not packaged():
-        if (Path("/usr/lib/systemd/system") / SERVICE).exists():
-            raise ServiceError("the package forewarn-agent is installed: use its own /usr/bin/forewarn-agent")
-        places.sysusers.parent.mkdir(exist_ok=True)
-        places.sysusers.write_text(own_file("sysusers.conf"))
-        systemd.must("systemd-sysusers", str(places.sysusers))
+def install(manager: Manager, wishes: Wishes, say: Say, only_files: bool = False) -> None:
+    """Raise ServiceError or ConfigError. Safe to repeat. With ``only_files`` a machine's tree is laid out and nothing
+    is started; who may read what is then for whoever makes a machine of it."""
+    places = manager.places
+    if not only_files:
+        manager.check()
+    wanted = _wanted_config(manager, wishes)
+    if not only_files:
+        manager.add_user()
     if wanted is not None:
-        _write_settings(places, wishes, wanted)
+        _write_settings(manager, wishes, wanted, only_files)
         say(f"written    {places.config}")
-    if not packaged():
-        point_to(places, place_own(places))
-        _link(places)
-        say(f"program    {places.current}/{PROGRAM}, also as {places.command}")
-    systemd.must("systemctl", "daemon-reload")
-    systemd.must("systemctl", "enable", "--quiet", SERVICE)
+    if not packaged() or only_files:
+        _place(manager, say, only_files)
+    manager.define()
+    if only_files:
+        say(f"laid out   {places.root}, nothing is started")
+        return
     began = time.monotonic()
-    systemd.must("systemctl", "restart", SOCKET)
-    if systemd.call("systemctl", "restart", SERVICE).status:
-        raise ServiceError(f"installed, but the service does not start: {systemd.last_words()}")
+    manager.start()
     say(f"active     after {time.monotonic() - began:.2f} s; forewarn-agent status says more")
-    if shutil.which("smartctl", path="/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin") is None:
+    if shutil.which("smartctl", path=manager.searched) is None:
         say("note       smartctl is not here, so no disk is read: install smartmontools 7.0 or newer")
 
 
-def _wanted_config(places: Places, wishes: Wishes) -> str | None:
+def _place(manager: Manager, say: Say, only_files: bool) -> None:
+    places = manager.places
+    directory = version_directory(places, agent_version()) if only_files else place_own(places)
+    place_files(directory, manager.files)
+    point_to(places, directory)
+    if only_files:
+        say(f"missing    the program of that machine: put it at {places.program}")
+    else:
+        say(f"program    {places.program}, also as {places.command}")
+
+
+def _wanted_config(manager: Manager, wishes: Wishes) -> str | None:
     """The configuration to write; None where the one that is there stays. A mistake is found before anything is
     changed."""
+    config = manager.places.config
     if not wishes.server:
-        if not places.config.exists():
+        if not config.exists():
             raise ServiceError("--server is missing: install --server mqtts://collector.example.org:8883")
-        load_config(places.config)
+        load_config(config)
         return None
-    parse_config("install", config_text(wishes, None))
-    text = config_text(wishes, places.settings)
-    if places.config.exists() and places.config.read_text(encoding="utf-8", errors="replace") != text:
-        raise ServiceError(f"{places.config} is there and says something else: edit it, or remove it first")
+    parse_config("install", config_text(wishes, manager, installed=False))
+    text = config_text(wishes, manager, installed=True)
+    if config.exists() and config.read_text(encoding="utf-8", errors="replace") != text:
+        raise ServiceError(f"{config} is there and says something else: edit it, or remove it first")
     return text
 
 
-def _write_settings(places: Places, wishes: Wishes, text: str) -> None:
-    """Root writes, the agent's user reads, nobody else."""
-    places.settings.mkdir(exist_ok=True)
-    shutil.chown(places.settings, "root", USER)
-    places.settings.chmod(0o750)
-    places.config.touch()
-    _readable(places.config)
+def _write_settings(manager: Manager, wishes: Wishes, text: str, only_files: bool) -> None:
+    def protect(path: Path) -> None:
+        if not only_files:
+            manager.protect(path)
+
+    places = manager.places
+    places.settings.mkdir(parents=True, exist_ok=True, mode=0o750)
+    protect(places.settings)
+    places.config.touch(mode=0o640)
+    protect(places.config)
     places.config.write_text(text)
     for source, name in (
         (wishes.password_file, "password"),
@@ -114,55 +125,25 @@ def _write_settings(places: Places, wishes: Wishes, text: str) -> None:
         if source is not None:
             target = places.settings / name
             target.touch(mode=0o600)
-            _readable(target)
+            protect(target)
             if not source.samefile(target):
                 target.write_bytes(source.read_bytes())
 
 
-def _readable(path: Path) -> None:
-    path.chmod(0o640)
-    shutil.chown(path, "root", USER)
-
-
-def _link(places: Places) -> None:
-    """Units and the command are links through ``current``: a version brings its own."""
-    places.command.parent.mkdir(parents=True, exist_ok=True)
-    for name in UNITS:
-        _link_one(places.root / "etc" / "systemd" / "system" / name, places.current / name)
-    _link_one(places.command, places.current / PROGRAM)
-
-
-def _link_one(link: Path, target: Path) -> None:
-    if link.exists() and not link.is_symlink():
-        raise ServiceError(f"{link} is there and is not ours: move it away")
-    link.unlink(missing_ok=True)
-    link.symlink_to(target)
-
-
-def uninstall(places: Places, keep_data: bool, say: Say) -> None:
+def uninstall(manager: Manager, keep_data: bool, say: Say) -> None:
     """Stop the service and remove what ``install`` has made; with ``keep_data`` settings and outbox stay."""
-    if packaged():
-        raise ServiceError("installed by the package: apt-get purge forewarn-agent (remove keeps data and settings)")
-    if not places.programs.exists():
+    places = manager.places
+    if not places.programs.exists() and not packaged():
         raise ServiceError("the service is not installed")
     kept: tuple[Path, ...] = ()
     if keep_data:
         with contextlib.suppress(ConfigError):
             kept = (places.settings, load_config(places.config).data)
         kept = kept or (places.settings, places.data)
-    systemd.call("systemctl", "disable", "--now", "--quiet", SERVICE, SOCKET)
-    for path in (*(places.root / "etc" / "systemd" / "system" / name for name in UNITS), places.command):
-        if path.is_symlink():
-            path.unlink()
+    manager.stop()
     for directory in (places.programs, *(() if kept else (places.settings, places.data))):
         shutil.rmtree(directory, ignore_errors=True)
         if directory.exists():
             raise ServiceError(f"{directory} could not be removed completely")
-    systemd.must("systemctl", "daemon-reload")
-    systemd.call("systemctl", "reset-failed", SERVICE)
-    if not kept:
-        places.sysusers.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # others' files are in it, too
-            places.sysusers.parent.rmdir()
-        systemd.call("userdel", USER)
-    say("removed" + (f", kept: {', '.join(str(path) for path in kept)} and the user {USER}" if kept else ""))
+    manager.remove(with_user=not kept)
+    say("removed" + (f", kept: {', '.join(str(path) for path in kept)} and the service's user" if kept else ""))

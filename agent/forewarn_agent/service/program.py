@@ -17,12 +17,10 @@ def own_file(name: str) -> str:
     return (importlib.resources.files("forewarn_agent") / "service" / "units" / name).read_text(encoding="utf-8")
 
 
-def place_files(directory: Path) -> None:
+def place_files(directory: Path, names: tuple[str, ...] = (*UNITS, HELPER)) -> None:
     """What belongs to this version besides the program."""
-    for name in UNITS:
+    for name in names:
         (directory / name).write_text(own_file(name))
-    (directory / HELPER).write_text(own_file(HELPER))
-    for name in (*UNITS, HELPER):
         (directory / name).chmod(0o644)
 
 
@@ -30,30 +28,34 @@ def place_own(places: Places) -> Path:
     """Put the running program into a version's directory of its own; a Python environment is linked to."""
     if getattr(sys, "frozen", False):
         source = Path(sys.executable)
-        directory = places.programs / f"{agent_version()}-{digest(source)[:8]}"
-        make_directory(directory)
-        copy_program(source, directory)
+        directory = version_directory(places, f"{agent_version()}-{digest(source)[:8]}")
+        copy_program(source, directory, places.program.name)
     else:
         source = Path(sys.prefix) / "bin" / PROGRAM
         if not source.exists():
             raise ServiceError(f"{source} is not there: install with the program of a virtual environment")
-        directory = places.programs / f"{agent_version()}-python"
-        make_directory(directory)
+        directory = version_directory(places, f"{agent_version()}-python")
         (directory / PROGRAM).unlink(missing_ok=True)
         (directory / PROGRAM).symlink_to(source)
-    place_files(directory)
+    return directory
+
+
+def version_directory(places: Places, version: str) -> Path:
+    directory = places.programs if places.current == places.programs else places.programs / version
+    make_directory(directory)
     return directory
 
 
 def make_directory(directory: Path) -> None:
     for path in (directory.parent, directory):
-        path.mkdir(exist_ok=True)
-        path.chmod(0o755)
+        if not path.is_dir():
+            path.mkdir(parents=True)
+            path.chmod(0o755)
 
 
-def copy_program(source: Path, directory: Path) -> Path:
+def copy_program(source: Path, directory: Path, name: str = PROGRAM) -> Path:
     """Copy beside and rename: a program that runs cannot be written over."""
-    target, new = directory / PROGRAM, directory / f"{PROGRAM}.new"
+    target, new = directory / name, directory / f"{name}.new"
     if not (target.exists() and source.samefile(target)):
         shutil.copyfile(source, new)
         new.chmod(0o755)
@@ -62,7 +64,9 @@ def copy_program(source: Path, directory: Path) -> Path:
 
 
 def point_to(places: Places, directory: Path) -> None:
-    """Let ``current`` be this version, in one step."""
+    """Let ``current`` be this version, in one step; where it is no link, it is."""
+    if directory == places.current:
+        return
     new = places.programs / "current.new"
     new.unlink(missing_ok=True)
     new.symlink_to(directory.name)

@@ -1,45 +1,23 @@
 """How the service is, for people and programs."""
 
 import time
-from collections.abc import Mapping
-
-import msgspec
 
 from forewarn_agent.config import ConfigError, load_config
 from forewarn_agent.outbox_file import OUTBOX_NAME, OutboxUnavailableError, look
-from forewarn_agent.service import systemd
-from forewarn_agent.service.places import Places
+from forewarn_agent.service.manager import Manager, ServiceStatus
+from forewarn_agent.service.systemd import ServiceError
 
 
-class ServiceStatus(msgspec.Struct):
-    """Times in Unix seconds; null is "not known", and ``detail`` says why where something is."""
-
-    state: str
-    """systemd's word: active, activating, failed, inactive; or not-installed."""
-    version: str | None = None
-    since: float | None = None
-    process_id: int | None = None
-    restarts: int | None = None
-    starts_with_machine: bool | None = None
-    reports_waiting: int | None = None
-    bytes_waiting: int | None = None
-    oldest_waiting_at: float | None = None
-    last_delivered_at: float | None = None
-    detail: str = ""
-
-
-def read_status(places: Places) -> ServiceStatus:
+def read_status(manager: Manager) -> ServiceStatus:
     status = ServiceStatus("unknown")
     try:
-        read_service(systemd.show(), status)
-    except systemd.ServiceError as error:
+        manager.read(status)
+    except ServiceError as error:
         status.detail = str(error)
-    if places.current.is_symlink():
-        status.version = places.current.readlink().name
     if status.state == "not-installed":
         return status
     try:
-        data = load_config(places.config).data
+        data = load_config(manager.places.config).data
         waiting = look(data / OUTBOX_NAME)
     except ConfigError as error:
         status.detail = str(error.args[0]).splitlines()[0]
@@ -48,24 +26,6 @@ def read_status(places: Places) -> ServiceStatus:
     else:
         status.reports_waiting, status.bytes_waiting, status.oldest_waiting_at, status.last_delivered_at = waiting
     return status
-
-
-def read_service(shown: Mapping[str, str], status: ServiceStatus) -> None:
-    """Take over what ``systemctl show`` says."""
-    if shown.get("LoadState") == "not-found":
-        status.state = "not-installed"
-        return
-    status.state = shown.get("ActiveState") or "unknown"
-    since = shown.get("ActiveEnterTimestamp", "").removeprefix("@")
-    if status.state == "active" and since.isdigit():
-        status.since = float(since)
-    main = shown.get("MainPID", "0")
-    status.process_id = int(main) if main.isdigit() and main != "0" else None
-    restarts = shown.get("NRestarts", "")
-    status.restarts = int(restarts) if restarts.isdigit() else None
-    status.starts_with_machine = shown.get("UnitFileState") == "enabled"
-    if shown.get("Result") not in (None, "", "success"):
-        status.detail = f"ended last with: {shown['Result']}"
 
 
 def status_lines(status: ServiceStatus, now: float) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from forewarn_agent.service import systemd
 from forewarn_agent.service.checked import check_program
-from forewarn_agent.service.install import Say
+from forewarn_agent.service.manager import Say
 from forewarn_agent.service.places import HELPER, PROGRAM, SERVICE, SOCKET, UNITS, Places, packaged
 from forewarn_agent.service.program import copy_program, digest, make_directory, point_to
 from forewarn_agent.service.systemd import ServiceError
