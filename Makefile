@@ -15,12 +15,16 @@ PYTEST ?=
 # The one list of Debian packages. None of their services is started.
 DEBIAN_VENV := python3-venv
 DEBIAN_RUN := smartmontools
+DEBIAN_VM := qemu-system-x86 qemu-utils mmdebstrap e2fsprogs smartmontools openssl
+DEBIAN_PEERS := prometheus-node-exporter zabbix-agent2 collectd-core netdata mosquitto openssl
 DEBIAN_TEST := smartmontools mosquitto openssl systemd
 DEBIAN_PACKAGE := binutils libpython3.11 lintian
 DEBIAN_NSPAWN := systemd-container openssl
 # What the machine has that packages are tried on.
 DEBIAN_MACHINE := systemd-sysv dbus smartmontools openssh-client
 
+# Made anew when the agent or the recipe changes.
+VM_IMAGE := build/vm/root.img
 VENV := .venv
 BIN := $(VENV)/bin
 # Compiling everything beforehand takes longer than compiling what is used at its first use.
@@ -33,7 +37,7 @@ READY_TEST := $(VENV)/ready-to-test-$(KEY)
 MACHINE := build/debian-$(shell echo $(DEBIAN_MACHINE) | cat - deploy/setup/root | sha256sum | cut -c1-16).tar
 PACKAGED := dist/SHA256SUMS
 
-.PHONY: help run test check corpus package nspawn fresh clean run-packages test-packages
+.PHONY: help run test check corpus soak vm peers package nspawn fresh clean run-packages test-packages vm-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +64,15 @@ nspawn: $(PACKAGED) $(READY_TEST) $(MACHINE) ## as root: install, kill, hang, up
 	@deploy/setup/debian $(DEBIAN_NSPAWN)
 	@DEBIAN_ROOT=$(MACHINE) exec $(BIN)/pytest -rP tests/packages/test_service.py $(PYTEST)
 
+soak: $(READY_TEST) ## two weeks of the agent's polling at a short interval: its memory stays flat
+	@FOREWARN_MINUTES=20160 exec $(BIN)/pytest -s tests/agent/test_memory.py
+
+vm: $(READY_TEST) vm-packages $(VM_IMAGE) ## as root: the agent in a virtual machine whose disks warn, go and lose power
+	@FOREWARN_VM_IMAGE=$(dir $(VM_IMAGE)) exec $(BIN)/pytest -s tests/endurance/test_vm.py
+
+peers: ## as root: the agents that benchmarks/agent.py compares, from Debian, none started
+	@deploy/setup/debian $(DEBIAN_PEERS)
+
 fresh: ## as root: README's commands on a new Debian 12, timed
 	@exec deploy/fresh/fresh
 
@@ -68,6 +81,13 @@ clean: ## remove what the other targets made, but never a data directory
 
 run-packages:
 	@deploy/setup/debian $(DEBIAN_RUN)
+
+vm-packages:
+	@deploy/setup/debian $(DEBIAN_VM)
+
+$(VM_IMAGE): $(shell find deploy/vm agent -type f -name '[a-z_]*' -not -name '*.pyc') | $(READY_TEST) vm-packages
+	@echo "making the virtual machine's disk"
+	@deploy/vm/image $(dir $@) $(BIN)/python
 
 test-packages:
 	@deploy/setup/debian $(DEBIAN_TEST)

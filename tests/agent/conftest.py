@@ -44,6 +44,18 @@ def empty_roots(tmp_path: Path) -> dict[str, str]:
     return {"proc": str(DATA / "tree" / "proc"), "sys": str(bare), "root": str(DATA / "tree" / "root")}
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real filesystem with very little room."""
+    mount = tmp_path / "small"
+    mount.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(mount)], capture_output=True)
+    if made.returncode != 0:
+        pytest.skip("needs the right to mount a tmpfs")
+    yield mount
+    subprocess.run(["umount", "-l", str(mount)], check=True)
+
+
 class AgentProcess:
     """``forewarn-agent run`` as a process of its own."""
 
@@ -66,6 +78,11 @@ class AgentProcess:
         code = self._process.wait(20)
         self._process = None
         return code
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def log(self) -> str:
         return self._log.read_text()

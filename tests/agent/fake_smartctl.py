@@ -11,9 +11,9 @@ It reads ``devices.json`` beside the path under which it was started, so a direc
 
 ``"json_scan": false`` leaves a device out of the JSON scan, not of the text scan. ``file`` is relative to the
 directory. ``"only_type": true`` answers to ``-d type`` and to nothing else. Without ``exit_status`` the one in the
-recorded JSON is used, else 0. ``hang`` never ends and ignores SIGTERM. A disk with ``"asleep": true`` answers only to
-a call without ``-n``. ``-t`` ends with ``self_test_status``, else 0. Every call is noted in ``calls.log``. Set up from
-the command line:
+recorded JSON is used, else 0. ``hang`` never ends and ignores SIGTERM; ``stuck`` is a path that is looked at first,
+which may hang too. A disk with ``"asleep": true`` answers only to a call without ``-n``. ``-t`` ends with
+``self_test_status``, else 0. Every call is noted in ``calls.log``. Set up from the command line:
 
     fake_smartctl.py --install DIRECTORY /dev/sda=sat=RECORDED [...]
 """
@@ -56,6 +56,8 @@ def main(program: str, arguments: list[str]) -> int:
         message = {"string": f"Smartctl open device: {name} failed: No such device", "severity": "error"}
         print(json.dumps({"smartctl": {"messages": [message], "exit_status": 2}}))
         return 2
+    if entry.get("stuck"):
+        Path(entry["stuck"]).exists()
     if entry.get("hang"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         while True:

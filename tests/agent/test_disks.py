@@ -1,6 +1,7 @@
 """Finding and reading disks with a smartctl that prints recorded bytes."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import threading
@@ -280,43 +281,29 @@ def test_a_disk_that_was_seen_awake_is_not_woken_by_what_it_slept_before(
     assert outcomes == ["standby", "measured", "standby", "standby", "measured"]
 
 
-FREEZER = Path("/sys/fs/cgroup/freezer")
-
-
 @pytest.fixture
-def freezer() -> Iterator[Path]:
-    """A group whose processes the kernel holds: SIGKILL ends them only when they are let go, as with one that waits
-    for a disk in state D."""
-    group = FREEZER / f"forewarn-test-{os.getpid()}"
+def stuck(tmp_path: Path) -> Iterator[Any]:
+    spec = importlib.util.spec_from_file_location("stuck_filesystem", Path(__file__).with_name("stuck_filesystem.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     try:
-        group.mkdir()
-    except OSError:
-        pytest.skip("no cgroup v1 freezer that this user may use")
-    yield group
-    (group / "freezer.state").write_text("THAWED")
-    wait_until = time.monotonic() + 10
-    while (group / "cgroup.procs").read_text() and time.monotonic() < wait_until:
-        time.sleep(0.02)
-    group.rmdir()
+        filesystem = module.StuckFilesystem(tmp_path / "stuck")
+    except OSError as error:
+        pytest.skip(f"this user may not mount a FUSE filesystem: {error}")
+    yield filesystem
+    filesystem.let_go()
 
 
 def test_a_smartctl_that_cannot_even_be_killed_is_reported_and_its_disk_left_alone_until_it_is_gone(
-    freezer: Path, machine: Machine, shared_data: Path, tmp_path: Path, wait_for: Callable[..., Any]
+    stuck: Any, machine: Machine, shared_data: Path, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
     file = recorded(shared_data, "henrygd__beszel/agent__test-data__smart__sda.json")
     good = {"type": "sat", "file": file}
-    path = machine({"/dev/sda": {"type": "sat", "hang": True}, "/dev/sdb": good})
+    path = machine({"/dev/sda": {"type": "sat", "stuck": f"{stuck.mount}/disk", "file": file}, "/dev/sdb": good})
     disks = Disks(tmp_path / "sys", Smartctl(str(path), 3))
-
-    def hold() -> None:
-        pid = wait_for(lambda: _pids_with(str(path), "/dev/sda"))[0]
-        (freezer / "cgroup.procs").write_text(str(pid))
-        (freezer / "freezer.state").write_text("FROZEN")
-
-    holder = threading.Thread(target=hold)
-    holder.start()
     first, second = disks.read_all()
-    holder.join()
     assert (first.outcome, second.outcome) == (Outcome.TIMEOUT, Outcome.MEASURED)
     assert "could not be killed" in first.detail
     (held,) = _pids_with(str(path), "/dev/sda")
@@ -327,7 +314,7 @@ def test_a_smartctl_that_cannot_even_be_killed_is_reported_and_its_disk_left_alo
     assert first.outcome is Outcome.TIMEOUT
     assert "an earlier run still hangs" in first.detail
     assert [call["arguments"][-1] for call in calls(path)[before:]] == ["/dev/sdb"]
-    (freezer / "freezer.state").write_text("THAWED")
+    stuck.let_go()
     wait_for(lambda: disks.read_all()[0].outcome is Outcome.MEASURED)
 
 

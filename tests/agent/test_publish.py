@@ -261,6 +261,27 @@ def test_a_slow_disk_delays_no_load_report(
     assert agent.end(signal.SIGTERM) == 0
 
 
+def test_an_agent_on_a_full_disk_runs_on_says_so_and_recovers(
+    agent_process: Any, config: dict[str, Any], listener: Listener, small_disk: Path, wait_for: Wait
+) -> None:
+    agent = agent_process(config | {"data": str(small_disk / "data")})
+    agent.start()
+    wait_for(lambda: listener.of(LoadReport), 60)
+    filler = small_disk / "filler"
+    subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=4096"], capture_output=True, check=False)
+    wait_for(lambda: "the outbox takes no reports" in agent.log(), 60)
+    filler.unlink()
+    wait_for(lambda: "the outbox takes reports again" in agent.log(), 60)
+    (told,) = wait_for(lambda: [event for event in listener.of(EventReport) if event.event == "outbox-dropped"], 60)
+    assert told.count >= 1
+    assert "full" in told.text
+    known = len(listener.of(LoadReport))
+    wait_for(lambda: len(listener.of(LoadReport)) > known, 60)
+    assert agent.end(signal.SIGTERM) == 0
+    sent = [number for _, number in numbers(listener.messages)]
+    assert sorted(set(sent)) == list(range(1, max(sent) + 1)), "what was not stored took no number"
+
+
 def test_a_denied_device_keeps_its_reports(
     agent_process: Any, config: dict[str, Any], tmp_path: Path, wait_for: Wait, make_mosquitto: Any
 ) -> None:
