@@ -6,16 +6,33 @@ import os
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from forewarn_collector.access.audit import Audit
+from forewarn_collector.access.limits import Rate
+from forewarn_collector.access.tokens import Tokens
+from forewarn_collector.access.users import Users
 from forewarn_collector.api.app import build_api
 from forewarn_collector.api.baselines import Baselines
 from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet
+from forewarn_collector.api.guard import Door
 from forewarn_collector.api.owners import Owners
-from forewarn_collector.api.server import ApiServer, bind, leave_address, token_of, url_of
+from forewarn_collector.api.routes.access import Access
+from forewarn_collector.api.server import (
+    ApiServer,
+    bind,
+    leave_address,
+    own_certificate,
+    public_url,
+    server_context,
+    token_of,
+    url_of,
+)
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.config import (
+    ApiTls,
     Broker,
     Config,
     DestinationEntry,
@@ -42,6 +59,7 @@ from forewarn_collector.tickets.budget import allowance
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.tickets.webhook import Webhook
+from forewarn_collector.web.pages import pages
 from forewarn_rules import Engine, RuleSet, SwitchedOff, load_rules
 
 log = logging.getLogger(__name__)
@@ -65,9 +83,11 @@ class Collector:
         self.clock = clock or Clock()
         self.mqtt_url: str | None = None
         self.api_url = ""
+        self.public_url = ""
         # Everything that can be wrong with the configuration is found before the first file is written.
         rules = _rules(config.rules)
         tls = _server_context(config.listen.tls) if config.listen.tls else None
+        self._api_tls = _api_context(config.api.tls) if config.api.tls else None
         destinations = [_destination(entry) for entry in config.destinations]
         broker = _broker(config.broker) if config.broker else None
         ping_url = _ping_url(config.self_check)
@@ -95,6 +115,9 @@ class Collector:
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)
         self.explanations = Explanations(self._reader, self._history, self.judge)
         self._owners = Owners(directory, self.desk)
+        self._users = Users(self._state, now, self.clock.awake)
+        self._tokens = Tokens(self._state, now)
+        self._audit = Audit(self._state)
         self._sealer = Repeat("seal", SEAL_SECONDS, self._seal)
         self._api: ApiServer | None = None
         self.condition = Condition(
@@ -115,8 +138,12 @@ class Collector:
         except OSError as error:
             raise StartError(_taken("api", api.address, api.port, error)) from None
         token = token_of(self.data)
+        https = self._api_tls is not None
+        self.api_url = url_of(listening, https)
+        self.public_url = (api.url or public_url(listening, https)).rstrip("/")
         routes = build_api(
-            token,
+            Door(token, self._tokens.caller, Rate(api.requests_per_minute), self.clock.awake),
+            Access(self._users, self._tokens, self._audit, self._link_url, self.clock.now),
             self._owners,
             self.fleet,
             self.baselines,
@@ -125,9 +152,10 @@ class Collector:
             self.push,
             self.health,
             self.clock,
+            pages(self._users, self.public_url, https),
         )
-        self._api = ApiServer(routes, listening)
-        self.api_url = url_of(listening)
+        hosts = [str(urlsplit(self.public_url).hostname)]
+        self._api = ApiServer(routes, listening, self._api_tls, api.proxies, hosts)
         if listen.enabled:
             try:
                 host, port = await self.listener.start(listen.address, listen.port)
@@ -142,9 +170,17 @@ class Collector:
         if self.subscriber:
             self.subscriber.start()
         await self._api.start()
-        leave_address(self.data, self.api_url, token)
+        certificate = own_certificate(api.tls.certificate) if api.tls else None
+        leave_address(self.data, self.api_url, token, certificate)
         if self.condition.canaries:
             self._checker.start()
+
+    def first_link(self) -> str | None:
+        """Where the first administrator sets a password; None when there are users. An earlier link is void then."""
+        return None if self._users.all() else self._link_url(self._users.make_link(None).secret)
+
+    def _link_url(self, code: str) -> str:
+        return f"{self.public_url}/welcome/{code}"
 
     async def stop(self) -> None:
         """Close the doors first, write what is queued, then end the rest."""
@@ -224,6 +260,13 @@ def _server_context(tls: Tls) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"listen.tls: {error}; give PEM files that belong together") from None
     return context
+
+
+def _api_context(tls: ApiTls) -> ssl.SSLContext:
+    try:
+        return server_context(tls.certificate, tls.key)
+    except OSError as error:
+        raise StartError(f"api.tls: {error}; give PEM files that belong together") from None
 
 
 def _rules(rules: Rules) -> RuleSet:

@@ -33,11 +33,31 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     ] = 262_144
 
 
+class ApiTls(msgspec.Struct, frozen=True, kw_only=True):
+    """TLS of the API. Without it the API is for loopback only."""
+
+    certificate: Annotated[str, Meta(description="the API's certificate chain, PEM", examples=["server.pem"])]
+    key: Annotated[str, Meta(description="its private key, PEM", examples=["server.key"])]
+
+
 class Api(msgspec.Struct, frozen=True, kw_only=True):
-    """The HTTP API that the command line speaks to. Loopback only."""
+    """The HTTP API: for the command line, on this machine and on others, and for programs."""
 
     address: Address = "127.0.0.1"
     port: Annotated[Port, Meta(examples=[8383])] = 8383
+    tls: ApiTls | None = None
+    url: Annotated[
+        str | None,
+        Meta(description="how users reach it, for one-time links", examples=["https://forewarn.example"]),
+    ] = None
+    proxies: Annotated[
+        list[str],
+        Meta(description="reverse proxies that are believed where a request comes from", examples=[["127.0.0.1"]]),
+    ] = []
+    requests_per_minute: Annotated[
+        int,
+        Meta(ge=1, le=1_000_000, description="of one token, or one address without a token", examples=[600]),
+    ] = 1_200
 
 
 class Broker(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,8 +182,7 @@ def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
         found.append((("listen", "address"), "not an IP address", "write 127.0.0.1, or 0.0.0.0 for every network"))
     elif config.listen.enabled and config.listen.tls is None and not is_loopback(config.listen.address):
         found.append((("listen", "address"), "plain text is for loopback only", "use 127.0.0.1, or add listen.tls"))
-    if not is_loopback(config.api.address):
-        found.append((("api", "address"), "the API is for loopback only", "use 127.0.0.1"))
+    found += _api_mistakes(config.api)
     found += _broker_mistakes(config.broker)
     found += _ping_mistakes(config.self_check)
     found += _file_mistakes(config)
@@ -179,6 +198,20 @@ def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
             found.append(
                 (("destinations", index, "url"), "the token would go in plain text", "write https://HOST/PATH")
             )
+    return found
+
+
+def _api_mistakes(api: Api) -> list[tuple[tuple[str | int, ...], str, str]]:
+    found: list[tuple[tuple[str | int, ...], str, str]] = []
+    if not _is_address(api.address):
+        found.append((("api", "address"), "not an IP address", "write 127.0.0.1, or 0.0.0.0 for every network"))
+    elif api.tls is None and not is_loopback(api.address):
+        found.append((("api", "address"), "plain text is for loopback only", "use 127.0.0.1, or add api.tls"))
+    if api.url is not None and (_parts(api.url)[0] not in ("http", "https") or not _parts(api.url)[1]):
+        found.append((("api", "url"), "not an http or https address", "write https://HOST"))
+    for index, proxy in enumerate(api.proxies):
+        if not _is_address(proxy) or proxy == "localhost":
+            found.append((("api", "proxies", index), "not an IP address", "write an address such as 10.0.0.5"))
     return found
 
 
@@ -236,6 +269,8 @@ def _file_mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str
     named: list[tuple[tuple[str | int, ...], str | None]] = []
     if config.listen.tls:
         named += [(("listen", "tls", key), getattr(config.listen.tls, key)) for key in Tls.__struct_fields__]
+    if config.api.tls:
+        named += [(("api", "tls", key), getattr(config.api.tls, key)) for key in ApiTls.__struct_fields__]
     if config.broker:
         files = ("password_file", "ca", "certificate", "key")
         named += [(("broker", key), getattr(config.broker, key)) for key in files]

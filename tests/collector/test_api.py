@@ -65,6 +65,19 @@ ENDPOINTS = [
     ("GET", "/rules/ata-pending-sectors/explain?device=shop-07", None),
     ("GET", "/dead-letters", None),
     ("GET", "/deliveries", None),
+    ("POST", "/logout", None),
+    ("GET", "/whoami", None),
+    ("GET", "/users", None),
+    ("POST", "/users", {"name": "mallory", "role": "admin"}),
+    ("POST", "/users/ann/link", None),
+    ("POST", "/users/ann/role", {"role": "admin"}),
+    ("POST", "/users/ann/disable", None),
+    ("POST", "/users/ann/enable", None),
+    ("POST", "/users/ann/password", {"password": "correct horse battery"}),
+    ("GET", "/tokens", None),
+    ("POST", "/tokens", {}),
+    ("POST", "/tokens/0123456789ab/revoke", None),
+    ("GET", "/audit", None),
     ("GET", "/schema", None),
     ("GET", "/schema/openapi.json", None),
 ]
@@ -170,6 +183,7 @@ def test_every_integer_is_asked_for_with_more_than_64_bits(client: httpx.Client)
 def test_the_table_names_every_path(client: httpx.Client) -> None:
     described = client.get(f"{V1}/schema/openapi.json").json()["paths"]
     patterns = [re.sub(r"\{[^}]*\}", "[^/?]+", path) for path in described if path.startswith(V1)]
+    patterns.remove(f"{V1}/login")
     for pattern in patterns:
         assert [path for _, path, _ in ENDPOINTS if re.fullmatch(pattern, V1 + path.split("?")[0])], pattern
 
@@ -184,7 +198,7 @@ def wrong_tokens() -> list[tuple[str, dict[str, Any]]]:
         ("shorter", {"Authorization": "Bearer TOKEN-1"}),
         ("longer", {"Authorization": "Bearer TOKENx"}),
         ("bytes", {"Authorization": b"Bearer \xff\xfe"}),
-        ("in the address", {"X-Token": "TOKEN"}),
+        ("in another header", {"X-Token": "TOKEN"}),
     ]
 
 
@@ -200,9 +214,7 @@ def test_without_the_token_nothing_is_told_and_nothing_done(
     }
     answers = set()
     for method, path, body in ENDPOINTS:
-        answer = stranger.request(
-            method, V1 + path, json=body, headers=given, params={"token": token} if "?" not in path else None
-        )
+        answer = stranger.request(method, V1 + path, json=body, headers=given)
         assert answer.status_code == 401, path
         answers.add(answer.text)
     assert len(answers) == 1, "the same words whether it is there or not"

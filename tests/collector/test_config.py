@@ -25,7 +25,7 @@ BAD = Path(__file__).resolve().parent.parent / "data" / "collector" / "bad-confi
 MESSAGES = {
     "alias": ["1: rules.directories[0]: this is an alias (*name); write the value out",
               "3: rules.directories: expected `str`, got `null`"],
-    "api-beyond-loopback": ["2: api.address: the API is for loopback only (found '192.168.1.5'); use 127.0.0.1"],
+    "api-beyond-loopback": ["2: api.address: plain text is for loopback only (found '192.168.1.5'); use 127.0.0.1"],
     "broker-bad-port": ["2: broker.url: not an MQTT address (found 'mqtts://broker.example:many'); write mqtts://HOST"],
     "broker-certificate-alone": ["3: broker.certificate: it needs broker.key beside it (found '/etc/hostname'); add k"],
     "broker-group": ["3: broker.group: not a name of a group (found 'a/b'); write a word without / + #"],
@@ -51,7 +51,7 @@ MESSAGES = {
     "list-is-a-section": ["1: destinations: this is not a list (found {'name': 'desk'}); begin each entry with a dash"],
     "meanings-at-once": [
         "2: listen.address: plain text is for loopback only (found '0.0.0.0'); use 127.0.0.1, or add listen.tls",
-        "4: api.address: the API is for loopback only (found '192.168.1.5'); use 127.0.0.1",
+        "4: api.address: plain text is for loopback only (found '192.168.1.5'); use 127.0.0.1",
         "6: broker.url: plain text is for loopback only (found 'mqtt://broker.example'); write mqtts://HOST:8883",
         "8: destinations[0].url: not an http or https address (found 'x'); write https://HOST/PATH",
         "9: destinations[1].token_file: there is no such file (found '/nowhere/token'); give the path of a readable fi",

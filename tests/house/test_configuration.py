@@ -34,6 +34,7 @@ def test_every_section_is_reached() -> None:
         "listen",
         "listen.tls",
         "api",
+        "api.tls",
         "broker",
         "rules",
         "rules.disable[]",

@@ -18,11 +18,13 @@ class Role(StrEnum):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks. ``customer`` is set for the role customer alone; ``local``: whoever may read the data directory."""
+    """Who asks. ``customer`` is set for the role customer alone; ``token``: which of the user's tokens was shown;
+    ``local``: whoever may read the data directory."""
 
     name: str
     role: Role
     customer: str | None = None
+    token: str = ""
     local: bool = False
 
     def may_see(self, customer: str) -> bool:

@@ -1,23 +1,25 @@
 """The HTTP API: routes by area, one guard before all of them. Every answer is a type of ``views``."""
 
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components
 
-from forewarn_collector.access.caller import Caller, Role
+from forewarn_collector.api.audited import Audited, noted_of
 from forewarn_collector.api.baselines import Baselines
 from forewarn_collector.api.described import TOKEN
 from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet
-from forewarn_collector.api.guard import Connection, Guard, caller_of
+from forewarn_collector.api.gate import BODY_BYTES
+from forewarn_collector.api.guard import Door, Guard, caller_of
 from forewarn_collector.api.owners import Owners
 from forewarn_collector.api.problems import HANDLERS
+from forewarn_collector.api.routes.access import Access, access_routes
 from forewarn_collector.api.routes.collector import (
     clock_routes,
     collector_routes,
@@ -32,10 +34,12 @@ from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.version import version
+from forewarn_collector.web.pages import templates
 
 
 def build_api(
-    token: str,
+    door: Door,
+    access: Access,
     owners: Owners,
     fleet: Fleet,
     baselines: Baselines,
@@ -44,30 +48,33 @@ def build_api(
     push: Push,
     health: Callable[[], Health],
     clock: Clock,
+    pages: Router,
 ) -> Litestar:
-    """``token``: the one of ``api.json``. What a route asks of a caller stands in ``permissions``."""
-    expected = f"Bearer {token}".encode()
-
-    def authenticate(connection: Connection) -> Caller | None:
-        given = connection.headers.get("authorization", "").encode()
-        return Caller(name="local", role=Role.ADMIN, local=True) if secrets.compare_digest(given, expected) else None
-
+    """``pages`` are for browsers. What a route asks of a caller stands in ``permissions``."""
     routes: list[Any] = [
         *collector_routes(fleet, push, health),
         *device_routes(fleet, baselines),
         *ticket_routes(desk),
         *rule_routes(desk, explanations),
+        *access_routes(access),
         *(clock_routes(clock) if isinstance(clock, SettableClock) else []),
     ]
     return Litestar(
         route_handlers=[
             healthz_route(health),
             metrics_route(health),
+            pages,
             Router("/api/v1", route_handlers=routes, security=[{name: []} for name in TOKEN]),
         ],
-        guards=[Guard(authenticate, owners)],
-        dependencies={"caller": Provide(caller_of, sync_to_thread=False)},
+        guards=[Guard(door, owners)],
+        middleware=[DefineMiddleware(Audited, write=access.audit.add, now=clock.now)],
+        dependencies={
+            "caller": Provide(caller_of, sync_to_thread=False),
+            "noted": Provide(noted_of, sync_to_thread=False),
+        },
         exception_handlers=HANDLERS,
+        template_config=templates(),
+        request_max_body_size=BODY_BYTES,
         logging_config=None,
         openapi_config=OpenAPIConfig(
             title="forewarn",

@@ -24,10 +24,11 @@ class Own(StrEnum):
 
 
 class Permission(NamedTuple):
-    """``least`` is None for what needs no token."""
+    """``least`` is None for what needs no token. What is not ``audited`` leaves no line in the audit log."""
 
     least: Role | None
     own: Own | None = None
+    audited: bool = True
 
 
 ANYBODY = Permission(None)
@@ -41,13 +42,16 @@ SAME = Permission(Role.CUSTOMER, Own.SAME)
 PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/healthz"): ANYBODY,
     ("GET", "/metrics"): ENGINEER,
+    ("GET", "/welcome/forewarn.css"): ANYBODY,
+    ("GET", "/welcome/{code}"): ANYBODY,
+    ("POST", "/welcome/{code}"): ANYBODY,
     ("GET", "/api/v1/schema"): SAME,
     ("GET", "/api/v1/schema/openapi.json"): SAME,
     ("GET", "/api/v1/schema/{path}"): SAME,
     ("GET", "/api/v1/status"): ENGINEER,
     ("GET", "/api/v1/dead-letters"): ENGINEER,
     ("GET", "/api/v1/deliveries"): ENGINEER,
-    ("PUT", "/api/v1/clock"): ADMIN,
+    ("PUT", "/api/v1/clock"): Permission(Role.ADMIN, audited=False),
     ("GET", "/api/v1/devices"): FILTERED,
     ("GET", "/api/v1/reports"): FILTERED,
     ("GET", "/api/v1/devices/{name}"): OWN_DEVICE,
@@ -62,6 +66,20 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("POST", "/api/v1/watch/{number}/open"): ENGINEER,
     ("GET", "/api/v1/rules/records"): ENGINEER,
     ("GET", "/api/v1/rules/{rule_id}/explain"): ENGINEER,
+    ("POST", "/api/v1/login"): ANYBODY,
+    ("POST", "/api/v1/logout"): FILTERED,
+    ("GET", "/api/v1/whoami"): FILTERED,
+    ("GET", "/api/v1/users"): ADMIN,
+    ("POST", "/api/v1/users"): ADMIN,
+    ("POST", "/api/v1/users/{user}/link"): ADMIN,
+    ("POST", "/api/v1/users/{user}/role"): ADMIN,
+    ("POST", "/api/v1/users/{user}/disable"): ADMIN,
+    ("POST", "/api/v1/users/{user}/enable"): ADMIN,
+    ("POST", "/api/v1/users/{user}/password"): FILTERED,
+    ("GET", "/api/v1/tokens"): FILTERED,
+    ("POST", "/api/v1/tokens"): FILTERED,
+    ("POST", "/api/v1/tokens/{token_id}/revoke"): FILTERED,
+    ("GET", "/api/v1/audit"): ADMIN,
 }
 
 

@@ -1,11 +1,13 @@
 """Every error is one line of JSON: {"detail": ...}."""
 
 import logging
+from math import ceil
 from typing import Any
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from forewarn_collector.access.model import AccessError, Locked, NoUser, WrongPassword
 from forewarn_collector.api.fleet import NotHere
 from forewarn_collector.tickets.life import NoTicket, TicketError
 
@@ -41,10 +43,23 @@ def _conflict(_request: Request[Any, Any, Any], error: Exception) -> Answer:
     return Response({"detail": str(error)}, status_code=409)
 
 
+def _wrong_password(_request: Request[Any, Any, Any], error: Exception) -> Answer:
+    return Response({"detail": str(error)}, status_code=401)
+
+
+def _locked(_request: Request[Any, Any, Any], error: Locked) -> Answer:
+    headers = {"Retry-After": str(ceil(error.seconds))}
+    return Response({"detail": str(error)}, status_code=429, headers=headers)
+
+
 HANDLERS: dict[int | type[Exception], Any] = {
     NotHere: _not_here,
     NoTicket: _not_here,
     TicketError: _conflict,
+    NoUser: _not_here,
+    AccessError: _conflict,
+    WrongPassword: _wrong_password,
+    Locked: _locked,
     HTTPException: _refused,
     RecursionError: _too_deep,
     500: _internal_error,

@@ -6,13 +6,19 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from litestar import Litestar
+
+from forewarn_collector.api.gate import Gate
+from forewarn_collector.api.protocol import PatientProtocol
 
 FILE_NAME = "api.json"
+CONNECTIONS = 256
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 class _Server(uvicorn.Server):
@@ -36,9 +42,32 @@ def bind(address: str, port: int) -> socket.socket:
     return listening
 
 
-def url_of(listening: socket.socket) -> str:
+def url_of(listening: socket.socket, https: bool = False) -> str:
+    """How this machine reaches it."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    host = ANYWHERE.get(host, host)
+    return f"http{'s' if https else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def public_url(listening: socket.socket, https: bool) -> str:
+    """How other machines may reach it, as far as we can know."""
+    host, port = listening.getsockname()[:2]
+    return f"https://{socket.getfqdn()}:{port}" if host in ANYWHERE else url_of(listening, https)
+
+
+def server_context(certificate: str, key: str) -> ssl.SSLContext:
+    """TLS 1.2 or newer. Raise OSError (ssl.SSLError is one) when the files do not serve."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def own_certificate(path: str) -> str:
+    """The first certificate of a PEM file: the server's own."""
+    end = "-----END CERTIFICATE-----"
+    text = Path(path).read_text(encoding="ascii")
+    return text[text.index("-----BEGIN CERTIFICATE-----") : text.index(end)] + end + "\n"
 
 
 def token_of(data: Path) -> str:
@@ -50,20 +79,45 @@ def token_of(data: Path) -> str:
     return known if isinstance(known, str) and len(known) >= 32 else secrets.token_urlsafe(32)
 
 
-def leave_address(data: Path, url: str, token: str) -> None:
-    """Write ``api.json``, readable by nobody but its owner from its first byte on."""
+def leave_address(data: Path, url: str, token: str, certificate: str | None = None) -> None:
+    """Write ``api.json``, readable by nobody but its owner from its first byte on. ``certificate``: PEM, the one that
+    the command line of this machine will trust whatever name stands in it."""
     path = data / FILE_NAME
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
+    left = {"url": url, "token": token, "pid": os.getpid()}
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump({"url": url, "token": token, "pid": os.getpid()}, file)
+        json.dump(left if certificate is None else left | {"certificate": certificate}, file)
     fresh.replace(path)
 
 
 class ApiServer:
-    def __init__(self, api: Litestar, listening: socket.socket) -> None:
+    """``proxies``: addresses whose word is taken on where a request comes from; ``hosts``: see ``Gate``."""
+
+    def __init__(
+        self,
+        api: Any,
+        listening: socket.socket,
+        tls: ssl.SSLContext | None = None,
+        proxies: Sequence[str] = (),
+        hosts: Sequence[str] = (),
+    ) -> None:
         self._socket = listening
-        self._server = _Server(uvicorn.Config(api, log_config=None, log_level="warning", access_log=False))
+        config = uvicorn.Config(
+            Gate(api, None if tls else hosts),
+            http=PatientProtocol,
+            ws="none",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
+            limit_concurrency=CONNECTIONS,
+        )
+        config.load()
+        config.ssl = tls
+        self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

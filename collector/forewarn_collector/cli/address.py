@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from forewarn_collector.cli import logins
 from forewarn_collector.config import is_loopback
 from forewarn_collector.paths import default_data
 
@@ -18,20 +19,29 @@ class ClientError(click.ClickException):
 
 
 class Address(NamedTuple):
-    """``source``: the file that the token came from; ``data``: the data directory, None for a named server."""
+    """``source``: the file that the token came from; ``data``: the data directory, None for a named server.
+
+    ``certificate``: the server's own, PEM; it alone is trusted then, whatever name stands in it. ``authority``: a file.
+    """
 
     url: str
     token: str
     source: Path
     data: Path | None = None
+    certificate: str | None = None
+    authority: str | None = None
 
 
 def find_address(data: Path | None, server: str | None, token_file: Path | None) -> Address:
-    """The named server, or the collector that runs on ``data`` (None: the default place). Raise ClientError."""
+    """The named server, or the collector that runs on ``data``, or the one where somebody is logged in, or the one on
+    the default data directory. Raise ClientError."""
     if server is not None:
+        url = checked_url(server)
         if token_file is None:
-            raise ClientError("--server needs --token-file (or FOREWARN_TOKEN_FILE) with the name of a file")
-        return Address(_checked_url(server), _checked_token(_read(token_file), token_file), token_file)
+            return _login(url)
+        return Address(url, _checked_token(_read(token_file), token_file), token_file)
+    if data is None and (known := _logins().find(None)) is not None:
+        return _login(known.url)
     directory = (data or default_data()).absolute()
     path = directory / FILE_NAME
     if not path.exists():
@@ -41,10 +51,27 @@ def find_address(data: Path | None, server: str | None, token_file: Path | None)
         )
     try:
         left = json.loads(_read(path))
-        url, token = _checked_url(str(left["url"])), str(left["token"])
+        url, token, certificate = checked_url(str(left["url"])), str(left["token"]), left.get("certificate")
     except (ValueError, KeyError, TypeError):
         raise ClientError(f"{path} is damaged; restart the collector: it writes the file anew") from None
-    return Address(url, _checked_token(token, path), path, directory)
+    return Address(url, _checked_token(token, path), path, directory, certificate)
+
+
+def _logins() -> logins.Logins:
+    try:
+        return logins.load()
+    except logins.LoginError as error:
+        raise ClientError(str(error)) from None
+
+
+def _login(url: str) -> Address:
+    known = _logins().find(url)
+    if known is None:
+        raise ClientError(f"{url}: name a --token-file (or FOREWARN_TOKEN_FILE), or log in: forewarn login {url}")
+    token = logins.token_of(known)
+    if token is None:
+        raise ClientError(f"the keyring does not give the token of {url}; unlock it, or: forewarn login {url}")
+    return Address(url, _checked_token(token, logins.place()), logins.place(), authority=known.ca)
 
 
 def _read(path: Path) -> str:
@@ -58,12 +85,15 @@ def _read(path: Path) -> str:
         raise ClientError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _checked_url(server: str) -> str:
+def checked_url(server: str) -> str:
+    """The address without a slash at its end. Raise ClientError."""
     try:
         url = urlsplit(server)
         host, _ = url.hostname, url.port
     except ValueError:
         host, url = None, urlsplit("")
+    if url.username is not None or url.password is not None:
+        raise ClientError("an address with a user or password in it: leave them out, and use --token-file")
     if url.scheme not in ("http", "https") or not host:
         raise ClientError(f"{server!r} is not an address of a collector; write https://HOST or http://127.0.0.1:PORT")
     if url.scheme == "http" and not is_loopback(host):

@@ -8,10 +8,10 @@ import click
 from forewarn_collector.api.views import Accept, BaselineView, CounterView
 from forewarn_collector.cli.complete import device_names, part_names
 from forewarn_collector.cli.format import count
+from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, folding, heading, paragraph, right, table
 from forewarn_collector.cli.text import clean
-from forewarn_collector.cli.ticket import login
 
 name_argument = click.argument("name", metavar="DEVICE", shell_complete=device_names)
 part_argument = click.argument("part", metavar="[PART]", required=False, shell_complete=part_names)
@@ -50,7 +50,7 @@ def show(session: Session, name: str, part: str | None, as_json: bool) -> None:
 @name_argument
 @part_argument
 @click.option("--note", default="", help="Why; it is kept, and noted in the tickets that this closes.")
-@click.option("--by", "actor", default=login, help="Who accepts it; default your login.")
+@click.option("--by", "actor", default=login_name, help="Who accepts it; default your login.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_session

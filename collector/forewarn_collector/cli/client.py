@@ -1,5 +1,6 @@
 """Speaks to the collector's HTTP API. The only place of the command line that knows HTTP."""
 
+import ssl
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -7,6 +8,8 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from forewarn_collector.access.model import ACTOR_HEADER
+from forewarn_collector.api.access_views import WhoAmI
 from forewarn_collector.api.views import (
     Accept,
     AcceptedView,
@@ -21,6 +24,7 @@ from forewarn_collector.api.views import (
     SetClock,
 )
 from forewarn_collector.cli.address import Address, ClientError, find_address
+from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.text import clean
 from forewarn_collector.tickets.model import Ticket, WatchList
 from forewarn_collector.tickets.outcomes import Record
@@ -36,6 +40,12 @@ class NoAnswerError(ClientError):
 
 
 EVERYTHING = 100_000
+SAID_PLAINLY = (
+    httpx.codes.FORBIDDEN,
+    httpx.codes.NOT_FOUND,
+    httpx.codes.CONFLICT,
+    httpx.codes.TOO_MANY_REQUESTS,
+)
 API = "/api/v1"
 
 
@@ -45,9 +55,13 @@ class Client:
     def __init__(self, address: Address, timeout_seconds: float = 30.0) -> None:
         self.address = address
         # A proxy from the environment must not stand between us and a collector on this machine.
+        headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
+        if address.data is not None:
+            headers[ACTOR_HEADER] = quote(login_name())
         self._http = httpx.Client(
             base_url=address.url,
-            headers={"Authorization": f"Bearer {address.token}"},
+            headers=headers,
+            verify=_trust(address),
             timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 5.0)),
             trust_env=address.data is None,
         )
@@ -57,7 +71,10 @@ class Client:
         cls, data: Path | None, server: str | None, token_file: Path | None, timeout_seconds: float = 30.0
     ) -> Self:
         """``server`` with its ``token_file``, or else the collector that runs on ``data`` (None: the default)."""
-        address = find_address(data, server, token_file)
+        return cls.at(find_address(data, server, token_file), timeout_seconds)
+
+    @classmethod
+    def at(cls, address: Address, timeout_seconds: float = 30.0) -> Self:
         try:
             return cls(address, timeout_seconds)
         except httpx.InvalidURL as error:
@@ -145,6 +162,23 @@ class Client:
     def deliveries(self, limit: int) -> list[dict[str, Any]]:
         return self._ask(list[dict[str, Any]], "/deliveries", {"limit": limit})
 
+    def whoami(self) -> WhoAmI:
+        return self._ask(WhoAmI, "/whoami")
+
+    def send(
+        self,
+        type_: type[T],
+        method: str,
+        path: str,
+        body: msgspec.Struct | None = None,
+        *,
+        wanted: dict[str, Any] | None = None,
+        code: int = httpx.codes.OK,
+    ) -> T:
+        """Any route; ``path`` is below the API's root, ``code`` what it answers when all is well."""
+        found: T = self._decode(self._fetch(method, path, wanted, body, code), type_)
+        return found
+
     def set_clock(self, now: float | None) -> None:
         """Set the clock of a simulation; None gives it back to the machine."""
         self._decode(self._fetch("PUT", "/clock", body=SetClock(now=now)), SetClock)
@@ -167,7 +201,12 @@ class Client:
             ) from None
 
     def _fetch(
-        self, method: str, path: str, wanted: dict[str, Any] | None = None, body: Accept | Act | SetClock | None = None
+        self,
+        method: str,
+        path: str,
+        wanted: dict[str, Any] | None = None,
+        body: msgspec.Struct | None = None,
+        code: int = httpx.codes.OK,
     ) -> bytes:
         given = {name: value for name, value in (wanted or {}).items() if value is not None}
         content = None if body is None else msgspec.json.encode(body)
@@ -180,7 +219,7 @@ class Client:
             raise NoAnswerError(f"the collector at {self.address.url} does not answer in time; try again") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoAnswerError(f"{self.address.url}: {clean(str(error)) or type(error).__name__}") from None
-        if answer.status_code != httpx.codes.OK:
+        if answer.status_code != code:
             raise ClientError(self._refusal(answer))
         return answer.content
 
@@ -195,14 +234,35 @@ class Client:
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             if self.address.data is not None:
                 return f"{where} is not the one of {self.address.data}; start yours: forewarn up --data ..."
-            return f"{where} refuses the token in {self.address.source}; take the one in api.json of its data directory"
+            if not self.address.token:
+                return f"{where}: user or password is wrong"
+            return f"{where} refuses the token in {self.address.source}; log in anew, or name another token"
         try:
             detail = clean(str(answer.json()["detail"]))
         except (ValueError, KeyError, TypeError):
             detail = ""
-        if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.CONFLICT) and detail:
+        if answer.status_code in SAID_PLAINLY and detail:
             return detail
         return f"{where} answers {answer.status_code}" + (f": {detail}" if detail else "; is it a collector?")
+
+
+def _trust(address: Address) -> ssl.SSLContext | bool:
+    """Whose certificate is believed; True: what this machine believes anyway. Raise ClientError."""
+    if address.authority is None and address.certificate is None:
+        return True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        if address.certificate is not None:
+            # The certificate itself is the anchor, though it signed nothing; so its name proves nothing more.
+            context.check_hostname = False
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            context.load_verify_locations(cadata=address.certificate)
+        else:
+            context.load_verify_locations(cafile=address.authority)
+    except (OSError, ValueError) as error:
+        raise ClientError(f"{address.authority or address.source}: no certificate that serves ({error})") from None
+    return context
 
 
 def _device(name: str) -> str:

@@ -47,6 +47,14 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
         ),
         "model": Lazy("model", "The risk model: train one, look at one."),
     },
+    "Who may come in": {
+        "login": Lazy("login", "Log in to a collector: every later command asks it, until you log out."),
+        "logout": Lazy("login", "Forget a login and revoke its token; without URL the current one."),
+        "whoami": Lazy("login", "Which collector is asked, and as whom."),
+        "user": Lazy("users", "Users: who may come in, and as what."),
+        "token": Lazy("users", "API tokens: for programs, which may what their user may."),
+        "audit": Lazy("audit", "Who changed what, from where, what it was before and after; the newest first."),
+    },
     "Trying it out": {
         "demo": Lazy(
             "demo", "Play a simulated fleet of three customers at many days a minute and watch the tickets open."
@@ -111,14 +119,14 @@ class LazyGroup(click.Group):
 )  # fmt: skip
 @click.option(
     "--token-file", type=click.Path(path_type=Path, dir_okay=False), envvar="FOREWARN_TOKEN_FILE", show_envvar=True,
-    help="File that holds the token for --server.",
+    help="File that holds the token for --server; without it a login is used.",
 )  # fmt: skip
 @click.option("--utc", is_flag=True, help="Show times in UTC instead of local time.")
 @click.pass_context
 def forewarn(context: click.Context, data: Path | None, server: str | None, token_file: Path | None, utc: bool) -> None:
     """Tells which device is about to break, why, when, and what to do.
 
-    Without --server the collector that runs on the data directory is asked.
+    Asked is the collector at --server, on --data, where you are logged in, or on the default data directory.
 
     Example: forewarn devices
     """

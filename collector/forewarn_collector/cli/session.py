@@ -36,8 +36,6 @@ class Session:
     def client(self) -> "Client":
         from forewarn_collector.cli.client import Client
 
-        if self.server is not None and self.token_file is None:
-            raise click.UsageError("--server needs --token-file (or FOREWARN_TOKEN_FILE) with the name of a file")
         if self.server is None and self.token_file is not None:
             raise click.UsageError("--token-file is for --server: without it the data directory holds the token")
         return Client.connect(self.data, self.server, self.token_file)
@@ -47,7 +45,7 @@ class Session:
         """Ages count from the collector's clock."""
         from forewarn_collector.cli.format import Times
 
-        return Times(self.client.status().now, self.utc)
+        return Times(self.client.whoami().now, self.utc)
 
     @cached_property
     def screen(self) -> "Console":

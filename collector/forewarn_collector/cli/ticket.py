@@ -1,7 +1,5 @@
 """``forewarn ticket show|ack|start|wait|note|resolve|close``"""
 
-import getpass
-import os
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -12,6 +10,7 @@ from forewarn_collector.api.views import Act
 from forewarn_collector.cli import ticket_page
 from forewarn_collector.cli.address import ClientError
 from forewarn_collector.cli.complete import ticket_numbers
+from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.text import clean
 from forewarn_collector.tickets import life
@@ -28,20 +27,12 @@ def ticket() -> None:
     """
 
 
-def login() -> str:
-    """Who works here: behind sudo the one who called it."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (OSError, KeyError):
-        return f"uid {os.getuid()}"
-
-
 number_argument = click.argument("number", type=click.IntRange(1), shell_complete=ticket_numbers)
 
 
 def act_options(command: Command) -> Command:
     command = json_option(command)
-    command = click.option("--by", "actor", default=login, help="Who did it; default your login.")(command)
+    command = click.option("--by", "actor", default=login_name, help="Who did it; default your login.")(command)
     return number_argument(command)
 
 
@@ -170,7 +161,7 @@ def _act(session: Session, number: int, action: str, act: Act, as_json: bool) ->
     if as_json:
         print_json(changed)
     else:
-        who = f", {act.actor}"
+        who = next((f", {entry.actor}" for entry in reversed(changed.timeline) if entry.kind != "evidence"), "")
         click.echo(clean(f"ticket {changed.number} ({changed.device}: {changed.title}) is {changed.state}{who}"))
 
 

@@ -6,11 +6,12 @@ from rich.table import Table
 from forewarn_collector.api.views import Act
 from forewarn_collector.cli.devices import whose
 from forewarn_collector.cli.format import ABSENT, Times
+from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.status import say_budget
 from forewarn_collector.cli.tables import cell, fixed, folding, paragraph, right, table
 from forewarn_collector.cli.text import clean
-from forewarn_collector.cli.ticket import login, text_option
+from forewarn_collector.cli.ticket import text_option
 from forewarn_collector.tickets.model import Watched
 
 WIDE = 120
@@ -46,7 +47,7 @@ def watch(context: click.Context, session: Session, as_json: bool) -> None:
 @watch.command("open")
 @click.argument("number", type=click.IntRange(1))
 @text_option
-@click.option("--by", "actor", default=login, help="Who did it; default your login.")
+@click.option("--by", "actor", default=login_name, help="Who did it; default your login.")
 @json_option
 @pass_session
 def open_one(session: Session, number: int, text: str, actor: str, as_json: bool) -> None:

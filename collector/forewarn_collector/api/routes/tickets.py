@@ -8,6 +8,7 @@ from litestar.exceptions import ValidationException
 from litestar.params import Parameter
 
 from forewarn_collector.access.caller import Caller, Role
+from forewarn_collector.api.audited import Noted
 from forewarn_collector.api.described import PROBLEMS, Limit
 from forewarn_collector.api.fleet import NotHere
 from forewarn_collector.api.views import Act
@@ -22,6 +23,11 @@ def shown_to(caller: Caller, ticket: Ticket) -> Ticket:
         return ticket
     timeline = [entry for entry in ticket.timeline if entry.visibility == "customer"]
     return msgspec.structs.replace(ticket, timeline=timeline)
+
+
+def audited(ticket: Ticket) -> dict[str, Any]:
+    """What of a ticket its actions change."""
+    return {name: getattr(ticket, name) for name in ("state", "owner", "waiting_for", "outcome")}
 
 
 def ticket_routes(desk: Desk) -> list[Any]:
@@ -58,11 +64,12 @@ def ticket_routes(desk: Desk) -> list[Any]:
         return desk.note(number, caller.signature(data.actor), data.text, data.visibility)
 
     @post("/tickets/{number:int}/{action:str}", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def act(number: int, action: str, data: Act, caller: Caller) -> Ticket:
+    def act(number: int, action: str, data: Act, caller: Caller, noted: Noted) -> Ticket:
         """acknowledge, start, wait, resolve or close (which needs an outcome)."""
         if action not in ACTIONS:
             raise NotHere(f"{action!r} is not an action: {', '.join(ACTIONS)}, note")
-        return desk.act(
+        noted.before = audited(desk.ticket(number))
+        changed = desk.act(
             number,
             action,
             caller.signature(data.actor),
@@ -71,6 +78,8 @@ def ticket_routes(desk: Desk) -> list[Any]:
             waiting_for=data.waiting_for,
             visibility=data.visibility,
         )
+        noted.after = audited(changed) | {"text": data.text}
+        return changed
 
     @get("/watch", sync_to_thread=True, responses=PROBLEMS)
     def watch_list() -> WatchList:
