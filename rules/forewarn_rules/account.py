@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from forewarn_rules import residual
 from forewarn_rules.durations import write_duration
 from forewarn_rules.model import Key, Kind, Labels
 from forewarn_rules.model_signals import TAKES, because
@@ -163,6 +164,8 @@ def _why_unknown(rule: Rule, name: str, seen: Seen) -> str:
         return f"its limit {signal.reach} is unknown"
     if signal.take in ("usual", "distance_from_baseline"):
         return f"still learning what is usual: that takes {write_duration(signal.window)}"
+    if signal.take in residual.TAKES:
+        return _why_no_residual(name, signal, seen)
     if signal.take.endswith("_peers"):
         return "too few of its peers have reported"
     if signal.take == "growth":
@@ -170,6 +173,14 @@ def _why_unknown(rule: Rule, name: str, seen: Seen) -> str:
     if signal.window:
         return ": ".join(filter(None, ["not enough history", seen.history.get(name, "")]))
     return "not judged since the collector started"
+
+
+def _why_no_residual(name: str, signal: Signal, seen: Seen) -> str:
+    for other in signal.explained_by:
+        if seen.newest is not None and np.isnan(seen.newest.get(other, np.nan)):
+            return f"{other} is not in the last report"
+    learning = seen.history.get(name, "")
+    return learning or f"within a day {' or '.join(signal.explained_by)} was never steady and like while it was learned"
 
 
 def _level(level: Level, values: Values, at: float, state: KeptLevel) -> LevelAccount:

@@ -51,6 +51,7 @@ def build_rule(document: Document, file: schema.RuleFile, path: Path, test_path:
         fault=file.ticket.fault,
         queue=file.ticket.queue,
         ticket_kind=file.ticket.kind,
+        about=file.ticket.about,
         file=path,
         test_file=test_path,
     )

@@ -1,10 +1,10 @@
 """From a signal as a rule file writes it to a Signal: which keys belong to which take is checked here."""
 
-from forewarn_rules import model_signals, peers, schema
+from forewarn_rules import model_signals, peers, residual, schema, siblings
 from forewarn_rules.document import Document
 from forewarn_rules.durations import spell_duration
-from forewarn_rules.metrics import LABELS, METRICS, MODEL, MODEL_METRICS, Metric, find_source
-from forewarn_rules.model import PART_LABEL
+from forewarn_rules.metrics import IN_LOAD_REPORTS, LABELS, METRICS, MODEL, MODEL_METRICS, Metric, find_source
+from forewarn_rules.model import PART_LABEL, Kind
 from forewarn_rules.risk import RiskModel, shipped_model
 from forewarn_rules.rule import Signal
 from forewarn_rules.shape import suggest
@@ -17,15 +17,26 @@ FORECASTS = ("hours_until", "crossing")
 """Takes that look ahead: they reach for a value."""
 
 BELONGS = {
-    "window": ((*KEEPS, *peers.TAKES), "add window: 7d"),
+    "window": ((*KEEPS, *peers.TAKES, *residual.TAKES, siblings.TAKE), "add window: 7d"),
     "reach": (FORECASTS, "give reach to hours_until and crossing, and only to them"),
     "horizon": (("crossing",), "add horizon: 30d"),
     "peers": (peers.TAKES, "add peers: [model, firmware]"),
     "budget": ((model_signals.LIMIT,), "add budget: 2"),
+    "explained_by": (residual.TAKES, "add explained_by: [cpu.used_percent, ambient.celsius]"),
+    "lately": ((residual.GROWTH,), "add lately: 5d"),
 }
 """Keys that some takes need and no other has: the takes, and what to do where the key is missing."""
 
-MAY_HAVE = {"quantile": ("hours_until",), "min_peers": peers.FROM_PEERS}
+BINNED = (*KEEPS, *residual.TAKES)
+STEADY = 10.0
+APART = 900.0
+
+MAY_HAVE = {
+    "quantile": ("hours_until",),
+    "min_peers": peers.FROM_PEERS,
+    "steady": residual.TAKES,
+    "apart": (siblings.TAKE,),
+}
 """Keys that some takes may have and no other has."""
 
 
@@ -43,7 +54,7 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
         return None
     window = given.window or 0.0
     width = (DAY if window >= 3 * DAY else window / 24) if given.bin is None else given.bin
-    if given.take in KEEPS and not _whole_bins(window, width):
+    if given.take in BINNED and not _whole_bins(window, width):
         text = f"a window of {spell_duration(window)} is not cut into whole bins of {spell_duration(width)}"
         document.problem(
             (*place, "window"), text, f"choose 1 to {MOST_BINS} whole bins, for example window: 7d, bin: 1d"
@@ -54,6 +65,8 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
         return None
     if metric is None or not _reachable(document, file, name) or not _comparable(document, given, name, metric):
         return None
+    if not _explainable(document, given, name, metric):
+        return None
     model = _model(document, given, name)
     if (given.take in model_signals.TAKES or given.metric in MODEL_METRICS) and model is None:
         return None
@@ -63,7 +76,7 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
         take=given.take,
         within=given.within,
         window=window,
-        bin=width if given.take in KEEPS else 0.0,
+        bin=width if given.take in BINNED else 0.0,
         reach=given.reach["signal"] if isinstance(given.reach, dict) else given.reach or 0.0,
         up=given.direction == "up",
         min_span=window / 4 if given.min_span is None else given.min_span,
@@ -73,6 +86,10 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
         budget=given.budget or 0.0,
         peers=tuple(given.peers or ()),
         min_peers=given.min_peers or FEWEST_PEERS,
+        explained_by=tuple(given.explained_by or ()),
+        steady=(STEADY if given.steady is None else given.steady) if given.take in residual.TAKES else 0.0,
+        lately=given.lately or 0.0,
+        apart=(APART if given.apart is None else given.apart) if given.take == siblings.TAKE else 0.0,
     )
 
 
@@ -113,7 +130,11 @@ def _keys_fit(document: Document, given: schema.SignalFile, name: str) -> bool:
 
 
 def _article(key: str) -> str:
-    return {"reach": "to know what to reach", "peers": "to know its peers"}.get(key, f"a {key}")
+    return {
+        "reach": "to know what to reach",
+        "peers": "to know its peers",
+        "explained_by": "to know what explains it",
+    }.get(key, f"a {key}")
 
 
 def _whole_bins(window: float, width: float) -> bool:
@@ -148,6 +169,21 @@ def _comparable(document: Document, given: schema.SignalFile, name: str, metric:
     return not strange
 
 
+def _explainable(document: Document, given: schema.SignalFile, name: str, metric: Metric) -> bool:
+    """A quantity is explained by others of its component, or of its device where one report carries both."""
+    kinds = {metric.kind, Kind.DEVICE} if metric.kind in IN_LOAD_REPORTS else {metric.kind}
+    known = [other.name for other in METRICS.values() if other.kind in kinds and other.name != metric.name]
+    strange = [other for other in given.explained_by or () if other not in known]
+    for other in strange:
+        text = f"{other!r} does not explain {metric.name}: it is not another metric of the same report"
+        document.problem(("signals", name, "explained_by"), text, suggest(other, known), show=False)
+    if given.lately is not None and given.window is not None and not 0 < given.lately <= given.window - DAY:
+        text = f"lately is not within the window of {spell_duration(given.window)}"
+        document.problem(("signals", name, "lately"), text, "choose a day less than the window or shorter", show=False)
+        return False
+    return not strange
+
+
 def _unit(take: str, metric: Metric) -> str:
     if take in ("rate", "slope"):
         return f"{metric.unit} per day"
@@ -157,5 +193,8 @@ def _unit(take: str, metric: Metric) -> str:
         "crossing": "probability",
         "spreads_from_peers": "spreads",
         "count_of_peers": "components",
+        siblings.TAKE: "components",
+        residual.SPREADS: "spreads",
+        residual.LEARNED_AT: "time",
     }
     return units.get(take, metric.unit)

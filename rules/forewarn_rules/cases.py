@@ -16,6 +16,8 @@ from forewarn_rules.series import parse_series
 
 START = 1_700_006_400.0
 """Midnight of a day, so that a daily series has one value per daily bin. Which day does not matter."""
+A_MOMENT = 5.0
+"""Seconds. The disks of a machine are read and reported one after the other."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def _differences(rule: Rule, test: schema_test.TestFile, case: schema_test.Case)
     key: Key = (str(labels["device"]), "" if part is None else str(labels.get(part, part)))
     series = {metric: parse_series(text) for metric, text in case.series.items()}
     engine = Engine([rule])
-    others = [_Others(n, other, labels, key[1]) for n, other in enumerate(case.others)]
+    others = [_Others(other, labels, _elsewhere(n, other.count, key)) for n, other in enumerate(case.others)]
+    siblings = [_Others(other, labels, _beside(n, other.count, key)) for n, other in enumerate(case.siblings)]
     accepting = sorted(case.accept)
     known: dict[str, float] = {}
     pending = sorted(case.expect, key=lambda expect: expect.at)
@@ -66,6 +69,8 @@ def _differences(rule: Rule, test: schema_test.TestFile, case: schema_test.Case)
             columns = {metric: np.array([value], dtype=np.float64) for metric, value in row.items()}
             changes += engine.observe(rule.kind, [key], lambda _: labels, [START + n * test.step], columns)
             known |= {metric: value for metric, value in row.items() if value is not None and math.isfinite(value)}
+        for sibling in siblings:
+            sibling.observe(engine, rule, n, START + n * test.step + A_MOMENT)
         while accepting and accepting[0] < (n + 1) * test.step:
             changes += engine.accept(rule.kind, key, labels, START + accepting.pop(0), known, "an engineer")
         while pending and pending[0].at < (n + 1) * test.step:
@@ -76,11 +81,19 @@ def _differences(rule: Rule, test: schema_test.TestFile, case: schema_test.Case)
     return problems
 
 
+def _elsewhere(number: int, count: int, key: Key) -> list[Key]:
+    return [(f"other-{number}-{n}", key[1]) for n in range(count)]
+
+
+def _beside(number: int, count: int, key: Key) -> list[Key]:
+    return [(key[0], f"sibling-{number}-{n}") for n in range(count)]
+
+
 class _Others:
     """Components beside the one that the case is about."""
 
-    def __init__(self, number: int, others: schema_test.Others, labels: dict[str, str | float], part: str) -> None:
-        self._keys: list[Key] = [(f"other-{number}-{n}", part) for n in range(others.count)]
+    def __init__(self, others: schema_test.Others, labels: dict[str, str | float], keys: list[Key]) -> None:
+        self._keys = keys
         self._labels = {**labels, **others.labels}
         self._series = {metric: parse_series(text) for metric, text in others.series.items()}
 

@@ -1,5 +1,6 @@
 """Times as people write them: 90s, 20m, 1h30m, 7d, 2w."""
 
+import datetime
 import re
 
 _UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -23,6 +24,11 @@ def spell_duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds / 86400:.0f} days"
+
+
+def spell_month(at: float) -> str:
+    """``March 2026`` of a time in Unix seconds, at Greenwich."""
+    return f"{datetime.datetime.fromtimestamp(at, datetime.UTC):%B %Y}"
 
 
 def write_duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ import string
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from forewarn_rules.durations import spell_duration
+from forewarn_rules.durations import spell_duration, spell_month
 
 SECONDS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 """Units that the format ``duration`` can spell out."""
@@ -69,14 +69,17 @@ def _checked(
         raise ValueError(f"there is no signal or label {{{name}}}")
     if conversion or (spec and name not in signals):
         raise ValueError(f"{{{name}}} cannot be formatted: only signals can, as in {{used:.0f}}")
-    if spec == "duration":
+    if spec == "month":
+        if signals[name] != "time":
+            raise ValueError(f"{{{name}:month}} is not a point in time: its unit is {signals[name]}")
+    elif spec == "duration":
         if signals[name] not in SECONDS:
             raise ValueError(f"{{{name}:duration}} is not a time: its unit is {signals[name]}")
     elif spec:
         try:
             format(1.0, spec)
         except ValueError:
-            raise ValueError(f"{{{name}:{spec}}} is not a number format: write .0f, .1f or duration") from None
+            raise ValueError(f"{{{name}:{spec}}} is not a number format: write .0f, .1f, duration or month") from None
     return literal, name, spec or ""
 
 
@@ -87,4 +90,6 @@ def _spell(value: float, spec: str, unit: str) -> str:
         return "no forecast"
     if spec == "duration":
         return spell_duration(value * SECONDS[unit])
+    if spec == "month":
+        return spell_month(value)
     return format(value, spec or ".10g")

@@ -214,6 +214,7 @@ class Judge:
             return None
         kept = Snapshot(last_at=float(self._last_at[row]), baselines=self.signals.baselines(row))
         kept.learned = self.signals.learning.kept(row)
+        kept.lines = self.signals.residuals.kept(row)
         kept.accepted = self.signals.accepted.kept(row)
         for n, (rule, level) in enumerate(self.timers.pairs):
             state = self.timers.state(n, row)
@@ -222,13 +223,14 @@ class Judge:
                 kept.rules.setdefault(rule.id, KeptRule(values)).levels[level.name] = state
                 if state.raised:
                     kept.labels = self._labels[row]
-        return kept if kept.rules or kept.baselines or kept.learned or kept.accepted else None
+        return kept if kept.rules or kept.baselines or kept.learned or kept.lines or kept.accepted else None
 
     def restore(self, key: Key, kept: Snapshot) -> None:
         row = int(self._rows_of([key])[0])
         self._last_at[row] = max(self._last_at[row], kept.last_at)
         self.signals.restore_baselines(row, kept.baselines)
         self.signals.learning.restore(row, kept.learned)
+        self.signals.residuals.restore(row, kept.lines)
         self.signals.accepted.put(row, kept.accepted)
         self._labels[row] = kept.labels
         for n, (rule, level) in enumerate(self.timers.pairs):
@@ -262,6 +264,7 @@ class Judge:
             self._rows[keys[n]] = row
             if row == len(self._labels):
                 self._labels.append({})
+            self.signals.siblings.join(int(row), keys[n][0])
         if len(self._labels) > len(self._last_at):
             self._reserve(max(16, 2 * len(self._labels)))
         return rows

@@ -106,6 +106,10 @@ def _take(document: Document, loaded: Loaded, found: dict[str, Loaded], packs: P
         found[rule_id] = loaded
 
 
+def _read(signal: schema.SignalFile) -> set[str]:
+    return reads(signal.metric) | set(signal.explained_by or ())
+
+
 def _orphan(path: Path, directory: Path) -> list[Problem]:
     rule = path.with_name(path.name.removesuffix(TEST) + RULE)
     if rule.exists():
@@ -143,7 +147,7 @@ def _check_test(document: Document, test: schema_test.TestFile, file: schema.Rul
         document.problem(("rule",), f"the rule beside it is {file.id!r}", f"write rule: {file.id}")
     if test.step <= 0:
         document.problem(("step",), "a step takes time", "write step: 1d")
-    used = {metric for signal in file.signals.values() for metric in reads(signal.metric)}
+    used = {metric for signal in file.signals.values() for metric in _read(signal)}
     for n, case in enumerate(test.cases):
         for metric, text in case.series.items():
             place = ("cases", n, "series", metric)

@@ -36,6 +36,11 @@ METRICS: dict[str, Metric] = {
     ),
     **_rows(
         Kind.DEVICE,
+        "load report, temperatures",
+        ("ambient.celsius", "celsius", "gauge", "the coolest sensor of the machine that is not a processor's"),
+    ),
+    **_rows(
+        Kind.DEVICE,
         "load report, memory",
         ("memory.used_percent", "percent", "gauge", "memory that is not available to a new program"),
         ("memory.available_bytes", "bytes", "gauge", "memory that a new program could get without swapping"),
@@ -126,6 +131,7 @@ METRICS: dict[str, Metric] = {
         ("disk.passed", "yes/no", "gauge", "the drive's own overall health: 1 passed, 0 FAILED"),
         ("disk.temperature_celsius", "celsius", "gauge", "the drive's temperature"),
         ("disk.temperature_limit_celsius", "celsius", "gauge", "the drive's own operating limit"),
+        ("disk.power_losses", "losses", "counter", "power lost without notice: NVMe's log, or ATA 174 or 192"),
         ("disk.power_on_hours", "hours", "counter", "time under power"),
         ("disk.endurance_used_percent", "percent", "gauge", "rated endurance used; may pass 100"),
         ("disk.self_test_passed", "yes/no", "gauge", "the newest self-test: 1 passed, 0 failed"),
@@ -178,6 +184,12 @@ METRICS: dict[str, Metric] = {
         "the collector, from the times of the device's reports",
         ("presence.silent_seconds", "seconds", "gauge", "how long the device has reported without this disk"),
         ("presence.missed_reports", "reports", "gauge", "the same in intervals of its SMART reports"),
+        (
+            "presence.silent_together",
+            "disks",
+            "gauge",
+            "disks of the device, itself among them, silent since the same minutes",
+        ),
         ("presence.replaced", "yes/no", "gauge", "1 when a disk that was never seen before sits in its slot"),
     ),
     **_rows(
@@ -186,6 +198,11 @@ METRICS: dict[str, Metric] = {
         ("device.silent_seconds", "seconds", "gauge", "time since anything was heard from the device"),
     ),
 }
+
+IN_LOAD_REPORTS = frozenset(
+    {Kind.DEVICE, Kind.FILESYSTEM, Kind.SENSOR, Kind.ARRAY, Kind.DIMM, Kind.BATTERY, Kind.INTERFACE}
+)
+"""One report carries all of these, so what is known of the device can explain its parts."""
 
 ATA_PATTERNS: tuple[Metric, ...] = (
     Metric(

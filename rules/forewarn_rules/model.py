@@ -52,7 +52,7 @@ FAULTS: dict[str, str] = {
     "cooling": "heat is not carried away",
     "memory-failure": "a memory module corrupts what it holds",
     "battery-wear": "the battery no longer holds what it was made for",
-    "power": "a supply voltage is not what it should be",
+    "power": "a supply voltage is not what it should be, or several disks lose power at once",
     "filesystem-full": "a file system runs out of blocks or inodes",
     "array-degraded": "an array of disks lacks members or gives back wrong data",
     "device-silent": "nothing is heard from the device",
@@ -78,7 +78,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     ``before`` and ``after`` are of ``LEVELS``. ``values`` holds every signal of the rule: None is unknown, infinity is
     "not approaching" (signals of ``take: hours_until`` only). ``accepted_by`` names who took what is seen as known; it
-    is empty where the measurements brought the change. ``ticket_kind`` is prediction or fact.
+    is empty where the measurements brought the change. ``ticket_kind`` is prediction or fact; ``about`` is part or
+    device, which is what the ticket is about.
     """
 
     rule: str
@@ -100,6 +101,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     accepted_by: str = ""
     ticket_kind: str = "prediction"
+    about: str = "part"
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

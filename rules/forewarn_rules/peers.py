@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forewarn_rules.model import Labels
+from forewarn_rules.robust_line import SCALED_MAD
 from forewarn_rules.rule import Signal
 from forewarn_rules.trend import DAY
 from forewarn_rules.windows import Rows, grown
@@ -18,9 +19,6 @@ Floats = npt.NDArray[np.float64]
 
 FROM_PEERS = ("distance_from_peers", "spreads_from_peers")
 TAKES = (*FROM_PEERS, "count_of_peers")
-
-SCALED_MAD = 1.4826
-"""The median absolute deviation times this is the standard deviation, where values are normally distributed."""
 
 
 LABELS_LAST = 7 * DAY

@@ -9,6 +9,8 @@ from forewarn_rules.conditions import Condition
 from forewarn_rules.explain import Template
 from forewarn_rules.model import Kind, Labels
 
+PART, DEVICE = "part", "device"
+"""What a ticket is about."""
 TAGS, TAG_SEPARATOR = "tags", ","
 """The one label that holds several values: its tags stand side by side in one text."""
 
@@ -32,6 +34,10 @@ class Signal:
     budget: float = 0.0
     peers: tuple[str, ...] = ()
     min_peers: int = 2
+    explained_by: tuple[str, ...] = ()
+    steady: float = 0.0
+    lately: float = 0.0
+    apart: float = 0.0
 
     @property
     def bins(self) -> int:
@@ -93,8 +99,8 @@ class Where:
 class Rule:
     """A checked rule. ``levels`` go from low to high; ``file`` and ``test_file`` are where it was read.
 
-    ``ticket_kind`` is prediction or fact. ``off`` says where the provider does not want it: one group of labels that
-    fits is enough.
+    ``ticket_kind`` is prediction or fact, ``about`` part or device. ``off`` says where the provider does not want it:
+    one group of labels that fits is enough.
     """
 
     id: str
@@ -118,6 +124,7 @@ class Rule:
     file: Path
     test_file: Path
     ticket_kind: str = "prediction"
+    about: str = PART
     off: tuple[tuple[Where, ...], ...] = ()
 
     def applies_to(self, labels: Labels) -> bool:

@@ -37,6 +37,7 @@ def change(rule: Rule, key: Key, names: Names, at: float, levels: tuple[str, str
         queue=rule.queue,
         status=rule.status,
         ticket_kind=rule.ticket_kind,
+        about=rule.about,
     )
 
 

@@ -27,8 +27,13 @@ Take = Literal[
     "distance_from_peers",
     "spreads_from_peers",
     "count_of_peers",
+    "grew_together",
     "hours_until",
     "crossing",
+    "residual",
+    "residual_spreads",
+    "residual_growth",
+    "residual_learned_at",
     "model_risk",
     "model_limit",
 ]
@@ -73,8 +78,15 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
             "from that), distance_from_peers (how far it is above the median of the newest values of all components "
             "with the same `peers` labels; negative below it), spreads_from_peers (the same in scaled median "
             "absolute deviations of those values), count_of_peers (how many they are, itself among them), "
+            "grew_together (the most components of the same device, itself or not, that were seen to grow in reports "
+            "at most `apart` from each other within the window; 0 when none was), "
             "hours_until (at the window's pace, hours until the value reaches `reach`; infinite when it is not "
-            "approaching), crossing (how likely it reaches `reach` within `horizon`, 0 to 1), model_risk (of "
+            "approaching), crossing (how likely it reaches `reach` within `horizon`, 0 to 1), residual (how far "
+            "it is, in the median of the last day's bins, above what the metrics of `explained_by` let expect, by a "
+            "robust line that is learned in the component's first window and never again; unknown while it is learned "
+            "and where those metrics are far from all that was seen then), residual_spreads (the same in scaled median "
+            "absolute deviations from the line while it was learned), residual_growth (how much of it came within "
+            "`lately`), residual_learned_at (when it was learned, to be said as {NAME:month}), model_risk (of "
             "model.hdd: how likely the disk fails within the model's horizon, 0 to 1), model_limit (of model.hdd: "
             "the probability above which the model was measured to raise `budget` false tickets; it moves with "
             "the model).",
@@ -94,8 +106,8 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
         float | None,
         Meta(
             description="How far to look back; for every take but last, growth_since_baseline and above_accepted. It "
-            "reaches back to the beginning of the bin in which it starts. For usual and distance_from_baseline: how "
-            "long to learn. For peers: how far apart in time their newest values may be.",
+            "reaches back to the beginning of the bin in which it starts. For usual, distance_from_baseline and "
+            "residual: how long to learn. For peers: how far apart in time their newest values may be.",
             examples=["7d"],
             extra=DURATION,
         ),
@@ -144,6 +156,34 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
             examples=["50"],
         ),
     ] = None
+    explained_by: Annotated[
+        Annotated[list[Word], Meta(min_length=1)] | None,
+        Meta(
+            description="For residual and its like: the metrics that explain this one, of the same component or of "
+            "its device. All must be in the report.",
+            examples=["[cpu.used_percent, ambient.celsius]"],
+        ),
+    ] = None
+    steady: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(
+            description="For residual and its like: only reports count in which none of the metrics of `explained_by` "
+            "has moved by more than this since the report before. Default: 10.",
+            examples=["20"],
+        ),
+    ] = None
+    lately: Annotated[
+        float | None,
+        Meta(description="For residual_growth: since how long ago.", examples=["5d"], extra=DURATION),
+    ] = None
+    apart: Annotated[
+        float | None,
+        Meta(
+            description="For grew_together: how far apart their reports may be. Default: 15m.",
+            examples=["30m"],
+            extra=DURATION,
+        ),
+    ] = None
     horizon: Annotated[
         float | None, Meta(description="For crossing: within which time.", examples=["30d"], extra=DURATION)
     ] = None
@@ -168,7 +208,7 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
         int,
         Meta(
             description="With fewer bins that hold a value than this the signal is unknown; for slope, "
-            "usual, distance_from_baseline, hours_until and crossing.",
+            "usual, distance_from_baseline, residual, hours_until and crossing.",
             examples=["6"],
             ge=2,
         ),
@@ -277,6 +317,14 @@ class Ticket(msgspec.Struct, forbid_unknown_fields=True):
             examples=["fact"],
         ),
     ] = "prediction"
+    about: Annotated[
+        Literal["part", "device"],
+        Meta(
+            description="part: each component has a ticket of its own. device: one ticket for the whole device, "
+            "however many of its components show the fault; for a cause that they share.",
+            examples=["device"],
+        ),
+    ] = "part"
 
 
 class RuleFile(msgspec.Struct, forbid_unknown_fields=True):

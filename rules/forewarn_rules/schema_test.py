@@ -60,6 +60,10 @@ class Case(msgspec.Struct, forbid_unknown_fields=True):
         list[Others],
         Meta(description="Other components of the fleet, each on a device of its own: the peers of this one."),
     ] = []
+    siblings: Annotated[
+        list[Others],
+        Meta(description="Other components of the same device; they report a moment after this one."),
+    ] = []
     transitions: Annotated[
         Annotated[int, Meta(ge=0)] | None, Meta(description="How often the level changes in all.", examples=["2"])
     ] = None

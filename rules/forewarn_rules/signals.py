@@ -7,12 +7,15 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from forewarn_rules import residual
 from forewarn_rules.accepted import COUNTED, Acceptance, Accepted
 from forewarn_rules.durations import write_duration
 from forewarn_rules.learning import LEARNED, Learning
 from forewarn_rules.model_signals import TAKES, model_columns, with_features
 from forewarn_rules.peers import Peers
+from forewarn_rules.residual import Residuals
 from forewarn_rules.rule import Rule, Signal
+from forewarn_rules.siblings import Siblings
 from forewarn_rules.trend import DAY, crossing, hours_until, slope_per_day
 from forewarn_rules.windows import KEEPS, Window, grown
 
@@ -48,8 +51,11 @@ class Signals:
         self.awake = np.zeros(0, dtype=np.intp)
         self.signals = list(distinct)
         self._models = model_columns(distinct)
-        self.metrics = list(dict.fromkeys(signal.metric for signal in self.signals if signal.take not in TAKES))
+        read = (metric for s in self.signals if s.take not in TAKES for metric in (s.metric, *s.explained_by))
+        self.metrics = list(dict.fromkeys(read))
         place = {metric: n for n, metric in enumerate(self.metrics)}
+        self.residuals = Residuals(self.signals, place)
+        self.siblings = Siblings(self.signals, place)
         place |= dict.fromkeys((signal.metric for signal in self.signals if signal.take in TAKES), 0)  # overwritten
         self._metric_of = np.array([place[signal.metric] for signal in self.signals], dtype=np.intp)
         self._windows = _windows(self.signals, place)
@@ -81,6 +87,8 @@ class Signals:
         self.awake = np.array(sorted({n for rule in rules for n in self.columns[rule].values()}), dtype=np.intp)
         self._served = list(self._serve(set(self.awake.tolist())))
         self.peers.awaken(set(self.awake.tolist()))
+        self.residuals.awaken(set(self.awake.tolist()))
+        self.siblings.awaken(set(self.awake.tolist()))
 
     def reserve(self, capacity: int) -> None:
         self.last = grown(self.last, capacity, np.nan)
@@ -89,6 +97,8 @@ class Signals:
         self.learning.reserve(capacity)
         self.accepted.reserve(capacity)
         self.peers.reserve(capacity)
+        self.residuals.reserve(capacity)
+        self.siblings.reserve(capacity)
         for window, _ in self._windows:
             window.reserve(capacity)
 
@@ -98,6 +108,8 @@ class Signals:
         self.learning.forget(row)
         self.accepted.forget(row)
         self.peers.forget(row)
+        self.residuals.forget(row)
+        self.siblings.forget(row)
         for window, _ in self._windows:
             window.forget(row)
 
@@ -124,6 +136,8 @@ class Signals:
                 window.insert(rows, at, mine)
             elif there.any():
                 window.insert(rows[there], at[there], mine.compress(there, axis=1))
+        self.residuals.insert(rows, at, values)
+        self.siblings.insert(rows, at, values)
         if self._recent:
             newer = ~np.isnan(values) & (at >= self.last_time[:, rows])
             self.last[:, rows] = np.where(newer, values, self.last[:, rows])
@@ -138,6 +152,8 @@ class Signals:
             values = self.accepted.without_the_past(np.full(len(at), row), at, values)
         for window, metrics in self._windows:
             window.fold(row, at, values[metrics])
+        self.residuals.fold(row, at, values)
+        self.siblings.fold(row, at, values)
         there = ~np.isnan(values)
         known = np.flatnonzero(there.any(axis=1))
         if self._recent:
@@ -173,6 +189,8 @@ class Signals:
                 part = out.take(measured, axis=1)
                 self._over_window(served, rows[measured], at[measured], now.take(measured, axis=1), part)
                 out[:, measured] = part
+        self.residuals.compute(rows, at, values, out)
+        self.siblings.compute(rows, at, out)
         self.peers.compute(rows, at, now, out)
         return self.ask_models(out)
 
@@ -203,8 +221,12 @@ class Signals:
             out[columns] = np.where(np.isnan(now[columns]), np.nan, summary(rows)[places])
 
     def say_history(self, n: int, row: int) -> str:
-        """How much of the history that a trend needs is there: ``3 of 6 bins, 2h of 6h``; empty for other takes."""
+        """How much of the history that a signal needs is there: ``3 of 6 bins, 2h of 6h``; empty for other takes."""
         signal = self.signals[n]
+        if signal.take in residual.TAKES:
+            return (
+                f"still learning: that takes {write_duration(signal.window)}" if self.residuals.learning(n, row) else ""
+            )
         if signal.take == "rate":
             return f"needs {write_duration(signal.min_span)}"
         if signal.take not in ("slope", "crossing", "hours_until"):

@@ -6,6 +6,7 @@ import msgspec
 
 from forewarn_rules.accepted import Acceptance
 from forewarn_rules.learning import Learned
+from forewarn_rules.residual import LearnedLine
 
 SCHEMA = 1
 
@@ -28,14 +29,15 @@ class KeptRule(msgspec.Struct):
 
 class Snapshot(msgspec.Struct):
     """One component. ``last_at`` is its newest observation, ``baselines`` first values by metric, ``labels`` what its
-    rules that speak call it, ``learned`` what is usual for it, ``accepted`` what
-    was accepted of it by metric."""
+    rules that speak call it, ``learned`` what is usual for it, ``lines`` what explains it, ``accepted``
+    what was accepted of it by metric."""
 
     last_at: float
     baselines: dict[str, float]
     rules: dict[str, KeptRule] = {}
     labels: dict[str, str | float] = {}
     learned: dict[str, Learned] = {}
+    lines: dict[str, LearnedLine] = {}
     accepted: dict[str, Acceptance] = {}
     schema: int = msgspec.field(default_factory=lambda: SCHEMA)
 

@@ -233,6 +233,19 @@ class Window:
         mean: Floats = self.bins["sum"].take(rows, axis=2).sum(axis=1) / np.where(counts > 0, counts, np.nan)
         return mean
 
+    def means(self, rows: Rows) -> tuple[Floats, Floats]:
+        """When each bin begins [bin, component], and its means [metric, bin, component]; NaN where it is empty."""
+        counts = self.bins["count"].take(rows, axis=2)
+        means: Floats = self.bins["sum"].take(rows, axis=2) / np.where(counts > 0, counts, np.nan)
+        begins: Floats = self._numbers(rows).astype(np.float64) * self.width
+        return begins, means
+
+    def oldest(self, rows: Rows) -> Floats:
+        """When the first bin that ``mean`` holds a value of begins; NaN where none does."""
+        begins, means = self.means(rows)
+        oldest: Floats = np.fmin.reduce(np.where(np.isnan(means).all(axis=0), np.nan, begins), axis=0)
+        return oldest
+
     def beginning(self, rows: Rows) -> Floats:
         """When the first bin that holds a value begins (its own time zero); NaN where none does."""
         held = self.bins["low"].take(rows, axis=2) < np.inf

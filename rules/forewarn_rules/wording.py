@@ -1,7 +1,7 @@
 """A rule's parts in words: conditions, signals, where it judges. Pure."""
 
 from forewarn_rules.conditions import Compare, Condition
-from forewarn_rules.durations import write_duration
+from forewarn_rules.durations import spell_month, write_duration
 from forewarn_rules.rule import Signal, Where
 
 WORDS = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<=", "equals": "="}
@@ -17,6 +17,13 @@ TAKES = {
     "slope": "the median slope per day",
     "days_since_increase": "days since it last increased",
 }
+RESIDUALS = {
+    "residual": "how far above {}",
+    "residual_spreads": "how far above {}, in its usual spreads",
+    "residual_growth": "how much farther above {}, than {} ago",
+    "residual_learned_at": "when it was learned: {}",
+}
+"""Each with what explains it, and how long ago."""
 
 
 _NOT_SAID = ("decoded raw value", "normalized value", "probability", "yes/no", "bits")
@@ -27,7 +34,9 @@ def number(value: float) -> str:
 
 
 def say_value(value: float, unit: str) -> str:
-    """``91.4 percent``; what only counts, or has a scale of its own, goes without a word behind it."""
+    """``91.4 percent``, ``March 2026``; what only counts, or has a scale of its own, goes without a word behind it."""
+    if unit == "time":
+        return spell_month(value)
     return f"{number(value)} {unit}" if unit and unit not in _NOT_SAID else number(value)
 
 
@@ -68,6 +77,13 @@ def say_signal(signal: Signal) -> str:
     if signal.take in ("usual", "distance_from_baseline"):
         usual = f"the median of its first {write_duration(signal.window)}"
         return usual if signal.take == "usual" else f"distance from {usual}"
+    if signal.take == "grew_together":
+        apart = write_duration(signal.apart)
+        return f"most parts of the device that grew within {apart} of each other, of {write_duration(signal.window)}"
+    if signal.take in RESIDUALS:
+        learned = f"learned in its first {write_duration(signal.window)}"
+        explained = f"what {' and '.join(signal.explained_by)} let expect, {learned}"
+        return RESIDUALS[signal.take].format(explained, write_duration(signal.lately))
     if signal.take == "model_risk":
         return f"how likely the disk fails within {write_duration(signal.horizon)}, says the risk model"
     if signal.take == "model_limit":

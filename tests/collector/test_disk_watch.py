@@ -229,3 +229,48 @@ def test_a_machine_whose_slots_were_renamed_has_lost_nothing(house: House) -> No
         house.hour(hour, *swapped)
     (ticket,) = house.tickets()
     assert (ticket.part_serial, ticket.state, len(ticket.evidence)) == ("OLD", "open", 1)
+
+
+THIRD = Disk(slot="/dev/sdc", kind="hdd", serial="THIRD", model="ST4000")
+
+
+def test_disks_that_vanish_in_the_same_minutes_are_one_ticket_about_what_they_share(house: House) -> None:
+    for hour in range(3):
+        house.hour(hour, OLD, OTHER, THIRD)
+    for hour in range(3, 8):
+        house.hour(hour, THIRD)
+    (ticket,) = house.tickets()
+    assert (ticket.fault, ticket.part_serial, ticket.severity) == ("power", "", "warning")
+    assert ticket.explanation["what"].startswith(
+        "Nothing was heard of 2 disks of srv-1 for 3 h, since the same minutes"
+    )
+    assert {item.component for item in ticket.evidence} == {"presence:OLD", "presence:OTHER"}
+    house.restart()
+    house.hour(8, OLD, THIRD)  # one alone is a vanished disk
+    assert [(found.fault, found.part_serial, found.state) for found in house.tickets()] == [
+        ("power", "", "resolved"),
+        ("disk-failure", "OTHER", "open"),
+    ]
+
+
+def test_disks_that_vanish_one_after_the_other_are_to_blame_themselves(house: House) -> None:
+    house.hour(0, OLD, OTHER, THIRD)
+    house.hour(1, OTHER, THIRD)
+    for hour in range(2, 7):
+        house.hour(hour, THIRD)
+    assert {(ticket.fault, ticket.part_serial) for ticket in house.tickets()} == {
+        ("disk-failure", "OLD"),
+        ("disk-failure", "OTHER"),
+    }
+
+
+def test_a_ticket_about_several_disks_ends_when_the_last_of_them_is_replaced(house: House) -> None:
+    for hour in range(3):
+        house.hour(hour, OLD, OTHER, THIRD)
+    for hour in range(3, 7):
+        house.hour(hour, THIRD)
+    assert [ticket.fault for ticket in house.tickets()] == ["power"]
+    for hour in range(7, 9):
+        house.hour(hour, NEW, THIRD, Disk(slot="/dev/sdb", kind="hdd", serial="NEWER", model="ST4000"))
+    (ticket,) = house.tickets()
+    assert (ticket.state, ticket.outcome) == ("resolved", "condition-cleared")

@@ -162,3 +162,17 @@ def test_late_rows_that_were_judged_are_in_the_past_even_beyond_the_first_row(st
 def test_a_series_of_which_nothing_was_judged_has_no_past(store: Store) -> None:
     store.put(1, passed=1.0)
     assert store.past(1, 10, judged=0) == []
+
+
+def test_what_a_rule_wants_of_the_device_is_in_the_slice_of_its_part() -> None:
+    wanted: Wanted = ((Kind.SENSOR, frozenset({"temperature.celsius", "cpu.used_percent"})),)
+    fields = ("temperature.celsius|core", "cpu.used_percent", "cpu.load_average_1m", "ambient.celsius")
+    (piece,) = slices(fields, wanted)
+    assert (piece.kind, piece.instance) == (Kind.SENSOR, "core")
+    assert (piece.metrics, piece.columns) == (("temperature.celsius", "cpu.used_percent"), (0, 1))
+    ((batch,),) = rounds([Row(1, 1, 5.0, 5.0, fields, np.array([61.0, 20.0, 0.3, 25.0]))], ALL, wanted)
+    assert batch.keys == [("pc-1", "core")]
+    assert {name: column.tolist() for name, column in batch.metrics.items()} == {
+        "temperature.celsius": [61.0],
+        "cpu.used_percent": [20.0],
+    }

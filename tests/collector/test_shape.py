@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from forewarn_collector.ingest.shape import event_point, load_point, smart_point
 from forewarn_rules.metrics import find_metric
@@ -160,3 +161,22 @@ def test_a_released_report_of_fans_memory_and_batteries_has_its_fields() -> None
     assert (found["pressure.io_some_percent"], found["memory.swap_out_bytes"]) == (2.5, 8388608)
     assert found["voltage.minimum_volts|nct6798 AVCC (nct6775.656)"] == 2.976
     assert {find_metric(field.partition("|")[0]) is None for field in point.fields} == {False}
+
+
+@pytest.mark.parametrize(
+    ("sensors", "expected"),
+    [
+        ({"coretemp Package id 0 (coretemp.0)": 30.0, "nct6798 SYSTIN": 34.0, "nvme Composite (nvme0)": 41.0}, 34.0),
+        ({"nct6798 AUXTIN0": -60.0, "nct6798 AUXTIN1": 0.0, "nct6798 AUXTIN2": 127.0, "acpitz temp1": 27.8}, 27.8),
+        ({"k10temp Tctl (0000:00:18.3)": 30.0, "CPU-thermal thermal_zone0": 28.0}, None),
+        ({"nct6798 SYSTIN": None}, None),
+        ({}, None),
+    ],
+)
+def test_the_coolest_other_sensor_is_the_room_of_a_processor(
+    sensors: dict[str, float | None], expected: float | None
+) -> None:
+    temperatures = [Temperature(sensor=name, celsius=celsius) for name, celsius in sensors.items()]
+    point = load_point(LoadReport(device="pc-1", boot="b", seq=1, sampled_at=1.0, temperatures=temperatures))
+    found = dict(zip(point.fields, point.values, strict=True)).get("ambient.celsius")
+    assert found == expected

@@ -18,6 +18,14 @@ cases:
 """
 
 MESSAGES = {
+    "apart-of-a-mean": "8: signals.used: take: mean has no apart; take it out",
+    "unknown-ticket-about": "17: ticket.about: 'disk' is not a choice here; choose of part, device",
+    "month-of-a-percentage": "14: explain.what: {used:month} is not a point in time: its unit is percent",
+    "steady-of-a-mean": "8: signals.used: take: mean has no steady; take it out",
+    "lately-beyond-the-window": "8: signals.used.lately: lately is not within the window of 14 days",
+    "explained-by-another-report": "8: signals.used.explained_by: 'disk.temperature_celsius' does not explain",
+    "explained-by-itself": "8: signals.used.explained_by: 'memory.used_percent' does not explain",
+    "residual-of-nothing": "8: signals.used: take: residual needs to know what explains it; add",
     "alias": "4: owner: this is an alias (*name); write the value out",
     "all-and-any": "11: levels.warning.raise: 'all' and 'any' stand side by side; join them in a list",
     "bad-duration": "12: levels.warning.for: '30 minutes' is not a duration; write it with its units",

@@ -13,6 +13,8 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import astuple
 
+from forewarn_collector.ingest.ambient import ambient_celsius
+from forewarn_collector.ingest.power import power_losses
 from forewarn_collector.ingest.wear import wear_metrics
 from forewarn_collector.store.model import Point
 from forewarn_wire import (
@@ -161,6 +163,11 @@ def _array_facts(arrays: list[Array]) -> dict[str, dict[str, str]]:
     return found
 
 
+@lru_cache(maxsize=4096)
+def _with_ambient(fields: tuple[str, ...]) -> tuple[str, ...]:
+    return _shared((*fields, "ambient.celsius"))
+
+
 def load_point(report: LoadReport) -> Point:
     """Most of a fleet's reports come through here, so what is the same from report to report is remembered."""
     parts: list[tuple[type[msgspec.Struct], str]] = []
@@ -188,6 +195,9 @@ def load_point(report: LoadReport) -> Point:
     absent = tuple([column for column, value in enumerate(strung) if value is UNSET])
     fields, columns = _load_layout(tuple(parts), absent)
     row = tuple([nan if strung[column] is None else strung[column] for column in columns])
+    ambient = None if report.temperatures is UNSET else ambient_celsius(report.temperatures)
+    if ambient is not None:
+        fields, row = _with_ambient(fields), (*row, ambient)
     return Point(report.device, "load", "", report.sampled_at, fields, row, facts)
 
 
@@ -212,6 +222,9 @@ def _add_health(columns: Columns, report: SmartReport) -> None:
         columns.add("disk.self_test_passed", report.self_test.passed)
     columns.take("nvme", report.nvme, _NVME)
     columns.take("scsi", report.scsi, _SCSI)
+    losses = power_losses(report)
+    if losses is not None:
+        columns.add("disk.power_losses", losses)
 
 
 def _add_attributes(columns: Columns, report: SmartReport, facts: dict[str, Any]) -> None:

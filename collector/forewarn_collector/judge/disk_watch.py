@@ -18,6 +18,8 @@ from forewarn_rules import Kind
 
 # A disk that is silent for less is not worth a look; a replacement is believed only after this long.
 OVERDUE_SECONDS = 3600.0
+# The disks of a machine are read one after the other.
+SAME_MINUTES = 900.0
 # Looking up when a disk was last heard before the start takes a moment each.
 LOOKUPS_PER_LOOK = 200
 
@@ -40,13 +42,15 @@ class Silence(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """One disk, to be judged as of ``at``. ``missed`` is None where the rhythm of its reports is not known."""
+    """One disk, to be judged as of ``at``. ``missed`` is None where the rhythm of its reports is not known,
+    ``together`` is how many disks of the device fell silent in the same minutes, None where that cannot be said."""
 
     device: str
     disk: DiskSeen
     at: float
     silence: Silence
     missed: float | None
+    together: int | None
 
 
 def silences(disks: Sequence[DiskSeen], now: float) -> dict[str, Silence]:
@@ -69,6 +73,19 @@ def silences(disks: Sequence[DiskSeen], now: float) -> dict[str, Silence]:
         else:
             found[disk.part] = Silence(seconds)
     return found
+
+
+def together(disk: DiskSeen, disks: Sequence[DiskSeen], said: Mapping[str, Silence]) -> int | None:
+    """How many disks of a device were last heard in the same minutes as this one and are silent since, itself among
+    them; 0 when it is not silent. Pure."""
+    if said[disk.part].seconds is None:
+        return None
+    silent = [
+        other
+        for other in disks
+        if (said[other.part].seconds or 0.0) >= OVERDUE_SECONDS and not said[other.part].replaced_by
+    ]
+    return sum(abs(other.last_at - disk.last_at) <= SAME_MINUTES for other in silent) if disk in silent else 0
 
 
 class DiskWatch:
@@ -134,13 +151,17 @@ class DiskWatch:
             if series.kind == "smart" and series.part in last
         ]
         said = silences(disks, now)
-        return [Sight(device, disk, now, said[disk.part], _missed(said[disk.part], interval)) for disk in disks]
+        return [
+            Sight(device, disk, now, said[disk.part], _missed(said[disk.part], interval), together(disk, disks, said))
+            for disk in disks
+        ]
 
 
 def presence_batch(sights: Sequence[Sight]) -> Batch:
     """As the engine observes it."""
     columns = {
         "presence.silent_seconds": [sight.silence.seconds for sight in sights],
+        "presence.silent_together": [sight.together for sight in sights],
         "presence.missed_reports": [sight.missed for sight in sights],
         "presence.replaced": [float(sight.silence.replaced_by is not None) for sight in sights],
     }

@@ -9,9 +9,9 @@ from forewarn_collector.directory import Directory
 from forewarn_collector.store.model import Series
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.parts import Part
-from forewarn_rules import Key, Kind
+from forewarn_rules import Change, Key, Kind
 from forewarn_rules.model import PART_LABEL
-from forewarn_rules.rule import TAG_SEPARATOR
+from forewarn_rules.rule import DEVICE, TAG_SEPARATOR
 
 Facts = dict[str, Any]
 
@@ -84,6 +84,10 @@ class FactBook:
         device, name = key
         serial = str(self._inventory(device).get("serial") or device)
         return Part(device, serial, name, self._directory.whose(device))
+
+    def part_of(self, change: Change) -> Part:
+        """The component that changed, or its device where the ticket is about the whole of it."""
+        return self.part(change.kind, (change.key[0], "") if change.about == DEVICE else change.key)
 
     def _facts(self, kind: Kind, key: Key) -> Facts:
         part = key[1] if kind in SERIES_KIND else ""

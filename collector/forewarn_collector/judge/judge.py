@@ -386,9 +386,7 @@ class Judge:
             data = self._engine.snapshot(kind, key)
             if data != self._saved.get((kind, key)):
                 snapshots.append((kind, key, data))
-        self._desk.record(
-            position, [(change, book.part(change.kind, change.key)) for change in changes], snapshots, accepted
-        )
+        self._desk.record(position, [(change, book.part_of(change)) for change in changes], snapshots, accepted)
         for name, key, data in snapshots:
             if data is None:
                 self._saved.pop((Kind(name), key), None)

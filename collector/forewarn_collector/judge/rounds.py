@@ -16,6 +16,7 @@ from forewarn_rules import Key, Kind, Observation
 
 # Which kinds of component a series of the store carries; the metric's first word tells them apart.
 KIND_OF_PREFIX = {
+    "ambient": Kind.DEVICE,
     "cpu": Kind.DEVICE,
     "memory": Kind.DEVICE,
     "uptime": Kind.DEVICE,
@@ -63,17 +64,24 @@ class Slice(NamedTuple):
 def slices(fields: tuple[str, ...], wanted: Wanted) -> tuple[Slice, ...]:
     """Take a layout apart: one slice per component in it, with the metrics that some rule wants.
 
-    A component of which none of them was measured has a slice too (a disk that sleeps): unknown stops timers.
+    A component of which none of them was measured has a slice too (a disk that sleeps): unknown stops timers. What a
+    rule wants to know of the device beside a part of it (a processor's load) is in the part's slice.
     """
     of_kind = dict(wanted)
     found: dict[tuple[Kind, str], list[tuple[str, int]]] = {}
+    of_device: list[tuple[str, int]] = []
     for column, field in enumerate(fields):
         metric, _, instance = field.partition("|")
         kind = KIND_OF_PREFIX.get(metric.split(".", 1)[0])
+        if kind is Kind.DEVICE:
+            of_device.append((metric, column))
         if kind is not None and of_kind.get(kind):
             pairs = found.setdefault((kind, instance), [])
             if metric in of_kind[kind]:
                 pairs.append((metric, column))
+    for (kind, _), pairs in found.items():
+        if kind is not Kind.DEVICE:
+            pairs += [(metric, column) for metric, column in of_device if metric in of_kind[kind]]
     return tuple(
         Slice(kind, instance, tuple(m for m, _ in pairs), tuple(c for _, c in pairs))
         for (kind, instance), pairs in found.items()
@@ -85,13 +93,14 @@ def key_of(piece: Slice, series: Series) -> Key:
 
 
 def observation(latest: Latest, kind: Kind, key: Key) -> Observation | None:
-    """A component's part of the newest row of its series; None where the row does not carry such components."""
+    """A component's part of the newest row of its series, with what the row says of the device itself; None where the
+    row does not carry such components."""
     if kind not in KIND_OF_PREFIX.values():
         return None
     values = {}
     for field, value in latest.values.items():
         metric, _, instance = field.partition("|")
-        if KIND_OF_PREFIX.get(metric.split(".", 1)[0]) is kind and instance in ("", key[1]):
+        if KIND_OF_PREFIX.get(metric.split(".", 1)[0]) in (kind, Kind.DEVICE) and instance in ("", key[1]):
             values[metric] = value
     return Observation(latest.at, values)
 

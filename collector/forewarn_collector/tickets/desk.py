@@ -100,9 +100,28 @@ class Desk:
                 rows.end(db, number, state=life.RESOLVED, resolved_at=at, updated_at=now, outcome=outcome)
                 self._note_state(db, number, at, "forewarn", f"resolved, {outcome}: {text}")
                 self._announce(db, number, "resolved", now)
-        if numbers:
-            self.wake_push()
+            for number in rows.live_about(db, part.device, ""):
+                self._evidence_is_gone(db, number, part.part_serial, at, text)
+        self.wake_push()
         return len(numbers)
+
+    def _evidence_is_gone(self, db: sa.Connection, number: int, part: str, at: float, text: str) -> None:
+        """What a ticket about the device rests on is calm as far as a part shows it that is no longer there."""
+        evidence = self._get(db, number).evidence
+        gone = [e for e in evidence if e.component.partition(":")[2] == part and e.level in life.TICKET_LEVELS]
+        if not gone:
+            return
+        for item in gone:
+            rows.put_evidence(db, number, msgspec.structs.replace(item, level="none", at=at, text=text))
+            rows.add_entry(db, number, Entry(at, "forewarn", "evidence", "customer", f"{item.rule} is over: {text}"))
+        now = self._now()
+        if life.worst(item.level for item in evidence if item not in gone) in life.TICKET_LEVELS:
+            rows.update(db, number, updated_at=now)
+            self._announce(db, number, "updated", now)
+            return
+        rows.end(db, number, state=life.RESOLVED, resolved_at=at, updated_at=now, outcome=life.CONDITION_CLEARED)
+        self._note_state(db, number, at, "forewarn", f"resolved: {text}")
+        self._announce(db, number, "resolved", now)
 
     def _write_verdict(self, db: sa.Connection, change: Change) -> None:
         db.execute(
