@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from forewarn_rules import schema
+from forewarn_rules import schema, siblings
 from forewarn_rules.build_signal import build_signal
 from forewarn_rules.conditions import Condition, Join, parse_condition
 from forewarn_rules.document import Document
@@ -10,7 +10,7 @@ from forewarn_rules.explain import Template, parse_template
 from forewarn_rules.metrics import LABELS, find_source
 from forewarn_rules.model import FAULTS, LEVELS, PART_LABEL, Kind
 from forewarn_rules.model_signals import RISK
-from forewarn_rules.overlap import contradiction
+from forewarn_rules.overlap import contradiction, raises_on_nothing
 from forewarn_rules.rule import Level, Likelihood, Rule, Signal, Where
 from forewarn_rules.shape import suggest
 from forewarn_rules.verdicts import negate
@@ -123,6 +123,10 @@ def _level(document: Document, file: schema.RuleFile, name: str, signals: dict[s
         key = "clear" if given.clear is not None else "raise"
         remedy = "keep the limits apart so that at most one of raise and clear is true"
         document.problem((*place, key), trouble, remedy, show=False)
+    counting = [known for known, signal in signals.items() if signal is not None and signal.take == siblings.TAKE]
+    if raises_on_nothing(raises, counting):
+        text = "this is raised where nothing was measured"
+        document.problem((*place, "raise"), text, "ask for something that was seen: at_least, above", show=False)
     return Level(name, raises, given.for_, clears, given.hold, _likelihood(document, given, name, signals))
 
 

@@ -27,6 +27,8 @@ BELONGS = {
 }
 """Keys that some takes need and no other has: the takes, and what to do where the key is missing."""
 
+COMPARED = ("growth", "growth_since_baseline", "min", "max", "mean", "rate", "slope", residual.RESIDUAL)
+"""Takes that can be compared with those of peers."""
 BINNED = (*KEEPS, *residual.TAKES)
 STEADY = 10.0
 APART = 900.0
@@ -34,6 +36,7 @@ APART = 900.0
 MAY_HAVE = {
     "quantile": ("hours_until",),
     "min_peers": peers.FROM_PEERS,
+    "of": peers.TAKES,
     "steady": residual.TAKES,
     "apart": (siblings.TAKE,),
 }
@@ -63,7 +66,7 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
     if given.horizon is not None and given.horizon <= 0:
         document.problem((*place, "horizon"), "this is no time ahead", "write horizon: 30d", show=False)
         return None
-    if metric is None or not _reachable(document, file, name) or not _comparable(document, given, name, metric):
+    if metric is None or not _reachable(document, file, name) or not _comparable(document, file, given, name, metric):
         return None
     if not _explainable(document, given, name, metric):
         return None
@@ -86,6 +89,7 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
         budget=given.budget or 0.0,
         peers=tuple(given.peers or ()),
         min_peers=given.min_peers or FEWEST_PEERS,
+        of=given.of or "",
         explained_by=tuple(given.explained_by or ()),
         steady=(STEADY if given.steady is None else given.steady) if given.take in residual.TAKES else 0.0,
         lately=given.lately or 0.0,
@@ -158,8 +162,14 @@ def _reachable(document: Document, file: schema.RuleFile, name: str) -> bool:
     return True
 
 
-def _comparable(document: Document, given: schema.SignalFile, name: str, metric: Metric) -> bool:
-    """Peers go by labels that components of several devices may share."""
+def _comparable(document: Document, file: schema.RuleFile, given: schema.SignalFile, name: str, metric: Metric) -> bool:
+    """Peers go by labels that components of several devices may share, and compare what each has by itself."""
+    other = None if given.of is None else file.signals.get(given.of)
+    if given.of is not None and (other is None or other.metric != given.metric or other.take not in COMPARED):
+        text = f"{given.of!r} is not a signal of {given.metric} that can be compared"
+        remedy = f"name one of take {', '.join(COMPARED)}"
+        document.problem(("signals", name, "of"), text, remedy, show=False)
+        return False
     own = ("device", "hostname", PART_LABEL[metric.kind], "serial", "tags")
     known = [label for label, (kinds, _) in LABELS.items() if metric.kind in kinds and label not in own]
     strange = [label for label in given.peers or () if label not in known]

@@ -30,6 +30,15 @@ def contradiction(raises: Condition, clears: Condition) -> str | None:
     return None if (raised == TRUE).any() else "nothing can make the raise condition true"
 
 
+def raises_on_nothing(raises: Condition, counting: Iterable[str]) -> bool:
+    """Whether the level is raised where nothing was measured: every signal is unknown, but for those that count what
+    was seen (``counting``), which are 0."""
+    known = set(counting)
+    names = sorted({name for leaf in leaves(raises) for name in (leaf.signal, leaf.other) if name is not None})
+    nothing = np.array([[0.0 if name in known else np.nan] for name in names])
+    return bool(Verdict([(raises, {name: n for n, name in enumerate(names)})])(nothing)[0, 0] == TRUE)
+
+
 def _around(name: str, compares: Iterable[Compare]) -> list[float]:
     """Values worth trying for a signal: each limit it meets, and a little below and above it."""
     compares = list(compares)

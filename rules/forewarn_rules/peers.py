@@ -1,4 +1,5 @@
-"""How far a component is from its like in the fleet: the newest value of each, by labels that they share.
+"""How far a component is from its like in the fleet: the newest value of each (or how much it grew), by labels that
+they share.
 
 The fleet's values are not saved: after a restart each comes back with its component's next observation, and until
 enough of them are there nothing is known. A component is one of its own peers.
@@ -28,10 +29,12 @@ NONE = -1
 
 
 class _Table:
-    """The newest value of one metric of every component, and which group the component belongs to."""
+    """The newest value of one metric (or of another signal, ``of``) of every component, and which group the component
+    belongs to."""
 
-    def __init__(self, by: tuple[str, ...]) -> None:
+    def __init__(self, by: tuple[str, ...], of: str) -> None:
         self.by = by
+        self.of = int(of[1:]) if of else None
         self.signals: list[int] = []
         self.value = np.full(0, np.nan)
         self.at = np.full(0, -np.inf)
@@ -45,10 +48,11 @@ class Peers:
 
     def __init__(self, signals: Sequence[Signal]) -> None:
         self._signals = list(signals)
-        found: dict[tuple[str, float, tuple[str, ...]], _Table] = {}
+        found: dict[tuple[str, float, str, tuple[str, ...]], _Table] = {}
         for n, signal in enumerate(self._signals):
             if signal.take in TAKES:
-                found.setdefault((signal.metric, signal.within, signal.peers), _Table(signal.peers)).signals.append(n)
+                what = (signal.metric, signal.within, signal.of, signal.peers)
+                found.setdefault(what, _Table(signal.peers, signal.of)).signals.append(n)
         self._tables = list(found.values())
         self._awake: list[_Table] = []
 
@@ -81,9 +85,12 @@ class Peers:
                 table.group[rows[n]], table.joined[rows[n]] = number, at[n]
 
     def compute(self, rows: Rows, at: Floats, now: Floats, out: Floats) -> None:
-        """Note the values of ``now`` [signal, component] and fill in ``out``; NaN with fewer peers than asked for."""
+        """Note the values of ``now`` [signal, component], or what ``out`` has of other signals, and fill in ``out``.
+
+        NaN with fewer peers than asked for.
+        """
         for table in self._awake:
-            values = now[table.signals[0]]
+            values = now[table.signals[0]] if table.of is None else out[table.of].copy()
             for n in table.signals:
                 out[n] = np.nan
             measured = ~np.isnan(values) & (table.group[rows] != NONE)

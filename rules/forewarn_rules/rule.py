@@ -17,7 +17,8 @@ TAGS, TAG_SEPARATOR = "tags", ","
 
 @dataclass(frozen=True)
 class Signal:
-    """How one named value is taken from a metric. ``reach`` is a number, or the name of another signal of the rule."""
+    """How one named value is taken from a metric. ``reach`` is a number, or the name of another signal of the
+    rule; ``of`` names the signal that is compared with that of peers, and is empty where the value itself is."""
 
     metric: str
     unit: str
@@ -34,6 +35,7 @@ class Signal:
     budget: float = 0.0
     peers: tuple[str, ...] = ()
     min_peers: int = 2
+    of: str = ""
     explained_by: tuple[str, ...] = ()
     steady: float = 0.0
     lately: float = 0.0

@@ -148,6 +148,14 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
             examples=["[model, firmware]"],
         ),
     ] = None
+    of: Annotated[
+        Word | None,
+        Meta(
+            description="For distance_from_peers, spreads_from_peers and count_of_peers: another signal of the rule, "
+            "of the same metric, that is compared instead of the newest value: how much it grew, how fast.",
+            examples=["grown"],
+        ),
+    ] = None
     min_peers: Annotated[
         Annotated[int, Meta(ge=2)] | None,
         Meta(

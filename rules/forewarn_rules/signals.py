@@ -43,9 +43,12 @@ class Signals:
         for rule in rules:
             mine: dict[str, int] = {}
             named = with_features(rule.signals).items()
-            for name, signal in sorted(named, key=lambda item: isinstance(item[1].reach, str)):
-                if isinstance(signal.reach, str):  # the row of the limit, so that equal signals of two rules are equal
+            for name, signal in sorted(named, key=lambda item: isinstance(item[1].reach, str) or bool(item[1].of)):
+                # The row of the other signal instead of its name, so that equal signals of two rules are equal.
+                if isinstance(signal.reach, str):
                     signal = replace(signal, reach=f"#{mine[signal.reach]}")
+                if signal.of:
+                    signal = replace(signal, of=f"#{mine[signal.of]}")
                 mine[name] = distinct.setdefault(signal, len(distinct))
             self.columns[rule.id] = mine
         self.awake = np.zeros(0, dtype=np.intp)

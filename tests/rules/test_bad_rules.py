@@ -18,6 +18,8 @@ cases:
 """
 
 MESSAGES = {
+    "peers-of-no-signal": "8: signals.used.of: 'growing' is not a signal of memory.used_percent that can be compared",
+    "raised-by-nothing": "11: levels.warning.raise: this is raised where nothing was measured; ask for something",
     "apart-of-a-mean": "8: signals.used: take: mean has no apart; take it out",
     "unknown-ticket-about": "17: ticket.about: 'disk' is not a choice here; choose of part, device",
     "month-of-a-percentage": "14: explain.what: {used:month} is not a point in time: its unit is percent",

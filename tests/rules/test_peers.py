@@ -122,3 +122,33 @@ def test_a_label_that_changes_counts_within_a_week(write_rules: Callable[..., Ru
     firmware["firmware"] = "2"
     engine.observe(Kind.DISK, KEYS[4:6], lambda _: firmware, [START + 7 * DAY] * 2, {"ata.5.raw": [1.0] * 2})
     assert count(8) == 6
+
+
+GROWTH = """
+scope: {per: [device, disk]}
+signals:
+  worn: {metric: disk.endurance_used_percent, take: growth, window: 30d}
+  faster:
+    {metric: disk.endurance_used_percent, take: distance_from_peers, of: worn, peers: [model], window: 2d, min_peers: 3}
+  disks: {metric: disk.endurance_used_percent, take: count_of_peers, of: worn, peers: [model], window: 2d}
+levels: {warning: {raise: {faster: {at_least: 5}}}}
+"""
+
+
+def test_growth_is_compared_with_the_growth_of_peers(write_rules: Callable[..., RuleSet]) -> None:
+    rules = write_rules(metric="disk.endurance_used_percent", what="{faster:.0f} of {disks:.0f}", wear=GROWTH)
+    engine = Engine(rules)
+    keys = [(f"pc-{n}", "disk") for n in range(5)]
+    first = np.array([90.0, 10.0, 20.0, 50.0, 0.0])
+    pace = np.array([0.0, 0.1, 0.1, 0.5, np.nan])
+    changes = []
+    for day in range(20):
+        columns = {"disk.endurance_used_percent": first + day * pace}
+        found = engine.observe(Kind.DISK, keys, lambda _: {"model": "M"}, np.full(5, START + day * DAY), columns)
+        changes += found
+        if day == 0:
+            assert engine.levels(Kind.DISK, keys[0])[0].values["faster"] is None, "growth needs a second value"
+    (change,) = changes
+    assert change.key == keys[3], "not the one that is worn most, but the one that wears fastest"
+    assert change.text == "5 of 4"
+    assert engine.levels(Kind.DISK, keys[0])[0].values["faster"] == pytest.approx(-1.9)

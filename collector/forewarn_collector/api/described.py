@@ -16,6 +16,7 @@ PROBLEMS = {
     409: ResponseSpec(Problem, generate_examples=False, description="that is not possible now"),
     413: ResponseSpec(Problem, generate_examples=False, description="the body is too large"),
     429: ResponseSpec(Problem, generate_examples=False, description="too many requests; Retry-After says how long"),
+    503: ResponseSpec(Problem, generate_examples=False, description="the judge is too busy to answer in time"),
 }
 TOKEN = {"token": SecurityScheme(type="http", scheme="bearer", description="a token of the collector")}
 

@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 
 from forewarn_collector.access.model import AccessError, Locked, NoUser, WrongPassword
 from forewarn_collector.api.fleet import NotHere
+from forewarn_collector.judge.asked import Busy
 from forewarn_collector.tickets.life import NoTicket, TicketError
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,10 @@ def _locked(_request: Request[Any, Any, Any], error: Locked) -> Answer:
     return Response({"detail": str(error)}, status_code=429, headers=headers)
 
 
+def _busy(_request: Request[Any, Any, Any], error: Exception) -> Answer:
+    return Response({"detail": str(error)}, status_code=503)
+
+
 HANDLERS: dict[int | type[Exception], Any] = {
     NotHere: _not_here,
     NoTicket: _not_here,
@@ -60,6 +65,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
     AccessError: _conflict,
     WrongPassword: _wrong_password,
     Locked: _locked,
+    Busy: _busy,
     HTTPException: _refused,
     RecursionError: _too_deep,
     500: _internal_error,

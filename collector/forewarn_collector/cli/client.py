@@ -45,6 +45,7 @@ SAID_PLAINLY = (
     httpx.codes.NOT_FOUND,
     httpx.codes.CONFLICT,
     httpx.codes.TOO_MANY_REQUESTS,
+    httpx.codes.SERVICE_UNAVAILABLE,
 )
 API = "/api/v1"
 

@@ -6,13 +6,11 @@ An error is treated like a kill: what was not recorded is forgotten, and the jud
 """
 
 import logging
-import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,10 +20,13 @@ from forewarn_collector.judge.asked import Asked
 from forewarn_collector.judge.counters import counters, series_kind, series_part
 from forewarn_collector.judge.disk_watch import DiskWatch, Sight, presence_batch
 from forewarn_collector.judge.facts import FactBook
-from forewarn_collector.judge.presence import Presence, carried_on, silent_seconds
-from forewarn_collector.judge.rounds import KIND_OF_PREFIX, Batch, Wanted, observation, past, rounds
+from forewarn_collector.judge.listening import Listening
+from forewarn_collector.judge.presence import silent_seconds
+from forewarn_collector.judge.record import Recorder
+from forewarn_collector.judge.rounds import Batch, Wanted, observation, rounds
+from forewarn_collector.judge.warming import Warming
 from forewarn_collector.store.history import History
-from forewarn_collector.store.model import Damaged, Latest, Row, Series, StoreError
+from forewarn_collector.store.model import Latest, Row, Series, StoreError
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.model import Acceptance
@@ -38,8 +39,6 @@ ROWS_PER_STEP = 2000
 NEW_SERIES_PER_STEP = 200
 RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
-PRESENCE = "presence"
-PRESENCE_SECONDS = 60.0
 
 
 class _Sight(NamedTuple):
@@ -61,7 +60,9 @@ class Judge:
         directory: Directory,
         clock: Clock,
         tick_seconds: float = 15.0,
+        patience_seconds: float = 20.0,
     ) -> None:
+        """``patience_seconds``: how long those wait who ask something of the judge while it is busy."""
         self.position = 0
         self.trouble: str | None = None
         self.skipped = 0
@@ -74,20 +75,12 @@ class Judge:
         self._clock = clock
         self._tick_seconds = tick_seconds
         self._wanted: Wanted = tuple((kind, frozenset(engine.metrics(kind))) for kind in Kind)
-        load_kinds = set(KIND_OF_PREFIX.values()) - {Kind.DISK}
-        # How far the rules look back, by the kind of series that carries the components.
-        self._reach = {
-            "smart": engine.reach_back(Kind.DISK),
-            "load": max(engine.reach_back(kind) for kind in load_kinds),
-        }
         self._sight: _Sight | None = None
-        self._warmed: set[int] = set()
-        self._saved: dict[tuple[Kind, Key], bytes] = {}
+        self._warming = Warming(engine, self._wanted)
+        self._recorder = Recorder(desk)
         self._disks = DiskWatch((), ())
-        self._presence: Presence | None = None
-        self._presence_kept_at = -math.inf
-        self._awake_at: float | None = None
-        self._asked = Asked()
+        self._listening = Listening(desk, clock)
+        self._asked = Asked(patience_seconds)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         # The API asks the engine where a component stands while the judge works on it.
@@ -132,7 +125,10 @@ class Judge:
             return {metric: found.value for metric, found in self._engine.accepted(kind, key).items()}
 
     def accept(self, kind: Kind, key: Key, actor: str, note: str = "") -> list[Change]:
-        """Take what a component's counters show as known; from any thread. Return the levels that it ended."""
+        """Take what a component's counters show as known; from any thread. Return the levels that it ended.
+
+        Raise Busy when the judge does not come to it.
+        """
         if not self._thread.is_alive():
             return self._accept(kind, key, actor, note)
         return self._asked.ask(lambda: self._accept(kind, key, actor, note), self.wake)
@@ -142,7 +138,7 @@ class Judge:
         return self._engine.rules
 
     def account(self, rule: Rule, key: Key) -> Account:
-        """What a rule makes of a component now; from any thread."""
+        """What a rule makes of a component now; from any thread. Raise Busy when the judge does not come to it."""
         if not self._thread.is_alive():
             return self._account(rule, key)
         return self._asked.ask(lambda: self._account(rule, key), self.wake)
@@ -196,7 +192,7 @@ class Judge:
         try:
             sight = self._sight or self._begin()
             now = self._clock.now()
-            presence = self._carry_on(now)
+            presence = self._listening.carry_on(now)
             last = {row.name: row.last_received for row in sight.reader.devices()}
             if last:
                 self._judge_silence(sight, now, {name: silent_seconds(at, now, presence) for name, at in last.items()})
@@ -208,13 +204,7 @@ class Judge:
     def _begin(self) -> _Sight:
         """Take up what was recorded: how far, and every component's levels, timers and baselines."""
         engine = self._new_engine()
-        saved: dict[tuple[Kind, Key], bytes] = {}
-        for name, key, data in self._desk.snapshots():
-            try:
-                engine.restore(Kind(name), key, data)
-                saved[Kind(name), key] = data
-            except ValueError as error:
-                log.error("what was recorded of %s %s cannot be read: %s; it is judged anew", name, key, error)
+        self._recorder.restore(engine)
         reader = self._open_reader()
         self._sight = _Sight(reader, History(reader), FactBook(reader, self._directory))
         position, newest = self._desk.judged_position(), reader.max_position()
@@ -224,11 +214,8 @@ class Judge:
             self._desk.record(position, [], [])
         with self._engine_lock:
             self._engine = engine
-        self._saved = saved
-        self._warmed.clear()
-        self._disks = DiskWatch(
-            reader.series_of_kind("smart"), {key[0] for kind, key in saved if kind is Kind.PRESENCE}
-        )
+        self._warming.begin_anew()
+        self._disks = DiskWatch(reader.series_of_kind("smart"), self._recorder.devices(Kind.PRESENCE))
         self.position = position
         return self._sight
 
@@ -236,7 +223,7 @@ class Judge:
         rows = sight.reader.rows_after(self.position, self._limit)
         new: set[int] = set()
         for place, row in enumerate(rows):
-            if row.series not in self._warmed:
+            if self._warming.is_due(row.series):
                 new.add(row.series)
                 if len(new) > NEW_SERIES_PER_STEP:
                     return rows[:place]
@@ -245,9 +232,7 @@ class Judge:
     def _judge(self, sight: _Sight, rows: list[Row]) -> None:
         series = {row.series: sight.book.series(row.series) for row in rows}
         for row in rows:
-            if row.series not in self._warmed:
-                self._warm(sight.history, series[row.series], row.at)
-                self._warmed.add(row.series)
+            self._warm(sight.history, series[row.series], row.at)
         changes: list[Change] = []
         touched: dict[tuple[Kind, Key], None] = {}
         with self._engine_lock:
@@ -256,7 +241,7 @@ class Judge:
                     changes += self._observe(batch, sight.book)
                     touched.update(((batch.kind, key), None) for key in batch.keys)
         position = rows[-1].position
-        self._record(position, changes, touched, sight.book)
+        self._recorder.record(self._engine, sight.book, changes, touched, position)
         self._disks.note(rows, series)
         self.position = position
 
@@ -267,7 +252,7 @@ class Judge:
         with self._engine_lock:
             changes = self._observe(batch, sight.book)
         if changes:
-            self._record(None, changes, {(Kind.LIVENESS, change.key): None for change in changes}, sight.book)
+            self._recorder.record(self._engine, sight.book, changes, {(c.kind, c.key): None for c in changes})
 
     def _judge_disks(self, sight: _Sight) -> None:
         """Judge which disks are gone, and let go of those that were replaced."""
@@ -279,7 +264,7 @@ class Judge:
             with self._engine_lock:
                 changes = self._observe(presence_batch(seen), sight.book)
             if changes:
-                self._record(None, changes, {(Kind.PRESENCE, change.key): None for change in changes}, sight.book)
+                self._recorder.record(self._engine, sight.book, changes, {(c.kind, c.key): None for c in changes})
 
     def _let_go(self, seen: Sight, book: FactBook) -> None:
         """A disk was replaced: what was predicted of it is over, and it is judged no more."""
@@ -290,19 +275,8 @@ class Judge:
         with self._engine_lock:
             for kind in (Kind.DISK, Kind.PRESENCE):
                 self._engine.forget(kind, key)
-        self._record(None, [], [(Kind.DISK, key), (Kind.PRESENCE, key)], book)
+        self._recorder.record(self._engine, book, [], [(Kind.DISK, key), (Kind.PRESENCE, key)])
         self._disks.forget(*key)
-
-    def _carry_on(self, now: float) -> Presence:
-        """Note that the collector is there; on disk once a minute, so that a kill loses no more than that."""
-        before = self._presence or _presence(self._desk.kept(PRESENCE))
-        awake_at = self._clock.awake()
-        presence = carried_on(before, now, 0.0 if self._awake_at is None else awake_at - self._awake_at)
-        if before is None or presence.away != before.away or abs(now - self._presence_kept_at) >= PRESENCE_SECONDS:
-            self._desk.keep(PRESENCE, msgspec.json.encode(presence).decode())
-            self._presence_kept_at = now
-        self._presence, self._awake_at = presence, awake_at
-        return presence
 
     def _take_smaller_steps(self, rows: list[Row], error: Exception) -> None:
         """Find the row that cannot be judged by halves and less, and pass over it alone."""
@@ -330,7 +304,7 @@ class Judge:
             with self._engine_lock:
                 changes = self._engine.accept(kind, key, sight.book.labels(kind, key), now, values, actor)
             item = Acceptance(str(kind), *key, now, actor, note, values)
-            self._record(None, changes, [(kind, key)], sight.book, item)
+            self._recorder.record(self._engine, sight.book, changes, [(kind, key)], accepted=item)
         except Exception:
             self.close()
             raise
@@ -339,9 +313,8 @@ class Judge:
     def _newest(self, sight: _Sight, series: Series) -> Latest | None:
         """The newest row of a series, whose windows are filled when they are not since the start."""
         newest = sight.history.latest(series.device, series.kind, series.part)
-        if newest is not None and series.id not in self._warmed:
+        if newest is not None:
             self._warm(sight.history, series, newest.at)
-            self._warmed.add(series.id)
         return newest
 
     def _account(self, rule: Rule, key: Key) -> Account:
@@ -363,36 +336,4 @@ class Judge:
 
     def _warm(self, history: History, series: Series, at: float) -> None:
         """Fill the windows of a series that is seen for the first time since the start."""
-        reach = self._reach.get(series.kind)
-        if reach is None:
-            return
-        try:
-            for found in past(history, series, at, 2 * reach, self.position, self._wanted):
-                with self._engine_lock:
-                    self._engine.warm_history(found.kind, found.key, found.at, found.metrics)
-        except (Damaged, ValueError) as error:
-            log.error("the history of %s %s of %s: %s; its windows begin empty", *series[1:4], error)
-
-    def _record(
-        self,
-        position: int | None,
-        changes: list[Change],
-        touched: Iterable[tuple[Kind, Key]],
-        book: FactBook,
-        accepted: Acceptance | None = None,
-    ) -> None:
-        snapshots: list[tuple[str, Key, bytes | None]] = []
-        for kind, key in touched:
-            data = self._engine.snapshot(kind, key)
-            if data != self._saved.get((kind, key)):
-                snapshots.append((kind, key, data))
-        self._desk.record(position, [(change, book.part_of(change)) for change in changes], snapshots, accepted)
-        for name, key, data in snapshots:
-            if data is None:
-                self._saved.pop((Kind(name), key), None)
-            else:
-                self._saved[Kind(name), key] = data
-
-
-def _presence(kept: str | None) -> Presence | None:
-    return None if kept is None else msgspec.json.decode(kept, type=Presence)
+        self._warming.fill(self._engine, self._engine_lock, history, series, at, self.position)

@@ -1,0 +1,48 @@
+"""Windows are not saved: they are filled from stored history when a series is first touched after a start."""
+
+import logging
+import threading
+
+from forewarn_collector.judge.rounds import KIND_OF_PREFIX, Wanted, past
+from forewarn_collector.store.history import History
+from forewarn_collector.store.model import Damaged, Series
+from forewarn_rules import Engine, Kind
+
+log = logging.getLogger(__name__)
+
+
+class Warming:
+    """Which series were touched since the start."""
+
+    def __init__(self, engine: Engine, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._warmed: set[int] = set()
+        load_kinds = set(KIND_OF_PREFIX.values()) - {Kind.DISK}
+        # How far the rules look back, by the kind of series that carries the components.
+        self._reach = {
+            "smart": engine.reach_back(Kind.DISK),
+            "load": max(engine.reach_back(kind) for kind in load_kinds),
+        }
+
+    def begin_anew(self) -> None:
+        self._warmed.clear()
+
+    def is_due(self, series: int) -> bool:
+        return series not in self._warmed
+
+    def fill(
+        self, engine: Engine, lock: threading.Lock, history: History, series: Series, at: float, judged: int
+    ) -> None:
+        """Fill the windows of a series, from ``at`` backwards, with what was judged: up to the position ``judged``."""
+        if not self.is_due(series.id):
+            return
+        self._warmed.add(series.id)
+        reach = self._reach.get(series.kind)
+        if reach is None:
+            return
+        try:
+            for found in past(history, series, at, 2 * reach, judged, self._wanted):
+                with lock:
+                    engine.warm_history(found.kind, found.key, found.at, found.metrics)
+        except (Damaged, ValueError) as error:
+            log.error("the history of %s %s of %s: %s; its windows begin empty", *series[1:4], error)
