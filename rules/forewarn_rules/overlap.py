@@ -12,7 +12,8 @@ _MOST = 100_000
 
 
 def contradiction(raises: Condition, clears: Condition) -> str | None:
-    """Say for which values a level is raised and cleared at once, or that nothing can raise it; None if it is sound."""
+    """Say for which values a level is raised and cleared at once, or that nothing can raise or clear it; None if it is
+    sound."""
     compares = [*leaves(raises), *leaves(clears)]
     names = sorted({name for compare in compares for name in (compare.signal, compare.other) if name is not None})
     tried = [_around(name, compares) for name in names]
@@ -27,7 +28,9 @@ def contradiction(raises: Condition, clears: Condition) -> str | None:
     if both.size:
         example = ", ".join(f"{name} = {grid[n, both[0]]:.10g}" for n, name in enumerate(names))
         return f"raise and clear are both true at {example}"
-    return None if (raised == TRUE).any() else "nothing can make the raise condition true"
+    if not (raised == TRUE).any():
+        return "nothing can make the raise condition true"
+    return None if (cleared == TRUE).any() else "nothing can make the clear condition true: it would stand for ever"
 
 
 def raises_on_nothing(raises: Condition, counting: Iterable[str]) -> bool:

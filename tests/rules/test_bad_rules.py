@@ -18,6 +18,7 @@ cases:
 """
 
 MESSAGES = {
+    "never-cleared": "12: levels.warning.clear: nothing can make the clear condition true: it would stand for ever",
     "peers-of-no-signal": "8: signals.used.of: 'growing' is not a signal of memory.used_percent that can be compared",
     "raised-by-nothing": "11: levels.warning.raise: this is raised where nothing was measured; ask for something",
     "apart-of-a-mean": "8: signals.used: take: mean has no apart; take it out",
