@@ -213,3 +213,11 @@ def test_the_agent_starts_without_the_collectors_libraries() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for name in ("pySMART", "rich", "numpy", "sqlalchemy", "httpx", "litestar", "forewarn_collector"):
         assert f"'{name}'" not in loaded
+
+
+def test_what_runs_for_months_holds_nothing_that_only_a_command_needs() -> None:
+    """Each of these takes about a megabyte of every client machine."""
+    code = "import sys, forewarn_agent.__main__, forewarn_agent.app; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"forewarn_agent.publish", "paho.mqtt.client"} <= set(loaded)
+    assert {"click", "yaml", "psutil", "tarfile", "importlib.metadata"} & set(loaded) == set()
