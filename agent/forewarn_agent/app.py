@@ -9,6 +9,7 @@ from types import FrameType
 
 from forewarn_agent.disks import REMEMBERED_NAME, Disks
 from forewarn_agent.gather import read_load, take_out_not_here
+from forewarn_agent.identity import directory_of, tls_of
 from forewarn_agent.log_tail import LogTail
 from forewarn_agent.machine import agent_version, read_boot_id, read_inventory
 from forewarn_agent.notify import Pulse
@@ -21,7 +22,9 @@ from forewarn_agent.publish import Publisher
 from forewarn_agent.reboots import Start
 from forewarn_agent.remembered import Remembered
 from forewarn_agent.remote_settings import Applied, apply_settings
+from forewarn_agent.renewal import Renewal
 from forewarn_agent.rhythm import Rhythm
+from forewarn_agent.runner import Runner
 from forewarn_agent.self_tester import SelfTester
 from forewarn_agent.settings import Config
 from forewarn_agent.single import lock_data
@@ -84,6 +87,7 @@ class Agent:
             self._rhythms += [load, smart]
             publisher.start()
             orders.start()
+            renewal = self._renewal()
             smart_thread = threading.Thread(target=smart.run, name="smart", daemon=True)
             smart_thread.start()
             self._pulse.ready()
@@ -93,6 +97,8 @@ class Agent:
             log.info("stopping")
             self._pulse.stopping()
             orders.stop()
+            if renewal is not None:
+                renewal.stop()
             self._smartctl.runner.close()
             smart_thread.join(2)
             publisher.stop(DRAIN_SECONDS)
@@ -105,6 +111,15 @@ class Agent:
         if not_here != self._not_here:
             self._not_here = not_here
             publisher.announce()
+
+    def _renewal(self) -> Renewal | None:
+        """None where the identity is not one that was enrolled."""
+        directory = directory_of(self._config)
+        if self._config.tls != tls_of(directory):
+            return None
+        renewal = Renewal(directory, Runner())
+        renewal.start()
+        return renewal
 
     def _actions(self, outbox: Outbox, publisher: Callable[[], Publisher]) -> Actions:
         def configure(settings: Mapping[str, Setting]) -> Applied:

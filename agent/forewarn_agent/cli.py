@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from forewarn_agent.cli_service import COMMANDS
+from forewarn_agent import cli_enrol, cli_service
 from forewarn_agent.config import ConfigError, load_config
 from forewarn_agent.machine import agent_version
 from forewarn_agent.settings import Config
@@ -122,5 +122,5 @@ def _load(path: Path | None) -> Config:
         raise click.ClickException(str(error)) from None
 
 
-for _command in COMMANDS:
+for _command in (*cli_enrol.COMMANDS, *cli_service.COMMANDS):
     main.add_command(_command)

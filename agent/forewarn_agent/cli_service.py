@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from forewarn_agent.cli_enrol import enrol_option, fingerprint_option, take_identity, token_option
+
 # As sys.platform names them.
 _PLATFORMS = {"linux": "linux", "macos": "darwin", "windows": "win32"}
 _file = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -40,7 +42,9 @@ def _plainly(needs_root: bool = True) -> Iterator[None]:
 @click.option("--key", type=_file, help="The certificate's private key.")
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), help="Only lay out files, below DIRECTORY.")
 @click.option("--platform", type=click.Choice(list(_PLATFORMS)), help="With --root: whose files; else this machine's.")
-@click.option("--token", hidden=True)
+@enrol_option
+@token_option
+@fingerprint_option
 def install(
     server: str | None,
     device: str | None,
@@ -50,24 +54,32 @@ def install(
     key: Path | None,
     root: Path | None,
     platform: str | None,
+    enrol_url: str | None,
     token: str | None,
+    ca_fingerprint: str | None,
 ) -> None:
     """Run the agent as a service of this machine, from now on and after every start.
 
-    The files named are copied to where the settings are. Without --server the configuration that is there is used.
+    With --enrol the collector says who this machine is and where it reports. The files named are copied to where the
+    settings are. Without --server and --enrol the configuration that is there is used.
     """
-    if token is not None:
-        raise click.ClickException(
-            "--token: collectors enrol no devices yet: use --certificate and --key, or --password-file"
-        )
+    from forewarn_agent.identity import DIRECTORY
     from forewarn_agent.service.install import Wishes
     from forewarn_agent.service.install import install as install_service
     from forewarn_agent.service.manager import manager_of
 
     if platform and not root:
         raise click.UsageError("--platform is for files that are laid out below --root")
+    enrolling = enrol_url or token or ca_fingerprint
+    if enrolling and (root or certificate or key or ca or password_file):
+        raise click.UsageError("--enrol is for this machine, and brings keys and certificates: leave the others out")
     with _plainly(needs_root=root is None):
         manager = manager_of(_PLATFORMS[platform] if platform else sys.platform, root)
+        if enrolling:
+            manager.check()
+            identity = take_identity(manager.places.data / DIRECTORY, enrol_url, token, ca_fingerprint, device)
+            click.echo(f"enrolled   {identity.device}")
+            server, device = server or identity.server, identity.device
         wishes = Wishes(server, device, password_file, ca, certificate, key)
         install_service(manager, wishes, click.echo, only_files=root is not None)
 

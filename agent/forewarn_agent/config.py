@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from forewarn_agent.config_keys import KEYS, computed_default
+from forewarn_agent.identity import IdentityError, directory_of, read_identity, with_identity
 from forewarn_agent.probes import PROBES
 from forewarn_agent.settings import Config, Filesystems, OutboxLimits, Roots, SelfTests, Tls
 from forewarn_wire import device_name_problem
@@ -62,13 +63,26 @@ class _StrictLoader(yaml.SafeLoader):
 def load_config(path: Path | None) -> Config:
     """Read a configuration file; without one, every key has its default. Raise ConfigError."""
     if path is None:
-        return parse_config("defaults", "")
+        return _enrolled("defaults", parse_config("defaults", ""))
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(str(path), [Problem("file", None, f"cannot be read: {reason}")]) from None
-    return parse_config(str(path), text)
+    return _enrolled(str(path), parse_config(str(path), text))
+
+
+def _enrolled(source: str, config: Config) -> Config:
+    """With what the machine was given by its enrolment, where the file does not say otherwise."""
+    try:
+        identity = read_identity(directory_of(config))
+    except IdentityError as error:
+        raise ConfigError(source, [Problem("data", None, str(error))]) from None
+    enrolled = with_identity(config, identity)
+    if "device" in config.local and enrolled.device != config.device:
+        remedy = f"is not the name that this machine was enrolled with: write {enrolled.device}, or remove the line"
+        raise ConfigError(source, [Problem("device", config.device, remedy)])
+    return enrolled
 
 
 def parse_config(source: str, text: str) -> Config:

@@ -47,7 +47,7 @@ def device_name_of(hostname: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", hostname.split(".")[0].lower()).strip("-")[:63]
 
 
-def _server(value: object) -> Server:
+def parse_server(value: object) -> Server:
     example = "write mqtts://host:8883, or mqtt://127.0.0.1:1883 on this machine"
     try:
         parts = urlsplit(str(value))
@@ -142,7 +142,7 @@ KEYS: tuple[Key, ...] = (
         Computed("the host name", lambda: device_name_of(socket.gethostname())),
         "name of this machine; also MQTT client id and user name",
     ),
-    Key("server", _server, Server("127.0.0.1", 1883, False), "where the collector or its broker listens"),
+    Key("server", parse_server, Server("127.0.0.1", 1883, False), "where the collector or its broker listens"),
     Key("tls.ca", _file, None, "certificates that may vouch for the server; without it the system's own"),
     Key("tls.certificate", _file, None, "this device's certificate"),
     Key("tls.key", _file, None, "the certificate's private key"),

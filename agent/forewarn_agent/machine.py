@@ -8,6 +8,7 @@ from forewarn_agent import VERSION
 from forewarn_agent.settings import Roots
 from forewarn_agent.smart_json import text
 from forewarn_wire import Inventory
+from forewarn_wire.machine import Machine, machine_of
 
 # SMBIOS reference specification, system enclosure or chassis types.
 _CHASSIS = {
@@ -56,6 +57,11 @@ def parse_os_release(content: str) -> str | None:
         if key == "PRETTY_NAME":
             return text(value.strip().strip("\"'"))
     return None
+
+
+def read_marks(roots: Roots) -> Machine:
+    """What tells this machine from a copy of its disk."""
+    return machine_of(_text(roots.root / "etc" / "machine-id"), read_inventory(roots).serial)
 
 
 def read_boot_id(proc: Path) -> str | None:

@@ -14,14 +14,17 @@ from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from forewarn_agent.bell import Bell
 from forewarn_agent.drain import Drain
+from forewarn_agent.machine import read_marks
 from forewarn_agent.outbox import Outbox
 from forewarn_agent.settings import Config
 from forewarn_wire import DOWN_KINDS, Inventory, StatusReport, TopicError, down_topic, encode, parse_topic, up_topic
+from forewarn_wire.machine import PROPERTY
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +144,11 @@ class _Connection:
     def open(self, stopping: threading.Event) -> None:
         """Connect. Raise OSError where the server cannot be reached or refuses."""
         server = self._config.server
-        self._client.connect(server.host, server.port, keepalive=KEEPALIVE_SECONDS, clean_start=True)
+        about = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        about.UserProperty = (PROPERTY, str(read_marks(self._config.roots)))
+        self._client.connect(
+            server.host, server.port, keepalive=KEEPALIVE_SECONDS, clean_start=True, properties=about
+        )  # fmt: skip
         deadline = time.monotonic() + _CONNECT_SECONDS
         while not self.was_open:
             self._turn(deadline - time.monotonic())

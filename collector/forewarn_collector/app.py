@@ -14,14 +14,17 @@ from forewarn_collector.access.tokens import Tokens
 from forewarn_collector.access.users import Users
 from forewarn_collector.api.app import build_api
 from forewarn_collector.api.baselines import Baselines
+from forewarn_collector.api.enrolment import Patience, build_enrolment
 from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.guard import Door
 from forewarn_collector.api.owners import Owners
 from forewarn_collector.api.routes.access import Access
+from forewarn_collector.api.routes.identity import Enrolment
 from forewarn_collector.api.server import (
     ApiServer,
     bind,
+    bracketed,
     leave_address,
     own_certificate,
     public_url,
@@ -37,12 +40,19 @@ from forewarn_collector.config import (
     Config,
     DestinationEntry,
     DirectoryEntry,
+    Enrol,
     Rules,
     SelfCheck,
     Tls,
     ping_url_problem,
 )
 from forewarn_collector.directory import Directory, Entry, Whose
+from forewarn_collector.identity.broker_files import BrokerFiles
+from forewarn_collector.identity.bureau import Bureau, names_of, terms
+from forewarn_collector.identity.clones import Birth
+from forewarn_collector.identity.notices import Notices
+from forewarn_collector.identity.office import Surroundings, Terms
+from forewarn_collector.identity.roster import Roster
 from forewarn_collector.ingest.intake import Intake
 from forewarn_collector.ingest.listener import Listener
 from forewarn_collector.ingest.subscriber import BrokerSettings, Subscriber
@@ -54,6 +64,7 @@ from forewarn_collector.selfcheck.ping import Ping
 from forewarn_collector.selfcheck.ways import BrokerWay, ListenerWay
 from forewarn_collector.store.history import History
 from forewarn_collector.store.journal import Journal
+from forewarn_collector.store.model import Accepted
 from forewarn_collector.store.state import open_state
 from forewarn_collector.tickets.budget import allowance
 from forewarn_collector.tickets.desk import Desk
@@ -65,6 +76,7 @@ from forewarn_rules import Engine, RuleSet, SwitchedOff, load_rules
 log = logging.getLogger(__name__)
 
 SEAL_SECONDS = 10.0
+IDENTITY_SECONDS = 2.0
 TICK_SECONDS = 15.0
 SIMULATED_TICK_SECONDS = 0.2
 DISABLE_BY = ("customer", "site", "model", "device")
@@ -86,13 +98,14 @@ class Collector:
         self.public_url = ""
         # Everything that can be wrong with the configuration is found before the first file is written.
         rules = _rules(config.rules)
-        tls = _server_context(config.listen.tls) if config.listen.tls else None
+        own_tls = _server_context(config.listen.tls) if config.listen.tls else None
         self._api_tls = _api_context(config.api.tls) if config.api.tls else None
         destinations = [_destination(entry) for entry in config.destinations]
         broker = _broker(config.broker) if config.broker else None
         ping_url = _ping_url(config.self_check)
         now = self.clock.now
-        directory = _directory(config.directory)
+        roster = Roster()
+        directory = _directory(config.directory, roster)
         _make_data_directory(data)
         self.journal = Journal(data)
         try:
@@ -107,11 +120,20 @@ class Collector:
         simulated = isinstance(self.clock, SettableClock)
         tick = SIMULATED_TICK_SECONDS if simulated else TICK_SECONDS
         self.judge = Judge(lambda: Engine(rules), self.journal.reader, self.desk, directory, self.clock, tick)
-        self.intake = Intake(self.journal, self.judge.wake)
-        self.listener = Listener(self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, tls=tls)
+        self.intake = Intake(self.journal, self.judge.wake, refusal=roster.refusal, born=self._born)
+        self._roster = roster
+        roster.tell = Notices(self.intake, now).tell
+        self.bureau = self._bureau(roster, directory)
+        if config.enrol and config.listen.enabled and own_tls is None:
+            own_tls = self.bureau.door_context()
+        elif config.enrol and own_tls is not None:
+            self.bureau.trust(own_tls)
+        self.listener = Listener(
+            self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, tls=own_tls, admit=roster.admit
+        )  # fmt: skip
         self.subscriber = Subscriber(self.intake, broker, now) if broker else None
         self._history = History(self.journal.reader())
-        self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory)
+        self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory, self.bureau.office.look)
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)
         self.explanations = Explanations(self._reader, self._history, self.judge)
         self._owners = Owners(directory, self.desk)
@@ -123,12 +145,16 @@ class Collector:
         self.condition = Condition(
             self.clock, lambda: self.mqtt_url, self._reader, self.intake, self.listener, self.subscriber,
             config.broker.url if config.broker else None, self.judge, self.desk, self.push,
-            [lambda: self._sealer.trouble],
+            [lambda: self._sealer.trouble, lambda: self._keeper.trouble, lambda: self.bureau.trouble],
         )  # fmt: skip
         self.condition.ping = Ping(ping_url, now) if ping_url else None
         self._checker = Repeat("self-check", float(config.self_check.every_seconds or 0), self._check)
         if config.self_check.every_seconds and not simulated:
             self.condition.canaries = [self._canary(way) for way in self._ways()]
+        self._keeper = Repeat("identity", IDENTITY_SECONDS, self.bureau.keep)
+        self._enrolment: ApiServer | None = None
+        self.enrol_url: str | None = None
+        self.patience = Patience()
 
     async def start(self) -> None:
         """Open the doors. Raise StartError when an address cannot be had."""
@@ -153,6 +179,8 @@ class Collector:
             self.health,
             self.clock,
             pages(self._users, self.public_url, https),
+            self.bureau.office,
+            self._enrolment_facts,
         )
         hosts = [str(urlsplit(self.public_url).hostname)]
         self._api = ApiServer(routes, listening, self._api_tls, api.proxies, hosts)
@@ -162,11 +190,15 @@ class Collector:
             except OSError as error:
                 listening.close()
                 raise StartError(_taken("listen", listen.address, listen.port, error)) from None
-            self.mqtt_url = f"{'mqtts' if listen.tls else 'mqtt'}://{host}:{port}"
+            self.mqtt_url = f"{'mqtts' if self.listener.tls else 'mqtt'}://{host}:{port}"
+        if self.config.enrol:
+            await self._open_enrolment(self.config.enrol)
+        self.bureau.start()
         self.judge.start()
         self.intake.start()
         self.push.start()
         self._sealer.start()
+        self._keeper.start()
         if self.subscriber:
             self.subscriber.start()
         await self._api.start()
@@ -192,12 +224,60 @@ class Collector:
         self.judge.stop()
         self.push.stop()
         self._sealer.stop()
-        if self._api:
-            await self._api.stop()
+        self._keeper.stop()
+        for server in (self._api, self._enrolment):
+            if server:
+                await server.stop()
         self._reader.close()
         self._history.close()
         self.journal.close()
         self._state.dispose()
+
+    async def _open_enrolment(self, enrol: Enrol) -> None:
+        try:
+            listening = bind(enrol.address, enrol.port)
+        except OSError as error:
+            raise StartError(_taken("enrol", enrol.address, enrol.port, error)) from None
+        routes = build_enrolment(self.bureau.office, self.bureau.authorities, self.patience)
+        self._enrolment = ApiServer(routes, listening, self.bureau.server_context())
+        self.enrol_url = f"https://{bracketed(enrol.names[0])}:{listening.getsockname()[1]}"
+        await self._enrolment.start()
+
+    def _bureau(self, roster: Roster, directory: Directory) -> Bureau:
+        config = self.config
+
+        def history_of(device: str) -> str | None:
+            return directory.whose(device).customer if self._reader.device(device) else None
+
+        return Bureau(
+            self.data,
+            names_of(config.enrol.names, config.enrol.server) if config.enrol else [],
+            self._state,
+            self.clock.now,
+            roster=roster,
+            terms=self._terms,
+            surroundings=Surroundings(
+                history_of=history_of,
+                is_connected=lambda device: device in self.listener.clients,
+                recheck=lambda: self.listener.recheck(roster.barred),
+                revoked_changed=lambda: None,
+            ),
+            broker_files=_broker_files(config.broker) if config.broker else None,
+            client_ca=Path(config.listen.tls.client_ca) if config.listen.tls else None,
+        )
+
+    def _terms(self) -> Terms:
+        """Where enrolled machines report, and how long their certificates serve."""
+        enrol = self.config.enrol
+        assert enrol is not None
+        port = (self.mqtt_url or "").rpartition(":")[2]
+        return terms(enrol.server or f"mqtts://{bracketed(enrol.names[0])}:{port}", enrol.certificate_days)
+
+    def _born(self, birth: Accepted) -> None:
+        self._roster.born(birth.device, Birth(birth.boot, birth.session, birth.sampled_at))
+
+    def _enrolment_facts(self) -> Enrolment | None:
+        return Enrolment(self.enrol_url, self.bureau.fingerprint()) if self.enrol_url else None
 
     def _seal(self) -> None:
         while self.journal.seal(self.clock.now(), self.judge.position).more and not self._sealer.stopping.is_set():
@@ -277,8 +357,15 @@ def _rules(rules: Rules) -> RuleSet:
     return load_rules(directories=[Path(name) for name in rules.directories], off=off)
 
 
-def _directory(entries: Sequence[DirectoryEntry]) -> Directory:
-    return Directory([Entry(Whose(e.customer, e.site, e.engineer, tuple(e.tags)), tuple(e.devices)) for e in entries])
+def _directory(entries: Sequence[DirectoryEntry], roster: Roster) -> Directory:
+    known = [Entry(Whose(e.customer, e.site, e.engineer, tuple(e.tags)), tuple(e.devices)) for e in entries]
+    return Directory(known, roster.enrolled)
+
+
+def _broker_files(broker: Broker) -> BrokerFiles | None:
+    if broker.files is None:
+        return None
+    return BrokerFiles(Path(broker.files), Path(broker.pid_file) if broker.pid_file else None)
 
 
 def _destination(entry: DestinationEntry) -> Webhook:

@@ -1,6 +1,7 @@
 """The collector's configuration: every key with its meaning, its default and an example. Read by ``config_file``."""
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -60,6 +61,28 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1_200
 
 
+class Enrol(msgspec.Struct, frozen=True, kw_only=True):
+    """Machines get their identity here, over HTTPS, from forewarn's own authority; the front door then asks for it."""
+
+    address: Annotated[Address, Meta(examples=["0.0.0.0"])] = "127.0.0.1"  # noqa: S104 - an example
+    port: Annotated[Port, Meta(examples=[8443])] = 8443
+    names: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=253)]],
+        Meta(
+            min_length=1,
+            description="DNS names or IP addresses by which machines reach this collector; the first is told to them",
+            examples=[["collector.example.org"]],
+        ),
+    ]
+    server: Annotated[
+        str | None,
+        Meta(description="where enrolled machines report; default the own front door", examples=["mqtts://mq:8883"]),
+    ] = None
+    certificate_days: Annotated[
+        float, Meta(gt=0, le=3650, description="how long a device's certificate serves", examples=[180])
+    ] = 180.0
+
+
 class Broker(msgspec.Struct, frozen=True, kw_only=True):
     """A broker as the other front door."""
 
@@ -75,6 +98,17 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Meta(description="the collector's own certificate, PEM", examples=["collector.pem"])
     ] = None
     key: Annotated[str | None, Meta(description="its private key, PEM", examples=["collector.key"])] = None
+    files: Annotated[
+        str | None,
+        Meta(
+            description="directory where Mosquitto reads authorities, revocations and access rights",
+            examples=["/etc/mosquitto/forewarn"],
+        ),
+    ] = None
+    pid_file: Annotated[
+        str | None,
+        Meta(description="a local Mosquitto is told by SIGHUP", examples=["/run/mosquitto/mosquitto.pid"]),
+    ] = None
 
 
 class Disable(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +190,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     data: Annotated[str | None, Meta(description="where everything is kept", examples=["/var/lib/forewarn"])] = None
     listen: Listen = Listen()
     api: Api = Api()
+    enrol: Enrol | None = None
     broker: Broker | None = None
     rules: Rules = Rules()
     tickets: Tickets = Tickets()
@@ -180,9 +215,12 @@ def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
         found.append((("listen", "enabled"), "no front door is left", "set it to true, or name a broker"))
     if config.listen.enabled and not _is_address(config.listen.address):
         found.append((("listen", "address"), "not an IP address", "write 127.0.0.1, or 0.0.0.0 for every network"))
-    elif config.listen.enabled and config.listen.tls is None and not is_loopback(config.listen.address):
-        found.append((("listen", "address"), "plain text is for loopback only", "use 127.0.0.1, or add listen.tls"))
+    elif config.listen.enabled and not (config.listen.tls or config.enrol) and not is_loopback(config.listen.address):
+        found.append(
+            (("listen", "address"), "plain text is for loopback only", "use 127.0.0.1, or add enrol or listen.tls")
+        )
     found += _api_mistakes(config.api)
+    found += _enrol_mistakes(config)
     found += _broker_mistakes(config.broker)
     found += _ping_mistakes(config.self_check)
     found += _file_mistakes(config)
@@ -232,6 +270,28 @@ def _parts(url: str) -> tuple[str, str]:
         return "", ""
 
 
+def _enrol_mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
+    enrol = config.enrol
+    if enrol is None:
+        return []
+    found: list[tuple[tuple[str | int, ...], str, str]] = []
+    if not _is_address(enrol.address):
+        found.append((("enrol", "address"), "not an IP address", "write 0.0.0.0 for every network"))
+    for index, name in enumerate(enrol.names):
+        if not _is_host(name):
+            found.append((("enrol", "names", index), "not a host", "write a DNS name or an IP address"))
+    if enrol.server is not None and (_parts(enrol.server)[0] != "mqtts" or not _parts(enrol.server)[1]):
+        found.append((("enrol", "server"), "not an MQTT address with TLS", "write mqtts://HOST:8883"))
+    if enrol.server is None and not config.listen.enabled:
+        found.append((("enrol", "server"), "no front door of its own is on", "write the broker's mqtts://HOST:8883"))
+    return found
+
+
+def _is_host(name: str) -> bool:
+    labels = name.split(".")
+    return _is_address(name) or all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label) for label in labels)
+
+
 def _broker_mistakes(broker: Broker | None) -> list[tuple[tuple[str | int, ...], str, str]]:
     if broker is None:
         return []
@@ -244,6 +304,8 @@ def _broker_mistakes(broker: Broker | None) -> list[tuple[tuple[str | int, ...],
     if (broker.certificate is None) != (broker.key is None):
         lone, other = ("certificate", "key") if broker.key is None else ("key", "certificate")
         found.append((("broker", lone), f"it needs broker.{other} beside it", f"add {other}, or remove {lone}"))
+    if broker.pid_file is not None and broker.files is None:
+        found.append((("broker", "pid_file"), "it serves nothing without broker.files", "add files, or remove it"))
     if broker.group is not None and (not broker.group or set(broker.group) & set("/+#")):
         found.append((("broker", "group"), "not a name of a group", "write a word without / + #"))
     return found
@@ -278,6 +340,8 @@ def _file_mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str
     named += [(("destinations", n, "token_file"), entry.token_file) for n, entry in enumerate(config.destinations)]
     missing = [(path, name) for path, name in named if name is not None and not Path(name).is_file()]
     found = [(path, "there is no such file", "give the path of a readable file") for path, _ in missing]
+    if config.broker and config.broker.files is not None and not Path(config.broker.files).is_dir():
+        found.append((("broker", "files"), "there is no such directory", "make it, readable by the broker's group"))
     for index, directory in enumerate(config.rules.directories):
         if not Path(directory).is_dir():
             found.append((("rules", "directories", index), "there is no such directory", "make it, or remove the line"))

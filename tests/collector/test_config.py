@@ -46,11 +46,20 @@ MESSAGES = {
     "directory-without-devices": ["2: directory[0].devices: this key is missing; add devices: ['acme-12-*']"],
     "empty-entry": ["2: directory[0]: this is not a section (found None); write its keys below it, indented"],
     "empty-section": ["2: listen: this is not a section (found None); write its keys below it, indented"],
+    "broker-files-missing": ["3: broker.files: there is no such directory (found '/nowhere/forewarn'); make it, reada"],
+    "broker-pid-file-alone": ["3: broker.pid_file: it serves nothing without broker.files (found '/run/mosquitto/mosq"],
+    "enrol-address": ["2: enrol.address: not an IP address (found 'everywhere'); write 0.0.0.0 for every network"],
+    "enrol-name-is-no-host": ["2: enrol.names[0]: not a host (found 'https://collector.example.org'); write a DNS nam"],
+    "enrol-no-days": ["3: enrol.certificate_days: expected `float` > 0.0 (found 0); for example: 180"],
+    "enrol-no-names": ["2: enrol.names: expected `array` of length >= 1 (found []); for example: ['collector.examp"],
+    "enrol-server-in-plain-text": ["3: enrol.server: not an MQTT address with TLS (found 'mqtt://127.0.0.1:1883'); wr"],
+    "enrol-without-names": ["1: enrol.names: this key is missing; add names: ['collector.example.org']"],
+    "enrol-without-server": ["5: enrol.server: no front door of its own is on; write the broker's mqtts://HOST:8883"],
     "half-character": ["1: not YAML: 'utf-8' codec can't encode character '\\ud800'"],
     "key-twice": ["3: api.port: the key 'port' stands here twice; keep one of them"],
     "list-is-a-section": ["1: destinations: this is not a list (found {'name': 'desk'}); begin each entry with a dash"],
     "meanings-at-once": [
-        "2: listen.address: plain text is for loopback only (found '0.0.0.0'); use 127.0.0.1, or add listen.tls",
+        "2: listen.address: plain text is for loopback only (found '0.0.0.0'); use 127.0.0.1, or add enrol",
         "4: api.address: plain text is for loopback only (found '192.168.1.5'); use 127.0.0.1",
         "6: broker.url: plain text is for loopback only (found 'mqtt://broker.example'); write mqtts://HOST:8883",
         "8: destinations[0].url: not an http or https address (found 'x'); write https://HOST/PATH",
@@ -99,13 +108,13 @@ MESSAGES = {
         "4: listen.port: expected `int`, got `str` (found 'many'); for example: 1883",
         "6: api.port: expected `int` >= 0 (found -1); for example: 8383",
         "9: destinations[0].kind: expected `str` matching regex '^webhook$' (found 'telepathy'); for example: webhook",
-        "11: colour: unknown key; known here: data, listen, api, broker, rules, tickets, self_check, destinations, dir",
+        "11: colour: unknown key; known here: data, listen, api, enrol, broker, rules, tickets, self_check, destinatio",
     ],
     "unknown-key": ["1: listn: unknown key; did you mean listen?"],
     "unknown-key-below": ["2: listen.prot: unknown key; did you mean port?"],
     "unknown-key-unlike": [
         "1: colour: unknown key; "
-        "known here: data, listen, api, broker, rules, tickets, self_check, destinations, direc"
+        "known here: data, listen, api, enrol, broker, rules, tickets, self_check, destin"
     ],
 }  # fmt: skip
 

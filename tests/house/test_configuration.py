@@ -35,6 +35,7 @@ def test_every_section_is_reached() -> None:
         "listen.tls",
         "api",
         "api.tls",
+        "enrol",
         "broker",
         "rules",
         "rules.disable[]",

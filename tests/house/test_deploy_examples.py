@@ -28,7 +28,8 @@ def placed(example: str, etc: str, target: Path) -> Path:
 
 def test_the_collector_s_example_loads(tmp_path: Path) -> None:
     config = load_config(placed("collector.example.yaml", "/etc/forewarn", tmp_path))
-    assert config.listen.tls is not None
+    assert config.enrol is not None
+    assert config.enrol.names == ["collector.example.org"]
     assert config.data == "/var/lib/forewarn"
     entries = [Entry(Whose(e.customer, e.site, e.engineer), tuple(e.devices)) for e in config.directory]
     assert Directory(entries).whose("acme-12-till-3") == Whose("Acme", "Store 12", "Li Wei")

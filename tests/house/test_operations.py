@@ -82,7 +82,7 @@ def test_every_file_of_the_data_directory_is_explained(text: str, rows: Rows, tm
     found = asyncio.run(run())
     explained = {name for row in rows(text, "The data directory") for name in words(row[0])}
     assert found <= explained
-    assert explained - found == {"agent/", "collector.yaml", "collector.log"}
+    assert explained - found == {"agent/", "ca/", "collector.yaml", "collector.log"}
     assert data.stat().st_mode & 0o777 == 0o700
 
 

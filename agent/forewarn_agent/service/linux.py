@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from forewarn_agent.identity import DIRECTORY
 from forewarn_agent.machine import agent_version
 from forewarn_agent.service import systemd
 from forewarn_agent.service.manager import ServiceStatus
@@ -31,6 +32,14 @@ class Linux:
         if not packaged():
             self._write_sysusers()
             systemd.must("systemd-sysusers", str(self.places.sysusers))
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """What was enrolled before the service's user was there becomes that user's own."""
+        identity = self.places.data / DIRECTORY
+        if identity.is_dir():
+            for path in (self.places.data, identity, *identity.iterdir()):
+                shutil.chown(path, USER, USER)
 
     def _write_sysusers(self) -> None:
         self.places.sysusers.parent.mkdir(parents=True, exist_ok=True)

@@ -27,10 +27,12 @@ from forewarn_collector.api.routes.collector import (
     metrics_route,
 )
 from forewarn_collector.api.routes.devices import device_routes
+from forewarn_collector.api.routes.identity import Enrolment, identity_routes
 from forewarn_collector.api.routes.rules import rule_routes
 from forewarn_collector.api.routes.tickets import ticket_routes
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
+from forewarn_collector.identity.office import Office
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.version import version
@@ -49,14 +51,18 @@ def build_api(
     health: Callable[[], Health],
     clock: Clock,
     pages: Router,
+    office: Office,
+    enrolment: Callable[[], Enrolment | None],
 ) -> Litestar:
-    """``pages`` are for browsers. What a route asks of a caller stands in ``permissions``."""
+    """``pages`` are for browsers; ``enrolment``: where machines are enrolled, None where they are not. What a route
+    asks of a caller stands in ``permissions``."""
     routes: list[Any] = [
         *collector_routes(fleet, push, health),
         *device_routes(fleet, baselines),
         *ticket_routes(desk),
         *rule_routes(desk, explanations),
         *access_routes(access),
+        *identity_routes(office, enrolment, clock.now),
         *(clock_routes(clock) if isinstance(clock, SettableClock) else []),
     ]
     return Litestar(

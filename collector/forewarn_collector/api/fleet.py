@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 from typing import Any
 
+from forewarn_collector.api.identity_views import LookUp, identity_view
 from forewarn_collector.api.views import (
     DeadLetters,
     DeadLetterView,
@@ -41,12 +42,16 @@ def no_such_device(name: str) -> NotHere:
 class Fleet:
     """Read-only. ``Reader`` and ``History`` may be used from any thread, one call at a time."""
 
-    def __init__(self, reader: Reader, history: History, judge: Judge, desk: Desk, directory: Directory) -> None:
+    def __init__(
+        self, reader: Reader, history: History, judge: Judge, desk: Desk, directory: Directory,
+        identity: LookUp = lambda _device: None,
+    ) -> None:  # fmt: skip
         self._reader = reader
         self._history = history
         self._judge = judge
         self._desk = desk
         self._directory = directory
+        self._identity = identity
 
     def lines(self) -> list[DeviceLine]:
         tickets = Counter(ticket.device for ticket in self._desk.tickets(states=life.LIVE, limit=100_000))
@@ -78,6 +83,7 @@ class Fleet:
         row = self._reader.device(name)
         if row is None:
             raise no_such_device(name)
+        identity = self._identity(name)
         series = self._reader.series_of(name)
         disks = [item for item in series if item.kind == "smart"]
         standing = self._standing(name, series)
@@ -89,6 +95,7 @@ class Fleet:
             last_sampled=row.last_sampled,
             clock_offset_seconds=None,
             inventory=inventory_of(row.birth),
+            identity=None if identity is None else identity_view(*identity),
             series=[view for item in series if item.kind != "event" and (view := self._series_view(item))],
             standing=standing,
             gaps=[GapView(boot=gap.boot, first=gap.first, last=gap.last) for gap in self._reader.gaps(name)[:100]],

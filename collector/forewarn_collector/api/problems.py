@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 
 from forewarn_collector.access.model import AccessError, Locked, NoUser, WrongPassword
 from forewarn_collector.api.fleet import NotHere
+from forewarn_collector.identity.office import Unknown
 from forewarn_collector.judge.asked import Busy
 from forewarn_collector.tickets.life import NoTicket, TicketError
 
@@ -60,6 +61,7 @@ def _busy(_request: Request[Any, Any, Any], error: Exception) -> Answer:
 HANDLERS: dict[int | type[Exception], Any] = {
     NotHere: _not_here,
     NoTicket: _not_here,
+    Unknown: _not_here,
     TicketError: _conflict,
     NoUser: _not_here,
     AccessError: _conflict,

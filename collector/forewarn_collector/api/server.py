@@ -46,7 +46,7 @@ def url_of(listening: socket.socket, https: bool = False) -> str:
     """How this machine reaches it."""
     host, port = listening.getsockname()[:2]
     host = ANYWHERE.get(host, host)
-    return f"http{'s' if https else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http{'s' if https else ''}://{bracketed(host)}:{port}"
 
 
 def public_url(listening: socket.socket, https: bool) -> str:
@@ -68,6 +68,11 @@ def own_certificate(path: str) -> str:
     end = "-----END CERTIFICATE-----"
     text = Path(path).read_text(encoding="ascii")
     return text[text.index("-----BEGIN CERTIFICATE-----") : text.index(end)] + end + "\n"
+
+
+def bracketed(host: str) -> str:
+    """As it stands in an address: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def token_of(data: Path) -> str:

@@ -111,6 +111,20 @@ class EventView(msgspec.Struct, kw_only=True):
     text: str
 
 
+class IdentityView(msgspec.Struct, kw_only=True):
+    """Who a device is by its enrolment; ``certificate_until`` is the end of its newest certificate. A device that was
+    only revoked has no ``enrolled_at``."""
+
+    device: str
+    customer: str
+    site: str
+    enrolled_at: float | None
+    token: int | None
+    certificate_until: float | None
+    revoked_at: float | None
+    reason: str
+
+
 class DeviceView(msgspec.Struct, kw_only=True):
     line: DeviceLine
     engineer: str
@@ -121,6 +135,7 @@ class DeviceView(msgspec.Struct, kw_only=True):
     standing: list[StandingView]
     gaps: list[GapView]
     events: list[EventView]
+    identity: IdentityView | None = None
 
 
 class SeriesData(msgspec.Struct, kw_only=True):

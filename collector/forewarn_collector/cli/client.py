@@ -10,6 +10,7 @@ import msgspec
 
 from forewarn_collector.access.model import ACTOR_HEADER
 from forewarn_collector.api.access_views import WhoAmI
+from forewarn_collector.api.identity_views import CreatedToken, NewToken, Revoke, TokenView
 from forewarn_collector.api.views import (
     Accept,
     AcceptedView,
@@ -20,6 +21,7 @@ from forewarn_collector.api.views import (
     DeviceView,
     Explained,
     Health,
+    IdentityView,
     SeriesData,
     SetClock,
 )
@@ -149,6 +151,26 @@ class Client:
     def open_watched(self, number: int, act: Act) -> Ticket:
         found: Ticket = self._decode(self._fetch("POST", f"/watch/{number}/open", body=act), Ticket)
         return found
+
+    def create_enrol_token(self, wanted: NewToken) -> CreatedToken:
+        made: CreatedToken = self._decode(self._fetch("POST", "/enrol-tokens", body=wanted), CreatedToken)
+        return made
+
+    def enrol_tokens(self) -> list[TokenView]:
+        return self._ask(list[TokenView], "/enrol-tokens")
+
+    def revoke_enrol_token(self, number: int) -> TokenView:
+        done: TokenView = self._decode(self._fetch("DELETE", f"/enrol-tokens/{number}"), TokenView)
+        return done
+
+    def revoke(self, device: str, revoke: Revoke) -> IdentityView:
+        answer = self._fetch("POST", f"/devices/{_device(device)}/revoke", body=revoke)
+        done: IdentityView = self._decode(answer, IdentityView)
+        return done
+
+    def reinstate(self, device: str) -> IdentityView:
+        done: IdentityView = self._decode(self._fetch("POST", f"/devices/{_device(device)}/reinstate"), IdentityView)
+        return done
 
     def rule_records(self) -> list[Record]:
         return self._ask(list[Record], "/rules/records")

@@ -74,6 +74,7 @@ def _identity(view: DeviceView, times: Times) -> list[tuple[str, str]]:
         ("tickets", f"{line.tickets} open" if line.tickets else "none open"),
         ("customer", whose(line.customer, line.site)),
         ("engineer", view.engineer),
+        ("identity", _enrolment(view, times)),
         ("state", state),
         ("last heard", f"{times.both(line.last_received)}, {count(line.reports, 'report')} in all"),
         ("last sampled", times.both(view.last_sampled) if view.last_sampled is not None else "nothing yet"),
@@ -85,6 +86,24 @@ def _identity(view: DeviceView, times: Times) -> list[tuple[str, str]]:
         ("disks", describe_disks(line)),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _enrolment(view: DeviceView, times: Times) -> str:
+    """Who says that it is this device; empty where nobody was asked."""
+    identity = view.identity
+    if identity is None:
+        return ""
+    said = []
+    if identity.revoked_at is not None:
+        said.append(f"revoked {times.both(identity.revoked_at)}: {identity.reason}")
+    if identity.enrolled_at is not None:
+        said.append(f"enrolled {times.both(identity.enrolled_at)} with token {identity.token}")
+    if identity.certificate_until is not None:
+        said.append(f"certificate until {times.both(identity.certificate_until)}")
+    cloned = [event for event in view.events if event.name == "identity-cloned"]
+    if cloned:
+        said.append(f"two machines have it, seen {times.age(cloned[0].at)}: see the events")
+    return "\n".join(said)
 
 
 def _load(series: SeriesView, times: Times, courses: Courses) -> Iterator[RenderableType]:

@@ -24,12 +24,18 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
     "The collector": {
         "up": Lazy("up", "Start the collector: MQTT front door, judge, tickets and API."),
         "status": Lazy("status", "How the collector is: counters, addresses, troubles."),
+        "ca": Lazy("ca", "forewarn's own certificate authority: make it, show it, replace it."),
         "deadletters": Lazy("traffic", "What could not be accepted, and why."),
         "deliveries": Lazy("traffic", "What was sent to ticket systems, what waits, what is parked."),
     },
     "Devices": {
         "devices": Lazy("devices", "Every device, the worst first."),
-        "device": Lazy("device", "One device: parts, last values, verdicts, what is unknown."),
+        "device": Lazy(
+            "device", "One device: parts, last values, verdicts, what is unknown; or take its identity away."
+        ),
+        "enrol-token": Lazy(
+            "enrol_token", "Tokens by which machines get their identity: make one, list them, revoke one."
+        ),
         "baseline": Lazy("baseline", "What counters count from: show it, or accept an old fault as known."),
         "series": Lazy("series", "Stored values of one metric, as table, CSV, plot or JSON."),
         "metrics": Lazy("metrics", "Every quantity that can be asked for and that rules read."),
@@ -94,7 +100,7 @@ class LazyGroup(click.Group):
             raise click.ClickException(
                 f"{error.name} is missing; install everything with: pip install 'forewarn[collector]'"
             ) from None
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

@@ -1,5 +1,6 @@
 """The front door's judgement of one publish: a report that may be stored, or a dead letter with its reason. Pure."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,10 +25,12 @@ from forewarn_wire import (
 FUTURE_LIMIT_SECONDS = 86_400.0
 EARLIEST = 946_684_800.0  # 2000-01-01: older than any agent, so the clock was never set
 DETAIL_LIMIT = 500
+COLLECTOR = "collector"
+"""The door of what the collector itself reports of a device."""
 REASONS = (
     "foreign-topic", "unknown-topic", "malformed-json", "wrong-type", "unknown-schema", "unknown-kind",
     "device-mismatch", "sampled-in-future", "sampled-before-2000", "malformed-packet", "packet-too-large",
-    "internal-error",
+    "internal-error", "revoked-device",
 )  # fmt: skip
 
 
@@ -45,13 +48,16 @@ class Publish(NamedTuple):
 _parse_topic = lru_cache(maxsize=65_536)(parse_topic)
 
 
-def accept(publish: Publish) -> Accepted | DeadLetter:
+def accept(publish: Publish, refusal: Callable[[str], str | None] = lambda _device: None) -> Accepted | DeadLetter:
+    """``refusal`` says why nothing of a device is taken, or None."""
     try:
         topic = _parse_topic(publish.topic)
     except TopicError as error:
         return dead_letter(publish, "unknown-topic", str(error))
     if publish.client and topic.device != publish.client:
         return dead_letter(publish, "foreign-topic", f"{publish.client!r} may not write as {topic.device!r}")
+    if publish.door != COLLECTOR and (reason := refusal(topic.device)):
+        return dead_letter(publish, "revoked-device", reason)
     if topic.direction != "up":
         return dead_letter(publish, "foreign-topic", "devices write below up/ only")
     try:

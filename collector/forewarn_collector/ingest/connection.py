@@ -3,18 +3,21 @@
 import asyncio
 import ssl
 import time
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import mqtt5
 from mqtt5 import ConnAckReasonCode as Reply
 from mqtt5 import DisconnectReasonCode as Bye
 from mqtt5 import QoS
 
+from forewarn_collector.identity.admission import Visitor
 from forewarn_collector.ingest.accept import Publish
 from forewarn_collector.ingest.intake import Item
 from forewarn_collector.ingest.packets import Framer, MalformedPacket, PacketTooLarge
 from forewarn_collector.store.model import DeadLetter
 from forewarn_wire import CANARY, device_name_problem
+from forewarn_wire.machine import PROPERTY, read_machine
 
 if TYPE_CHECKING:
     from forewarn_collector.ingest.listener import Listener
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 KEEP_ALIVE_SECONDS = 600
 WRITE_LIMIT = 262_144
 LETTER_BYTES = 512
+REVOKED = "revoked"
 CONNECT_BYTE = b"\x10"
 # What an older MQTT client understands as "unacceptable protocol version" (3.1.1, section 3.2.2.3).
 REFUSE_OLDER = b"\x20\x02\x00\x01"
@@ -35,6 +39,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, listener: "Listener") -> None:
         self.client = ""
+        self.visitor = Visitor("")
         self.paused = False
         self.deadline = time.monotonic() + listener.connect_seconds
         self._listener = listener
@@ -42,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._framer = Framer(listener.max_packet_bytes)
         self._silent = True
         self._keepalive: float | None = None
+        self._valid_until: float | None = None
         self._will: mqtt5.Will | None = None
         self._owed = 0
         self._ended = ""
@@ -54,8 +60,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._listener.left(self, self._ended or "connection-lost")
-        # The collector's own end says nothing about the device.
-        if self._will is not None and self._ended != "server-stopped":
+        # The collector's own end says nothing about the device, and of a revoked one nothing is taken.
+        if self._will is not None and self._ended not in ("server-stopped", REVOKED):
             self._submit(self._will.topic, self._will.payload or b"", None)
         self._will = None
 
@@ -114,7 +120,7 @@ class Connection(asyncio.Protocol):
         if self.client:
             self.end(Bye.PROTOCOL_ERROR, "second-connect")
             return
-        name, problem = self._identity(packet)
+        name, problem, certificate = self._identity(packet)
         own = f"forewarn/v1/{name}/up/status"
         if problem:
             self._reject(Reply.CLIENT_ID_NOT_VALID, problem)
@@ -124,6 +130,8 @@ class Connection(asyncio.Protocol):
             self._reject(Reply.BAD_AUTHENTICATION_METHOD, "no such authentication here")
         elif packet.will is not None and packet.will.topic != own:
             self._reject(Reply.NOT_AUTHORIZED, f"the will must be on {own}")
+        elif refusal := self._refusal(name, packet, certificate):
+            self._reject(Reply.NOT_AUTHORIZED, refusal)
         else:
             self.client = name
             self._will = packet.will
@@ -142,17 +150,28 @@ class Connection(asyncio.Protocol):
                 ).write()
             )
 
-    def _identity(self, packet: mqtt5.ConnectPacket) -> tuple[str, str | None]:
-        """Who this is, and what is wrong with the name."""
-        name = packet.client_id if self._listener.tls is None else self._certificate_name()
-        return name, device_name_problem(name)
+    def _identity(self, packet: mqtt5.ConnectPacket) -> tuple[str, str | None, dict[str, Any]]:
+        """Who this is, what is wrong with the name, and the certificate that says so (empty without TLS)."""
+        certificate = self._certificate()
+        name = packet.client_id if certificate is None else _common_name(certificate.get("subject", ()))
+        return name, device_name_problem(name), certificate or {}
 
-    def _certificate_name(self) -> str:
-        """The common name of the client's certificate, which the TLS layer has verified; "" if it has none."""
+    def _certificate(self) -> dict[str, Any] | None:
+        """The client's certificate as ``getpeercert`` tells it, verified by the TLS layer; None without TLS."""
+        if self._listener.tls is None:
+            return None
         assert self._transport is not None
         tls: ssl.SSLObject = self._transport.get_extra_info("ssl_object")
-        subject = cast(tuple[tuple[tuple[str, str], ...], ...], (tls.getpeercert() or {}).get("subject", ()))
-        return next((value for part in subject for key, value in part if key == "commonName"), "")
+        return dict(tls.getpeercert() or {})
+
+    def _refusal(self, name: str, packet: mqtt5.ConnectPacket, certificate: dict[str, Any]) -> str | None:
+        """Why this client may not come in, though it is who it says; None lets it in."""
+        machine = read_machine(dict(packet.user_properties).get(PROPERTY, ""))
+        serial = str(certificate.get("serialNumber", "")).lower().lstrip("0")
+        if ends := certificate.get("notAfter"):
+            self._valid_until = ssl.cert_time_to_seconds(ends)
+        self.visitor = Visitor(name, serial, _common_name(certificate.get("issuer", ())), machine)
+        return self._listener.refusal(self.visitor)
 
     def _publish(self, packet: mqtt5.PublishPacket) -> None:
         if packet.topic_alias is not None:
@@ -206,6 +225,8 @@ class Connection(asyncio.Protocol):
 
     def expire(self, now: float) -> None:
         """End a connection that was silent for too long; break one that does not take its goodbye."""
+        if self._valid_until is not None and self._listener.now() > self._valid_until:
+            self.end(Bye.NOT_AUTHORIZED, "certificate-expired")
         if now <= self.deadline or self._transport is None:
             return
         if self._ended:
@@ -246,8 +267,14 @@ class Connection(asyncio.Protocol):
 class InsideConnection(Connection):
     """The other end is the collector itself, which reports under the one name that no device may have."""
 
-    def _identity(self, packet: mqtt5.ConnectPacket) -> tuple[str, str | None]:
-        return CANARY, None
+    def _identity(self, packet: mqtt5.ConnectPacket) -> tuple[str, str | None, dict[str, Any]]:
+        return CANARY, None, {}
+
+
+def _common_name(name: Sequence[Sequence[tuple[str, str]]]) -> str:
+    """Of a subject or issuer as ``getpeercert`` tells it; "" unless there is exactly one."""
+    found = [value for part in name for key, value in part if key == "commonName"]
+    return found[0] if len(found) == 1 else ""
 
 
 def _granted(wanted: mqtt5.TopicFilter, below: str) -> mqtt5.SubAckReasonCode:

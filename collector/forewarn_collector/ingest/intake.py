@@ -63,13 +63,19 @@ class Intake:
         after_commit: Callable[[], None],
         limit: int = 5000,
         limit_bytes: int = LIMIT_BYTES,
+        refusal: Callable[[str], str | None] = lambda _device: None,
+        born: Callable[[Accepted], None] = lambda _birth: None,
     ) -> None:
+        """``refusal`` says of a device why nothing of it is taken, or None; ``born`` is given every birth that was
+        committed."""
         self.limit = limit
         self.limit_bytes = limit_bytes
         self.trouble: str | None = None
         self._rate = Rate(time.monotonic())
         self._journal = journal
         self._after_commit = after_commit
+        self._refusal = refusal
+        self._born = born
         self._items: deque[Item] = deque()
         self._bytes = 0
         self._changed = threading.Condition()
@@ -144,9 +150,12 @@ class Intake:
     def _run(self) -> None:
         while (batch := self._take()) is not None:
             try:
-                judged = self._write(batch, [_accept(item.publish) for item in batch])
+                judged = self._write(batch, [self._accept(item.publish) for item in batch])
                 self._rate.note(len(batch), time.monotonic())
                 self._after_commit()
+                for entry in judged:
+                    if isinstance(entry, Accepted) and entry.status is not None and entry.online:
+                        self._born(entry)
                 self._tell(batch, judged)
             except Stopped:
                 return
@@ -193,20 +202,19 @@ class Intake:
         for door, verdicts in by_door.values():
             door.finish(verdicts)
 
+    def _accept(self, publish: Publish | DeadLetter) -> Accepted | DeadLetter:
+        """A report that trips over a mistake of ours must not stop the others: it is kept for a look."""
+        if isinstance(publish, DeadLetter):
+            return publish
+        try:
+            return accept(publish, self._refusal)
+        except Exception as error:
+            return _internal_error(publish, error)
+
     def _say_trouble(self, text: str) -> None:
         if text != self.trouble:
             log.error("intake waits: %s", text)
         self.trouble = text
-
-
-def _accept(publish: Publish | DeadLetter) -> Accepted | DeadLetter:
-    """A report that trips over a mistake of ours must not stop the others: it is kept for a look."""
-    if isinstance(publish, DeadLetter):
-        return publish
-    try:
-        return accept(publish)
-    except Exception as error:
-        return _internal_error(publish, error)
 
 
 def _internal_error(publish: Publish | DeadLetter, error: Exception) -> DeadLetter:

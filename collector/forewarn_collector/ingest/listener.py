@@ -15,13 +15,16 @@ from collections.abc import Callable, Sequence
 from mqtt5 import DisconnectReasonCode as Bye
 from mqtt5 import PubAckPacket, PubAckReasonCode
 
-from forewarn_collector.ingest.connection import Connection, InsideConnection
+from forewarn_collector.identity.admission import Visitor
+from forewarn_collector.ingest.connection import REVOKED, Connection, InsideConnection
 from forewarn_collector.ingest.intake import Intake, Verdict
+from forewarn_wire.machine import Machine
 
 log = logging.getLogger(__name__)
 
 REFUSALS = {
     "foreign-topic": PubAckReasonCode.NOT_AUTHORIZED,
+    "revoked-device": PubAckReasonCode.NOT_AUTHORIZED,
     "unknown-topic": PubAckReasonCode.TOPIC_NAME_INVALID,
 }
 _PUBACK_OK_HEAD = b"\x40\x02"
@@ -41,9 +44,11 @@ class Listener:
         connect_seconds: float = 15.0,
         close_seconds: float = 10.0,
         tls: ssl.SSLContext | None = None,
+        admit: Callable[[Visitor, Machine | None], str | None] = lambda _visitor, _rival: None,
     ) -> None:
         """``connect_seconds``: how long a client may take for the TLS handshake, and again for its CONNECT;
-        ``close_seconds``: how long one may take to read its goodbye."""
+        ``close_seconds``: how long one may take to read its goodbye; ``admit`` says why a client that has shown who it
+        is may not come in, or None: it is also given the machine of the connection that would end."""
         self.intake = intake
         self.now = now
         self.max_packet_bytes = max_packet_bytes
@@ -52,6 +57,7 @@ class Listener:
         self.connect_seconds = connect_seconds
         self.close_seconds = close_seconds
         self.tls = tls
+        self._admit = admit
         self.clients: dict[str, Connection] = {}
         self.open: set[Connection] = set()
         self.paused: set[Connection] = set()
@@ -90,6 +96,21 @@ class Listener:
         for connection in list(self.open):
             connection.end(Bye.SERVER_SHUTTING_DOWN, "server-stopped")
         await asyncio.sleep(0)
+
+    def refusal(self, visitor: Visitor) -> str | None:
+        older = self.clients.get(visitor.device)
+        return self._admit(visitor, older.visitor.machine if older is not None else None)
+
+    def recheck(self, barred: Callable[[Visitor], str | None]) -> None:
+        """End every connection that is not welcome any more; may be called from any thread."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._recheck, barred)
+
+    def _recheck(self, barred: Callable[[Visitor], str | None]) -> None:
+        for connection in list(self.clients.values()):
+            if barred(connection.visitor):
+                connection.end(Bye.NOT_AUTHORIZED, REVOKED)
 
     def entered(self, connection: Connection) -> None:
         """A client has authenticated: a session of the same name ends (MQTT-3.1.4-3)."""
