@@ -133,7 +133,7 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     missing = [name for name in ("qemu-system-x86_64", "qemu-img", "openssl") if shutil.which(name) is None]
-    image = Path(os.environ.get("FOREWARN_VM_IMAGE", ""))
+    image = Path(os.environ.get("FOREWARN_VM_IMAGE", "")).resolve()
     if missing or not (image / "root.img").is_file():
         pytest.skip(f"missing: {', '.join(missing) or 'FOREWARN_VM_IMAGE, which `make vm` makes'}")
     directory = tmp_path / "machine"
