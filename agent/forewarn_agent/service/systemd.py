@@ -59,7 +59,7 @@ def show() -> Mapping[str, str]:
 
 
 def last_words() -> str:
-    """The line of the service's log that best says why it does not run: its last own one."""
-    lines = call("journalctl", "--no-pager", "--output=cat", "--lines=20", "--unit", SERVICE).text.splitlines()
-    own = [line for line in lines if not line.startswith((f"{SERVICE}:", "Start", "Stop", "Failed"))]
-    return (own or lines or ["nothing in its log"])[-1][:300]
+    """The last line that the service's last run has logged: it says best why it does not run."""
+    run = call("systemctl", "show", "--property=InvocationID", "--value", SERVICE).text
+    shown = ("--no-pager", "--output=cat", "--lines=1", "--quiet")
+    return call("journalctl", *shown, f"_SYSTEMD_INVOCATION_ID={run}").text[-300:] or "it has logged nothing"
