@@ -36,8 +36,7 @@ class Judge:
         self.timers = Timers(self.rules)
         self._met = 0
         self._verdict = Verdict([])
-        asked = ((*rule.where, *itertools.chain(*rule.off)) for rule in self.rules)
-        self._scoped = sorted({where.label for where in itertools.chain.from_iterable(asked)})
+        self._scoped: list[str] = []
         self._scopes: dict[Any, int] = {}
         self._applies, self._off = np.zeros((2, len(self.timers.pairs), 1), dtype=np.bool_)
         self._rows: dict[Key, int] = {}
@@ -117,12 +116,12 @@ class Judge:
         if row is None or not known:
             return []
         rows, then = np.array([row], dtype=np.intp), self._last_at[[row]]
+        columns = self.signals.matrix({metric: [value] for metric, value in known.items()}, 1)
+        self._awaken()
         self._scope(rows, [labels])
         self.signals.accept(row, float(then[0]), known)
         before = self.timers.levels(self.timers.raised[:, rows])[:, 0]
         said = self._seen[:, row].copy()
-        columns = self.signals.matrix({metric: [value] for metric, value in known.items()}, 1)
-        self._awaken()
         fresh = self.signals.compute(rows, then, columns)[:, 0]
         read = np.array([signal.metric in known for signal in self.signals.signals], dtype=np.bool_)
         self._seen[read, row] = fresh[read]
@@ -250,6 +249,10 @@ class Judge:
             return
         self._met = met
         awake = {rule.id for rule in self.rules if self.signals.asks_for_met(rule)}
+        asked = ((*rule.where, *itertools.chain(*rule.off)) for rule in self.rules if rule.id in awake)
+        scoped = sorted({where.label for where in itertools.chain.from_iterable(asked)})
+        if scoped != self._scoped:  # where the rules that sleep apply is asked when they awake
+            self._scoped, self._scopes = scoped, {}
         self.signals.awaken(awake)
         watched = [n for n, (rule, _) in enumerate(self.timers.pairs) if rule.id in awake]
         self.timers.watch(np.array(watched, dtype=np.intp))

@@ -67,8 +67,10 @@ class Siblings:
         """Note values [metric, component]; what comes late and what is unknown shows no growth."""
         for counter in self._counters.values():
             mine = values[counter.place]
-            newer = at > counter.last_at[rows]
-            newer &= ~np.isnan(mine)
+            newer = ~np.isnan(mine)
+            if not newer.any():
+                continue
+            newer &= at > counter.last_at[rows]
             for n in np.flatnonzero(newer & (mine > counter.last[rows])).tolist():
                 counter.note(self._devices[int(rows[n])], (float(at[n]), int(rows[n])))
             counter.last[rows[newer]], counter.last_at[rows[newer]] = mine[newer], at[newer]
@@ -106,5 +108,8 @@ class _Counter:
         self._longest = max(windows)
 
     def note(self, device: str, growth: Growth) -> None:
-        kept = [one for one in self.growths.get(device, ()) if growth[0] - one[0] <= self._longest]
+        at, row = growth
+        known = self.growths.get(device, ())
+        # Each forgets its own: another one's clock may be far ahead.
+        kept = [one for one in known if one[1] != row or at - one[0] <= self._longest]
         self.growths[device] = [*kept, growth]

@@ -79,3 +79,22 @@ def test_a_restart_remembers_what_grew(write_rules: Callable[..., RuleSet], at_o
     for one in (engine, again):
         judge(one, START + 7 * HOUR, [6, 6, 5, 5, 6])
     assert together(again) == together(engine) == [2, 2, 2, 2, 1]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_sibling_whose_clock_is_far_ahead_forgets_nothing_for_the_others(
+    write_rules: Callable[..., RuleSet], at_once: bool
+) -> None:
+    rules = write_rules(metric="ata.192.raw", power=RULE)
+    engine, again = Engine(rules), Engine(rules)
+    ahead = np.array([0, 0, 90 * DAY, 0, 0])
+    rounds = [(START + n * HOUR + ahead, [5.0 + n, 5.0 + n, 5.0 + n, 5.0, 5.0]) for n in range(4)]
+    for at, values in rounds:
+        engine.observe(Kind.DISK, KEYS, lambda _: {}, at, {"ata.192.raw": values})
+        if not at_once:
+            again.warm(Kind.DISK, KEYS, at, {"ata.192.raw": values})
+    for n, key in enumerate(KEYS if at_once else ()):
+        again.warm_history(Kind.DISK, key, [at[n] for at, _ in rounds], {"ata.192.raw": [v[n] for _, v in rounds]})
+    for one in (engine, again):
+        one.observe(Kind.DISK, KEYS, lambda _: {}, START + 5 * HOUR + ahead, {"ata.192.raw": [8, 8, 8, 5, 5]})
+    assert together(again) == together(engine) == [2, 2, 1, 2, 0]
