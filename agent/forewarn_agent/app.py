@@ -2,22 +2,23 @@
 
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
-from forewarn_agent.disks import REMEMBERED_NAME, Disks
+from forewarn_agent.assemble import assemble
+from forewarn_agent.disks import REMEMBERED_NAME
 from forewarn_agent.gather import read_load, take_out_not_here
 from forewarn_agent.identity import directory_of, tls_of
 from forewarn_agent.log_tail import LogTail
-from forewarn_agent.machine import agent_version, read_boot_id, read_inventory
+from forewarn_agent.machine import agent_version, boot_id, inventory_of
 from forewarn_agent.notify import Pulse
 from forewarn_agent.orders import Actions, Orders, kept_order
 from forewarn_agent.outbox import Outbox
 from forewarn_agent.outbox_file import OUTBOX_NAME, OutboxUnavailableError
 from forewarn_agent.probes.arrays import read_arrays
-from forewarn_agent.probes.reading import Surroundings
 from forewarn_agent.publish import Publisher
 from forewarn_agent.reboots import Start
 from forewarn_agent.remembered import Remembered
@@ -28,7 +29,6 @@ from forewarn_agent.runner import Runner
 from forewarn_agent.self_tester import SelfTester
 from forewarn_agent.settings import Config
 from forewarn_agent.single import lock_data
-from forewarn_agent.smartctl import Smartctl
 from forewarn_agent.stamp import UNSTAMPED
 from forewarn_wire import Disk, EventReport, Inventory, Setting, SmartReport, Unread
 from forewarn_wire.attributes import shortened
@@ -50,10 +50,10 @@ class Agent:
         self._tail = tail or LogTail()
         self._stopping = threading.Event()
         self._pulse = Pulse()
-        self._smartctl = Smartctl(config.smartctl, config.smartctl_timeout)
         remembered = Remembered(config.data / REMEMBERED_NAME)
-        self._disks = Disks(config.roots.sys, self._smartctl, remembered, config.smart_force_after)
-        self._surroundings = Surroundings(config.roots, config.filesystems, self._disks.read_all)
+        parts = assemble(config, remembered, keeps_log=True)
+        self._smartctl, self._disks, self._surroundings = parts.smartctl, parts.disks, parts.surroundings
+        self._commands = parts.commands
         self._tester = SelfTester(self._disks, self._smartctl, remembered, lambda: read_arrays(self._surroundings))
         self._known_disks: list[Disk] = []
         self._not_here: list[Unread] = []
@@ -108,6 +108,8 @@ class Agent:
         report = read_load(self._config.probes, self._surroundings)
         not_here = take_out_not_here(report)[:64]
         outbox.append(report)
+        for event in self._surroundings.log.events():
+            outbox.append(event)
         if not_here != self._not_here:
             self._not_here = not_here
             publisher.announce()
@@ -174,7 +176,7 @@ class Agent:
             outbox = None
             try:
                 outbox = Outbox(path, self._config.device, self._config.outbox)
-                start, unexpected = outbox.begin(read_boot_id(self._config.roots.proc))
+                start, unexpected = outbox.begin(boot_id(self._config, self._commands))
             except OutboxUnavailableError as error:
                 if outbox is not None:
                     outbox.close()
@@ -225,7 +227,7 @@ class Agent:
             publisher.announce()
 
     def _inventory(self) -> Inventory:
-        inventory = read_inventory(self._config.roots)
+        inventory = inventory_of(self._config, self._commands)
         inventory.smartctl_version = self._smartctl_version
         inventory.load_interval_seconds = self._config.load_interval
         inventory.smart_interval_seconds = self._config.smart_interval
@@ -253,4 +255,7 @@ def run_until_signal(config: Config) -> None:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
+    if sys.platform == "win32":
+        # Windows' way of asking a console program to end; it knows no SIGTERM from outside.
+        signal.signal(signal.SIGBREAK, on_signal)
     agent.run()

@@ -8,10 +8,12 @@ from dataclasses import asdict
 
 import msgspec
 
+from forewarn_agent.commands import Commands
 from forewarn_agent.doctor import examine
 from forewarn_agent.log_tail import LogTail
-from forewarn_agent.machine import agent_version, read_inventory
+from forewarn_agent.machine import agent_version, inventory_of
 from forewarn_agent.outbox import Outbox
+from forewarn_agent.runner import Runner
 from forewarn_agent.settings import Config
 
 
@@ -22,7 +24,7 @@ def make_bundle(config: Config, outbox: Outbox, tail: LogTail) -> bytes:
         "made_at": time.time(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "inventory": read_inventory(config.roots),
+        "inventory": inventory_of(config, Commands(Runner(), config.roots.recorded)),
         "backlog": outbox.backlog(),
     }
     documents = {

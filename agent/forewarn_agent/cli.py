@@ -48,12 +48,11 @@ def run(config_path: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the readings as JSON.")
 def probe(name: str | None, config_path: Path | None, as_json: bool) -> None:
     """Print one reading of every probe that is on, or of the probe NAME."""
-    from forewarn_agent.disks import REMEMBERED_NAME, Disks
+    from forewarn_agent.assemble import assemble
+    from forewarn_agent.disks import REMEMBERED_NAME
     from forewarn_agent.gather import read_load
     from forewarn_agent.probes import PROBES
-    from forewarn_agent.probes.reading import Surroundings
     from forewarn_agent.remembered import Remembered
-    from forewarn_agent.smartctl import Smartctl
     from forewarn_agent.table import align, load_rows, smart_rows
 
     config = _load(config_path)
@@ -62,8 +61,7 @@ def probe(name: str | None, config_path: Path | None, as_json: bool) -> None:
         raise click.ClickException(f"{name}: no such probe: known are {', '.join(known)}")
     names = config.probes if name is None else frozenset({name})
     remembered = Remembered(config.data / REMEMBERED_NAME, writable=False)
-    disks = Disks(config.roots.sys, Smartctl(config.smartctl, config.smartctl_timeout), remembered)
-    surroundings = Surroundings(config.roots, config.filesystems, disks.read_all)
+    surroundings = assemble(config, remembered, keeps_log=False).surroundings
     load = read_load(names, surroundings) if names - {"smart"} else None
     smart = surroundings.read_disks() if "smart" in names else []
     if as_json:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from forewarn_agent.platforms import Platform, this_platform
 from forewarn_agent.probes import PROBES
 from forewarn_agent.settings import Server
 from forewarn_agent.units import duration_text, parse_duration, parse_size
@@ -119,6 +120,18 @@ def _directory(value: object) -> Path:
     return path
 
 
+def _platform(value: object) -> Platform:
+    try:
+        return Platform(str(value))
+    except ValueError:
+        raise ValueError(f"is not a platform: known are {', '.join(Platform)}") from None
+
+
+def _root(path: str) -> Computed:
+    """Where a platform has no such tree its own root stands for it: nothing is read there."""
+    return Computed(path, lambda: Path(path) if Path(path).is_dir() else Path(Path.cwd().anchor))
+
+
 def _names(value: object) -> frozenset[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError("must be a list of names, such as [squashfs, iso9660]")
@@ -126,6 +139,11 @@ def _names(value: object) -> frozenset[str]:
 
 
 def _data_directory() -> Path:
+    if this_platform() is Platform.WINDOWS:
+        return Path(os.environ.get("PROGRAMDATA") or r"C:\ProgramData") / "forewarn-agent" / "data"
+    if this_platform() is Platform.MACOS:
+        own = Path.home() / "Library" / "Application Support" / "forewarn-agent"
+        return Path("/var/db/forewarn-agent") if os.geteuid() == 0 else own
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return Path("/var/lib/forewarn-agent")
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
@@ -150,11 +168,16 @@ KEYS: tuple[Key, ...] = (
     Key(
         "data",
         _path,
-        Computed("/var/lib/forewarn-agent as root, else $XDG_STATE_HOME/forewarn-agent", _data_directory),
+        Computed(
+            "/var/lib/forewarn-agent as root, else $XDG_STATE_HOME/forewarn-agent; on Windows "
+            "%PROGRAMDATA%\\forewarn-agent\\data, on macOS as root /var/db/forewarn-agent",
+            _data_directory,
+        ),
         "directory of the outbox",
     ),
     Key("load_interval", parse_duration, 60.0, "time between two load reports"),
     Key("smart_interval", parse_duration, 1800.0, "time between two SMART readings of a disk"),
+    Key("log_interval", parse_duration, 300.0, "time between two readings of the system's log"),
     *(Key(f"probes.{probe.name}", _switch, probe.default, probe.measures) for probe in PROBES),
     Key("smartctl", _text, "smartctl", "name or path of smartctl"),
     Key("smartctl_timeout", parse_duration, 30.0, "a smartctl that runs longer is killed"),
@@ -168,9 +191,16 @@ KEYS: tuple[Key, ...] = (
     Key(
         "self_tests.extended", _at_least(7 * 86400), None, "each disk does its extended self-test so often, 7d or more"
     ),
-    Key("roots.proc", _directory, Path("/proc"), "where proc is"),
-    Key("roots.sys", _directory, Path("/sys"), "where sysfs is"),
+    Key(
+        "platform",
+        _platform,
+        Computed("what it runs on", this_platform),
+        "linux, windows or macos: how the machine is read; another one serves a captured machine only",
+    ),
+    Key("roots.proc", _directory, _root("/proc"), "where proc is"),
+    Key("roots.sys", _directory, _root("/sys"), "where sysfs is"),
     Key("roots.root", _directory, Path("/"), "where the root of the file tree is"),
+    Key("roots.recorded", _directory, None, "what the system's programs said, in files; without it they are asked"),
     Key("filesystems.exclude_fstypes", _names, FULL_BY_NATURE, "filesystem types that are not reported"),
     Key("filesystems.exclude_mounts", _names, frozenset[str](), "mount points that are not reported"),
     Key("outbox.max_bytes", parse_size, 64 * 1024**2, "payload kept on disk; delivered reports go first"),

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from forewarn_agent.bridge import UsbBridges
+from forewarn_agent.commands import FailedError
 from forewarn_agent.controllers import read_controllers
 from forewarn_agent.emmc import fill_emmc
 from forewarn_agent.inventory import Address, slot_of, unite
@@ -42,14 +44,20 @@ class Disks:
 
     def __init__(
         self,
-        sys: Path,
+        sys: Path | None,
         smartctl: Smartctl,
         remembered: Remembered | None = None,
         force_after: int | None = None,
         clock: Callable[[], float] = time.time,
+        kernel: Callable[[], list[KernelDisk]] | None = None,
+        asks_pysmart: bool = True,
     ) -> None:
-        """``force_after`` readings in a row that found a disk asleep, the next one wakes it; None wakes none."""
+        """``force_after`` readings in a row that found a disk asleep, the next one wakes it; None wakes none.
+        ``kernel`` lists the disks where there is no sysfs."""
         self._sys = sys
+        self._kernel = kernel or (partial(read_kernel_disks, sys) if sys else list)
+        self._asks_pysmart = asks_pysmart
+        self._round_done = False
         self._smartctl = smartctl
         self._remembered = remembered or Remembered(None)
         self._bridges = UsbBridges(smartctl, self._remembered.known.bridges)
@@ -87,6 +95,10 @@ class Disks:
         """A self-test was started on it; its next reading knows better."""
         self.tests[slot] = replace(self.tests[slot], running=True, read_at=now)
 
+    def known(self) -> list[Disk]:
+        """Who the disks are, as they last said; none before they were read for the first time."""
+        return [self._identity(address) for address in self._addresses] if self._round_done else []
+
     def addresses(self) -> list[Address]:
         """The disks as they were last found."""
         return list(self._addresses)
@@ -96,6 +108,8 @@ class Disks:
 
         It asks every disk in its own way and has no patience with one that hangs. So this comes after ``read_all``.
         """
+        if not self._asks_pysmart:
+            return []
         known = {address.slot for address in self._addresses}
         self._hints = read_hints(self._smartctl.runner, self._smartctl.path, _HINT_SECONDS)
         self._seen = None
@@ -121,14 +135,22 @@ class Disks:
             for done in [pool.submit(read_in_turn, group) for group in by_device.values()]:
                 done.result()
         self._remembered.keep()
+        self._round_done = True
         return sorted(reports, key=lambda report: report.disk.slot)
 
     def _find(self) -> list[Address]:
-        kernel = read_kernel_disks(self._sys)
+        kernel = self._kernel_disks()
         seen = tuple(disk.name for disk in kernel)
         if seen != self._seen or time.monotonic() - self._scanned_at > _RESCAN_SECONDS:
             self._addresses = self._look(kernel)
         return self._addresses
+
+    def _kernel_disks(self) -> list[KernelDisk]:
+        try:
+            return self._kernel()
+        except (MissingError, HungError, FailedError, ValueError) as error:
+            log.warning("which disks the system has is not known, the scan has to do: %s", error)
+            return []
 
     def _look(self, kernel: list[KernelDisk]) -> list[Address]:
         self._seen = None
@@ -150,7 +172,8 @@ class Disks:
         """What the last search found, or a new one's find when it is a day old or the kernel shows something else."""
         rows = [(str(row.get("name")), str(row.get("type"))) for row in scan]
         told = {device for device, type_ in rows if slot_of(device, type_) != device}
-        controllers = [each for each in read_controllers(self._sys) if each.device not in told]
+        there = read_controllers(self._sys) if self._sys else []
+        controllers = [each for each in there if each.device not in told]
         known = self._remembered.known
         seen = sorted({*(each.device for each in controllers), *(f"{disk.name} {disk.disk.serial}" for disk in kernel)})
         if not controllers:
@@ -164,7 +187,7 @@ class Disks:
     def _read(self, address: Address) -> SmartReport:
         if address.known is not None:
             return self._unread(address, address.known, address.detail)
-        if address.emmc:
+        if address.emmc and self._sys:
             report = self._unread(address, Outcome.UNSUPPORTED, "")
             fill_emmc(report, self._sys / "block" / address.device.removeprefix("/dev/") / "device")
             return report

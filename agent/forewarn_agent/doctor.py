@@ -8,11 +8,11 @@ import time
 
 import msgspec
 
-from forewarn_agent.disks import REMEMBERED_NAME, Disks
+from forewarn_agent.assemble import assemble
+from forewarn_agent.disks import REMEMBERED_NAME
 from forewarn_agent.gather import ask
 from forewarn_agent.outbox_file import OUTBOX_NAME, WAITING
 from forewarn_agent.probes import LOAD_PROBES
-from forewarn_agent.probes.reading import Surroundings
 from forewarn_agent.remembered import Remembered
 from forewarn_agent.settings import Config
 from forewarn_agent.smartctl import Smartctl
@@ -46,16 +46,14 @@ class Check(msgspec.Struct, frozen=True):
 
 def examine(config: Config, source: str) -> list[Check]:
     """Every check, in the order in which a person would look."""
-    smartctl = Smartctl(config.smartctl, config.smartctl_timeout)
-    disks = Disks(config.roots.sys, smartctl, Remembered(config.data / REMEMBERED_NAME, writable=False))
-    surroundings = Surroundings(config.roots, config.filesystems, disks.read_all)
+    parts = assemble(config, Remembered(config.data / REMEMBERED_NAME, writable=False), keeps_log=False)
     checks = [Check("ok", "config", f"{source}, device {config.device}, server {config.server}")]
-    checks += [check_outbox(config), check_server(config), check_smartctl(smartctl)]
+    checks += [check_outbox(config), check_server(config), check_smartctl(parts.smartctl)]
     if "smart" in config.probes:
-        checks += check_disks(disks.read_all() + disks.read_hinted())
+        checks += check_disks(parts.disks.read_all() + parts.disks.read_hinted())
     for probe in LOAD_PROBES:
         if probe.name in config.probes:
-            checks += check_probe(probe.name, ask(probe, surroundings).unread)
+            checks += check_probe(probe.name, ask(probe, parts.surroundings).unread)
     return checks
 
 

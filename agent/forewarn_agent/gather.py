@@ -7,7 +7,7 @@ from dataclasses import fields
 from msgspec import UNSET
 
 from forewarn_agent.probes import LOAD_PROBES
-from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, unreadable
+from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, measure, unreadable
 from forewarn_agent.stamp import UNSTAMPED
 from forewarn_wire import LoadReport, Outcome, Unread
 
@@ -26,7 +26,7 @@ def read_load(names: frozenset[str], surroundings: Surroundings) -> LoadReport:
 def ask(probe: Probe[LoadParts], surroundings: Surroundings) -> LoadParts:
     """The probe's answer; whatever it raises becomes a row that says so."""
     try:
-        return probe.measure(surroundings)
+        return measure(probe, surroundings)
     except Exception as error:
         log.warning("probe %s: %s", probe.name, str(error) or type(error).__name__)
         return LoadParts(unread=[unreadable(probe.name, error)])

@@ -46,7 +46,8 @@ def unite(
     found: dict[str, Address] = {}
     for row in scan:
         device, type_ = text(row.get("name")), text(row.get("type"))
-        if device:
+        # macOS' scan lists its own names beside those of the devices; the kernel's list has every disk once.
+        if device and not (kernel and device.startswith("IOService:")):
             # A type with which it could not be opened is of no use; smartctl may find another and will say why not.
             address = _scanned(device, None if row.get("open_error") else type_, by_device.get(device))
             found.setdefault(address.slot, address)

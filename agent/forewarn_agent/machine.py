@@ -1,14 +1,20 @@
 """What the machine is: host name, maker, chassis, operating system, boot id."""
 
+import logging
 import platform
 import socket
 from pathlib import Path
 
-from forewarn_agent import VERSION
-from forewarn_agent.settings import Roots
+from forewarn_agent import VERSION, macos, windows
+from forewarn_agent.commands import Commands, FailedError
+from forewarn_agent.platforms import Platform
+from forewarn_agent.runner import HungError, MissingError
+from forewarn_agent.settings import Config, Roots
 from forewarn_agent.smart_json import text
 from forewarn_wire import Inventory
 from forewarn_wire.machine import Machine, machine_of
+
+log = logging.getLogger(__name__)
 
 # SMBIOS reference specification, system enclosure or chassis types.
 _CHASSIS = {
@@ -24,6 +30,37 @@ _PLACEHOLDERS = frozenset(
 
 # Only root may read a machine's serial number; the service's unit has it put here before the agent starts.
 ROOT_READ_SERIAL = Path("run") / "forewarn-agent" / "serial"
+
+
+def inventory_of(config: Config, commands: Commands) -> Inventory:
+    """The machine without its disks, where its platform says it. What it does not say stays null."""
+    if config.platform is Platform.LINUX:
+        return read_inventory(config.roots)
+    inventory = Inventory(hostname=socket.gethostname()[:200], agent_version=agent_version())
+    try:
+        if config.platform is Platform.WINDOWS:
+            types = windows.fill_inventory(inventory, commands.output(windows.IDENTITY))
+            inventory.chassis = chassis(str(types[0]) if types else None, inventory.vendor, inventory.model)
+        else:
+            macos.fill_inventory(inventory, commands.output(macos.IDENTITY), commands.output(macos.SYSTEM_VERSION))
+    except (MissingError, HungError, FailedError, ValueError) as error:
+        log.warning("the machine does not say what it is: %s", error)
+    if _is_placeholder(inventory.serial):
+        inventory.serial = None
+    return inventory
+
+
+def boot_id(config: Config, commands: Commands) -> str | None:
+    """What changes with every start of the machine; None where it cannot be had."""
+    if config.platform is Platform.LINUX:
+        return read_boot_id(config.roots.proc)
+    try:
+        if config.platform is Platform.WINDOWS:
+            return windows.parse_boot_id(commands.output(windows.BOOT_ID))
+        return text(commands.output(macos.BOOT_ID))
+    except (MissingError, HungError, FailedError) as error:
+        log.warning("the start of the machine has no name: %s", error)
+        return None
 
 
 def read_inventory(roots: Roots) -> Inventory:
@@ -87,4 +124,8 @@ def _text(path: Path) -> str | None:
         found = text(path.read_text(errors="replace"))
     except OSError:
         return None
-    return None if found and found.lower() in _PLACEHOLDERS else found
+    return None if _is_placeholder(found) else found
+
+
+def _is_placeholder(found: str | None) -> bool:
+    return found is not None and found.lower() in _PLACEHOLDERS

@@ -4,6 +4,8 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
+from forewarn_agent.platforms import Platform
+
 
 @dataclass(frozen=True)
 class Server:
@@ -34,11 +36,13 @@ class Tls:
 
 @dataclass(frozen=True)
 class Roots:
-    """Where the machine's own trees are; other places let the agent run on a captured one."""
+    """Where the machine's own trees are; other places let the agent run on a captured one. ``recorded`` holds what its
+    programs said, None where they are asked."""
 
     proc: Path
     sys: Path
     root: Path
+    recorded: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -86,3 +90,5 @@ class Config:
     self_tests: SelfTests = SelfTests()
     smart_force_after: int | None = None
     local: frozenset[str] = frozenset()
+    platform: Platform = Platform.LINUX
+    log_interval: float = 300.0

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from forewarn_wire import LoadReport, Report, SmartReport
 from forewarn_wire.attributes import attribute_name, sent_names
@@ -19,19 +20,22 @@ _PROBE_OF = {
     "dimms": "ecc",
     "batteries": "battery",
     "interfaces": "network",
+    "gpus": "gpu",
+    "machine_log": "log",
+    "disk_logs": "log",
 }
 _NO_READING = (*Report.__struct_fields__, "unread")
-_PART_KEYS = ("mount", "sensor", "dimm", "battery", "interface", "name")
+_PART_KEYS = ("mount", "sensor", "dimm", "battery", "interface", "name", "gpu", "disk")
 
 
 def load_rows(report: LoadReport) -> list[Row]:
     rows: list[Row] = []
-    body = msgspec.to_builtins(report)
-    for key in (field for field in report.__struct_fields__ if field in body and field not in _NO_READING):
-        parts = body[key]
-        for part in parts if isinstance(parts, list) else [parts]:
-            name = next((str(part[label]) for label in _PART_KEYS if label in part), "")
-            rows += _quantities(_PROBE_OF.get(key, key), name, part)
+    for key in (field for field in report.__struct_fields__ if field not in _NO_READING):
+        parts = getattr(report, key)
+        for part in parts if isinstance(parts, list) else [] if parts is UNSET else [parts]:
+            values = _values(part)
+            name = next((str(values[label]) for label in _PART_KEYS if label in values), "")
+            rows += _quantities(_PROBE_OF.get(key, key), name, values)
     rows += [(row.probe, row.part, row.outcome.value, row.detail) for row in report.unread]
     return rows
 
@@ -61,6 +65,13 @@ def smart_rows(report: SmartReport) -> list[Row]:
         quantity = f"{attribute.id} {attribute_name(attribute.id, names)}"
         rows.append(("smart", slot, quantity, _shown(attribute.raw) + normalised))
     return rows
+
+
+def _values(part: msgspec.Struct) -> dict[str, Any]:
+    """What was measured. Null in a row of a log is mostly what the platform does not write there."""
+    values = msgspec.structs.asdict(part)
+    left_out = (None, UNSET) if part.__struct_config__.array_like else (UNSET,)
+    return {name: value for name, value in values.items() if not any(value is none for none in left_out)}
 
 
 def _quantities(probe: str, part: str, values: dict[str, Any]) -> list[Row]:

@@ -77,6 +77,7 @@ METRICS: dict[str, Metric] = {
         ("filesystem.free_bytes", "bytes", "gauge", "space that is left to users"),
         ("filesystem.total_bytes", "bytes", "gauge", "size of the file system"),
         ("filesystem.inodes_used_percent", "percent", "gauge", "inodes in use"),
+        ("filesystem.read_only", "yes/no", "gauge", "1 when it is mounted read-only"),
     ),
     **_rows(
         Kind.SENSOR,
@@ -84,6 +85,40 @@ METRICS: dict[str, Metric] = {
         ("temperature.celsius", "celsius", "gauge", "the sensor's reading"),
         ("temperature.high_celsius", "celsius", "gauge", "the device's own limit for high"),
         ("temperature.critical_celsius", "celsius", "gauge", "the device's own limit for critical"),
+    ),
+    **_rows(
+        Kind.SENSOR,
+        "load report, gpus",
+        ("gpu.celsius", "celsius", "gauge", "the graphics processor's temperature"),
+        ("gpu.fan_percent", "percent", "gauge", "how fast its fan turns"),
+        ("gpu.used_percent", "percent", "gauge", "share of time with work"),
+        ("gpu.too_hot", "yes/no", "gauge", "1 when it runs slower than it could because of heat"),
+        ("gpu.corrected_errors", "errors", "counter", "errors of its memory that ECC has corrected"),
+        ("gpu.uncorrected_errors", "errors", "counter", "errors of its memory that ECC could not correct"),
+    ),
+    **_rows(
+        Kind.DEVICE,
+        "load report, the system's log",
+        ("log.machine_checks", "messages", "counter", "hardware errors that were not corrected"),
+        ("log.hardware_errors_corrected", "messages", "counter", "hardware errors that were corrected"),
+        ("log.pcie_errors", "messages", "counter", "errors of the PCI Express bus that were not corrected"),
+        ("log.memory_kills", "messages", "counter", "programs ended because memory had run out"),
+        ("log.hung_tasks", "messages", "counter", "programs that waited inside the kernel for minutes"),
+        ("log.throttlings", "messages", "counter", "processors slowed down by heat"),
+        ("log.overheatings", "messages", "counter", "critical temperatures"),
+        ("log.crashes", "messages", "counter", "crashes of the operating system itself"),
+        ("log.unclean_stops", "messages", "counter", "starts that found the stop before unclean (Windows)"),
+    ),
+    **_rows(
+        Kind.DISK_LOG,
+        "load report, the system's log",
+        ("disk_log.io_errors", "messages", "counter", "reads and writes that failed"),
+        ("disk_log.medium_errors", "messages", "counter", "those of them that the disk blamed on its medium"),
+        ("disk_log.command_errors", "messages", "counter", "commands that went wrong on their way or took too long"),
+        ("disk_log.resets", "messages", "counter", "resets of the disk, its link or its controller"),
+        ("disk_log.lost", "messages", "counter", "times that the system gave the disk up"),
+        ("disk_log.filesystem_errors", "messages", "counter", "errors of file systems on it"),
+        ("disk_log.read_only_remounts", "messages", "counter", "file systems on it that went read-only"),
     ),
     **_rows(
         Kind.SENSOR,
@@ -243,7 +278,7 @@ def find_source(name: str) -> Metric | None:
     return MODEL_METRICS.get(name) or find_metric(name)
 
 
-_DISKS = frozenset({Kind.DISK, Kind.PRESENCE})
+_DISKS = frozenset({Kind.DISK, Kind.PRESENCE, Kind.DISK_LOG})
 
 LABELS: dict[str, tuple[frozenset[Kind], str]] = {
     "device": (frozenset(Kind), "the device's name"),

@@ -14,7 +14,7 @@ Labels = Mapping[str, str | float]
 
 class Kind(enum.StrEnum):
     """What a rule can judge. ``liveness`` is the device as seen from the collector, at receipt time; ``presence`` is a
-    disk as seen from its device's other reports."""
+    disk as seen from its device's other reports, ``disk-log`` as seen from the operating system's log."""
 
     DEVICE = "device"
     FILESYSTEM = "filesystem"
@@ -26,6 +26,7 @@ class Kind(enum.StrEnum):
     DIMM = "dimm"
     BATTERY = "battery"
     INTERFACE = "interface"
+    DISK_LOG = "disk-log"
 
 
 PART_LABEL: dict[Kind, str | None] = {
@@ -39,6 +40,7 @@ PART_LABEL: dict[Kind, str | None] = {
     Kind.DIMM: "dimm",
     Kind.BATTERY: "battery",
     Kind.INTERFACE: "interface",
+    Kind.DISK_LOG: "disk",
 }
 """The label that the second half of a key goes by, which is also what a rule's ``scope.per`` names."""
 
@@ -54,8 +56,11 @@ FAULTS: dict[str, str] = {
     "battery-wear": "the battery no longer holds what it was made for",
     "power": "a supply voltage is not what it should be, or several disks lose power at once",
     "filesystem-full": "a file system runs out of blocks or inodes",
+    "filesystem-damage": "a file system is damaged, or has gone read-only to save itself",
     "array-degraded": "an array of disks lacks members or gives back wrong data",
     "device-silent": "nothing is heard from the device",
+    "memory-short": "main memory does not suffice for what the machine is to do",
+    "network": "a network link loses or damages what it carries",
     "instability": "the machine restarts by itself: power, memory, drivers, heat",
     "other": "anything else that a provider's own rules find",
 }

@@ -68,6 +68,8 @@ def test_probe_prints_a_table(config: Callable[..., str]) -> None:
         "throttling",
         "pressure",
         "network",
+        "gpu",
+        "log",
         "smart",
     }
     (reallocated,) = [line for line in lines if "5 Reallocated_Sector_Ct" in line]
@@ -97,7 +99,7 @@ def test_an_unknown_probe_is_one_line() -> None:
     assert done.returncode == 1
     assert done.stderr == (
         "Error: fans: no such probe: known are load, memory, filesystem, temperature, uptime, arrays, "
-        "fan, voltage, ecc, battery, throttling, pressure, network, smart\n"
+        "fan, voltage, ecc, battery, throttling, pressure, network, gpu, log, smart\n"
     )
 
 

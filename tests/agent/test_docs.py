@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from forewarn_agent.config_keys import KEYS, Computed, Key
+from forewarn_agent.platforms import Absent, Platform
 from forewarn_agent.probes import PROBES
-from forewarn_agent.probes.reading import Probe
+from forewarn_agent.probes.reading import Probe, said_of
 from forewarn_agent.units import duration_text
 from forewarn_wire import Outcome
 
@@ -56,3 +57,17 @@ def test_every_outcome_is_explained(outcome: Outcome) -> None:
 def test_every_module_is_named() -> None:
     modules = {path.name for path in (AGENT / "forewarn_agent").glob("*.py") if not path.name.startswith("__")}
     assert {name for name in modules if f"`{name}`" not in README} == {"stamp.py"}
+
+
+PLATFORMS = (AGENT.parent / "docs" / "platforms.md").read_text()
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
+def test_the_page_on_platforms_has_every_source_and_reason(probe: Probe[object]) -> None:
+    told = ["not here: " * isinstance(source, Absent) + said_of(source) for source in map(probe.sources.get, Platform)]
+    assert f"| `{probe.name}` | {' | '.join(told)} |\n" in PLATFORMS
+
+
+def test_the_page_on_platforms_names_the_probes_that_there_are() -> None:
+    table = PLATFORMS.split("## Sources")[1].split("\n## ")[0]
+    assert [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")] == [p.name for p in PROBES]

@@ -177,6 +177,7 @@ def test_every_probe_on_the_captured_tree(captured: Surroundings) -> None:
         ("temperature", "nvme Sensor 1 (nvme0)", Outcome.UNREADABLE),
         ("filesystem", "/media/two words", Outcome.UNREADABLE),
         ("arrays", "", Outcome.NOT_HERE),
+        ("gpu", "", Outcome.NOT_HERE),
         ("fan", "nct6798 fan3 (nct6775.656)", Outcome.UNREADABLE),
         ("voltage", "nct6798 in3 (nct6775.656)", Outcome.UNREADABLE),
     }

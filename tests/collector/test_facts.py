@@ -31,6 +31,9 @@ DISK = {"kind": "hdd", "serial": "S1", "model": None, "slot": "/dev/sda", "capac
         (Kind.DISK, "S1", {"disk": DISK},
          {"disk": "S1", "disk_kind": "hdd", "serial": "S1", "slot": "/dev/sda", "capacity_bytes": 4 * 10**12}),
         (Kind.DISK, "slot:/dev/sdb", {}, {"disk": "slot:/dev/sdb", "disk_kind": "unknown"}),
+        (Kind.DISK_LOG, "S1", {"disk": DISK},
+         {"disk": "S1", "disk_kind": "hdd", "serial": "S1", "slot": "/dev/sda", "capacity_bytes": 4 * 10**12}),
+        (Kind.DISK_LOG, "slot:RaidPort1", {}, {"disk": "slot:RaidPort1", "disk_kind": "unknown", "slot": "RaidPort1"}),
     ],
 )  # fmt: skip
 def test_labels_of_each_kind(kind: Kind, part: str, facts: dict[str, object], expected: dict[str, object]) -> None:

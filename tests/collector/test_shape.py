@@ -30,6 +30,19 @@ RELEASED = Path(__file__).parents[1] / "data" / "wire" / "v1"
 HEAD = {"device": "shop-07", "boot": "b1", "seq": 1, "sampled_at": 1_700_000_000.0}
 
 
+def test_the_log_is_of_the_machine_and_of_each_disk() -> None:
+    report = decode("load", (RELEASED / "load-log.json").read_bytes())
+    assert isinstance(report, LoadReport)
+    point = load_point(report)
+    found = dict(zip(point.fields, point.values, strict=True))
+    assert found["log.hardware_errors_corrected"] == 3
+    assert math.isnan(found["log.crashes"]), "not counted there is not zero"
+    assert found["disk_log.medium_errors|Z305XXXX"] == 1
+    assert math.isnan(found["disk_log.medium_errors|slot:RaidPort1"])
+    assert (found["filesystem.read_only|/srv"], found["gpu.too_hot|Tesla T4 (00000000:02:00.0)"]) == (1, 0)
+    assert all(find_metric(field.partition("|")[0]) for field in found)
+
+
 def test_every_number_of_a_load_report_has_its_field() -> None:
     point = load_point(
         LoadReport(

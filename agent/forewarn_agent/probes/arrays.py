@@ -7,7 +7,8 @@ no file that tells the state of its members, so ``zpool status -p`` is asked whe
 import re
 from pathlib import Path
 
-from forewarn_agent.probes.reading import LoadParts, Surroundings, not_here, unreadable
+from forewarn_agent.platforms import Absent, Platform, Source
+from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, not_here, unreadable
 from forewarn_agent.probes.zpool import parse_status
 from forewarn_agent.runner import HungError, MissingError
 from forewarn_wire import Array, Outcome, Unread
@@ -132,3 +133,15 @@ def _line(path: Path, whole: bool = False) -> str:
     except OSError:
         return ""
     return text if whole else text[:200]
+
+
+PROBE: Probe[LoadParts] = Probe(
+    "arrays",
+    "md, btrfs and ZFS arrays: state, failed members, rebuilding, errors",
+    "as each quantity says",
+    {
+        Platform.LINUX: Source("/sys/block/md*/md, /sys/fs/btrfs, zpool status", measure),
+        Platform.WINDOWS: Absent("Storage Spaces and dynamic disks are not read"),
+        Platform.MACOS: Absent("AppleRAID is not read"),
+    },
+)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from msgspec import UNSET
 
-from forewarn_agent import system
-from forewarn_agent.probes.reading import LoadParts, Surroundings, not_here
+from forewarn_agent import macos, windows
+from forewarn_agent.platforms import Platform, Source
+from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, ask, not_here
 from forewarn_agent.probes.sysfs import text_of
 from forewarn_wire import Battery
 
@@ -14,11 +15,30 @@ _LIMIT = 16
 
 def measure(surroundings: Surroundings) -> LoadParts:
     """Batteries that the machine runs on (kernel documentation, ABI/testing/sysfs-class-power)."""
-    if not system.is_linux():
-        found = system.batteries()
-    else:
-        supplies = sorted((surroundings.roots.sys / "class" / "power_supply").glob("*"))
-        found = [shape(supply.name, read(supply)) for supply in supplies if _is_own(supply)]
+    supplies = sorted((surroundings.roots.sys / "class" / "power_supply").glob("*"))
+    return _parts([shape(supply.name, read(supply)) for supply in supplies if _is_own(supply)])
+
+
+def measure_windows(surroundings: Surroundings) -> LoadParts:
+    """Without a battery powercfg fails, so psutil is asked first; it knows the charge, which powercfg does not."""
+    charge = surroundings.system.charge_percent()
+    if charge is None:
+        return _parts([])
+
+    def read_report() -> LoadParts:
+        found = windows.parse_battery_report(surroundings.commands.output(windows.BATTERY_REPORT))
+        if len(found) == 1:
+            found[0].charge_percent = charge
+        return _parts(found)
+
+    return ask("battery", read_report)
+
+
+def measure_macos(surroundings: Surroundings) -> LoadParts:
+    return ask("battery", lambda: _parts(macos.parse_batteries(surroundings.commands.output(macos.BATTERY))))
+
+
+def _parts(found: list[Battery]) -> LoadParts:
     if not found:
         return LoadParts(unread=[not_here("battery", "this machine runs on no battery")])
     return LoadParts(batteries=found[:_LIMIT])
@@ -58,3 +78,15 @@ def shape(name: str, found: dict[str, int]) -> Battery:
     battery.charge_percent = float(found["capacity"]) if found.get("capacity", 101) <= 100 else UNSET
     battery.cycles = found.get("cycle_count") or UNSET
     return battery
+
+
+PROBE: Probe[LoadParts] = Probe(
+    "battery",
+    "batteries: full capacity against design, charge, cycles",
+    "percent; Wh or Ah; count",
+    {
+        Platform.LINUX: Source("/sys/class/power_supply", measure),
+        Platform.WINDOWS: Source("powercfg /batteryreport /xml, psutil (charge)", measure_windows),
+        Platform.MACOS: Source("ioreg, AppleSmartBattery", measure_macos),
+    },
+)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from forewarn_agent import system
-from forewarn_agent.probes.reading import LoadParts, Surroundings, not_here
+from forewarn_agent.platforms import Absent, Platform, Source
+from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, not_here
 from forewarn_agent.probes.sysfs import by_number, parse_count, text_of
 from forewarn_wire import Dimm
 
@@ -13,8 +13,6 @@ _LIMIT = 256
 
 def measure(surroundings: Surroundings) -> LoadParts:
     """The kernel's EDAC (kernel documentation, admin-guide/RAS): each module, else each row of chips."""
-    if not system.is_linux():
-        return LoadParts(unread=[not_here("ecc", "this platform counts no memory errors")])
     directory = surroundings.roots.sys / "devices" / "system" / "edac" / "mc"
     found = [row for controller in _numbered(directory, "mc") for row in _modules(controller)]
     if not found:
@@ -49,3 +47,15 @@ def _row(part: str, corrected: Path, uncorrected: Path) -> Dimm:
 def _numbered(directory: Path, word: str) -> list[Path]:
     """``mc0``, ``mc1``, ... below ``directory``, and not its other entries."""
     return sorted((p for p in directory.glob(f"{word}*") if p.name[len(word) :].isdecimal()), key=by_number)
+
+
+PROBE: Probe[LoadParts] = Probe(
+    "ecc",
+    "memory errors of each module, corrected and uncorrected",
+    "count",
+    {
+        Platform.LINUX: Source("/sys/devices/system/edac", measure),
+        Platform.WINDOWS: Absent("Windows counts no errors by module; WHEA events are in the probe log"),
+        Platform.MACOS: Absent("macOS counts no memory errors"),
+    },
+)

@@ -2,9 +2,9 @@
 
 from msgspec import UNSET, UnsetType
 
-from forewarn_agent import system
+from forewarn_agent.platforms import Absent, Platform, Source
 from forewarn_agent.probes.hwmon import Sensor, flag, sensors
-from forewarn_agent.probes.reading import LoadParts, Surroundings, not_here, unreadable
+from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, not_here, unreadable
 from forewarn_agent.probes.sysfs import text_of
 from forewarn_wire import Fan, Unread
 
@@ -16,17 +16,14 @@ _FASTEST_RPM = 60_000
 def measure(surroundings: Surroundings) -> LoadParts:
     found: list[Fan] = []
     unread: list[Unread] = []
-    if system.is_linux():
-        for sensor in sensors(surroundings.roots.sys, "fan"):
-            row = shape(sensor)
-            try:
-                row.rpm = parse_rpm(sensor.number("input"))
-            except (OSError, ValueError) as error:
-                row.rpm = None
-                unread.append(unreadable("fan", error, row.sensor))
-            found.append(row)
-    else:
-        found = system.fans()
+    for sensor in sensors(surroundings.roots.sys, "fan"):
+        row = shape(sensor)
+        try:
+            row.rpm = parse_rpm(sensor.number("input"))
+        except (OSError, ValueError) as error:
+            row.rpm = None
+            unread.append(unreadable("fan", error, row.sensor))
+        found.append(row)
     if not found:
         return LoadParts(unread=[not_here("fan", "this machine shows no fan")])
     return LoadParts(fans=found[:_LIMIT], unread=unread[:_LIMIT])
@@ -62,3 +59,15 @@ def parse_pwm(text: str, enable: str) -> float | UnsetType:
     if not text.isdecimal() or int(text) > 255:
         return UNSET
     return 100.0 if enable == "0" else round(int(text) / 2.55, 1)
+
+
+PROBE: Probe[LoadParts] = Probe(
+    "fan",
+    "fans: speed, how fast they are told to turn, the chip's limit and alarm",
+    "rpm; percent",
+    {
+        Platform.LINUX: Source("/sys/class/hwmon", measure),
+        Platform.WINDOWS: Absent("Windows has no way to ask for fan speeds: Win32_Fan is empty on nearly all machines"),
+        Platform.MACOS: Absent("macOS tells fan speeds to root only (powermetrics)"),
+    },
+)

@@ -3,14 +3,12 @@
 import time
 from pathlib import Path
 
-from forewarn_agent import system
-from forewarn_agent.probes.reading import CpuTimes, LoadParts, Surroundings
+from forewarn_agent.platforms import Platform, Source
+from forewarn_agent.probes.reading import CpuTimes, LoadParts, Probe, Surroundings
 from forewarn_wire import Cpu
 
 
 def measure(surroundings: Surroundings) -> LoadParts:
-    if not system.is_linux():
-        return LoadParts(cpu=system.cpu(surroundings.cpu_window))
     proc = surroundings.roots.proc
     averages = parse_load_averages((proc / "loadavg").read_text())
     earlier = surroundings.cpu_times
@@ -21,6 +19,10 @@ def measure(surroundings: Surroundings) -> LoadParts:
     later = _read_times(proc)
     surroundings.cpu_times = later
     return LoadParts(cpu=shape(earlier, later, averages))
+
+
+def measure_by_psutil(surroundings: Surroundings) -> LoadParts:
+    return LoadParts(cpu=surroundings.system.cpu(surroundings.cpu_window, surroundings.platform))
 
 
 def _read_times(proc: Path) -> CpuTimes:
@@ -60,3 +62,15 @@ def shape(earlier: CpuTimes, later: CpuTimes, averages: tuple[float, float, floa
         load_average_5m=averages[1],
         load_average_15m=averages[2],
     )
+
+
+PROBE: Probe[LoadParts] = Probe(
+    "load",
+    "share of processor time with work, and load averages",
+    "percent; runnable tasks",
+    {
+        Platform.LINUX: Source("/proc/stat, /proc/loadavg", measure),
+        Platform.WINDOWS: Source("psutil (GetSystemTimes); Windows has no load average", measure_by_psutil),
+        Platform.MACOS: Source("psutil (host_statistics, getloadavg)", measure_by_psutil),
+    },
+)

@@ -1,19 +1,22 @@
 """How much main memory and swap is left."""
 
 from forewarn_agent import system
-from forewarn_agent.probes.reading import LoadParts, Surroundings
+from forewarn_agent.platforms import Platform, Source
+from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings
 from forewarn_agent.probes.sysfs import text_of
 from forewarn_wire import Memory
 
 
 def measure(surroundings: Surroundings) -> LoadParts:
-    if not system.is_linux():
-        return LoadParts(memory=system.memory())
     report = shape(parse((surroundings.roots.proc / "meminfo").read_text()))
     swapped = parse_swapped(text_of(surroundings.roots.proc / "vmstat"), system.page_bytes())
     if report.swap_total_bytes and swapped is not None:
         report.swap_in_bytes, report.swap_out_bytes = swapped
     return LoadParts(memory=report)
+
+
+def measure_by_psutil(surroundings: Surroundings) -> LoadParts:
+    return LoadParts(memory=surroundings.system.memory(surroundings.platform))
 
 
 def parse(text: str) -> dict[str, int]:
@@ -52,3 +55,15 @@ def _used(total: int | None, free: int | None) -> float | None:
     if not total or free is None:
         return None
     return round(100 * max(0, total - free) / total, 1)
+
+
+PROBE: Probe[LoadParts] = Probe(
+    "memory",
+    "main memory and swap: total, available, used, swapped in and out",
+    "bytes; percent",
+    {
+        Platform.LINUX: Source("/proc/meminfo, /proc/vmstat", measure),
+        Platform.WINDOWS: Source("psutil (GlobalMemoryStatusEx); what was swapped is not told", measure_by_psutil),
+        Platform.MACOS: Source("psutil (host_statistics64, vm.swapusage)", measure_by_psutil),
+    },
+)

@@ -1,14 +1,14 @@
 """How much work waits for processor, memory and disks: pressure stall information."""
 
-from forewarn_agent import system
-from forewarn_agent.probes.reading import LoadParts, Surroundings, not_here
+from forewarn_agent.platforms import Absent, Platform, Source
+from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, not_here
 from forewarn_agent.probes.sysfs import text_of
 from forewarn_wire import Pressure
 
 
 def measure(surroundings: Surroundings) -> LoadParts:
     directory = surroundings.roots.proc / "pressure"
-    if not system.is_linux() or not directory.exists():
+    if not directory.exists():
         return LoadParts(unread=[not_here("pressure", "no pressure stall information: Linux 4.20 or newer has it")])
     said = {name: parse(text_of(directory / name)) for name in ("cpu", "memory", "io")}
     if not any(said.values()):
@@ -42,3 +42,15 @@ def shape(said: dict[str, dict[str, float]]) -> Pressure:
         io_some_percent=said["io"].get("some"),
         io_full_percent=said["io"].get("full"),
     )
+
+
+PROBE: Probe[LoadParts] = Probe(
+    "pressure",
+    "share of five minutes in which work waited for processor, memory or disks",
+    "percent",
+    {
+        Platform.LINUX: Source("/proc/pressure", measure),
+        Platform.WINDOWS: Absent("Windows does not measure how long work waits"),
+        Platform.MACOS: Absent("macOS does not measure how long work waits"),
+    },
+)

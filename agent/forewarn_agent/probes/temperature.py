@@ -4,9 +4,10 @@ from pathlib import Path
 
 from msgspec import UNSET, UnsetType
 
-from forewarn_agent import system
+from forewarn_agent import windows
+from forewarn_agent.platforms import Absent, Platform, Source
 from forewarn_agent.probes.hwmon import sensor_name, sensors
-from forewarn_agent.probes.reading import LoadParts, Surroundings, not_here, unreadable
+from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, ask, not_here, unreadable
 from forewarn_agent.probes.sysfs import by_number, text_of
 from forewarn_wire import Temperature, Unread
 
@@ -14,13 +15,19 @@ _LIMIT = 256
 
 
 def measure(surroundings: Surroundings) -> LoadParts:
-    if not system.is_linux():
-        return _parts(system.temperatures(), [])
     found, unread = _hwmon(surroundings.roots.sys)
     if not found:
         zones, zones_unread = _thermal_zones(surroundings.roots.sys / "class" / "thermal")
         found, unread = zones, unread + zones_unread
     return _parts(found, unread)
+
+
+def measure_windows(surroundings: Surroundings) -> LoadParts:
+    return ask("temperature", lambda: _parts(_acpi_zones(surroundings), []))
+
+
+def _acpi_zones(surroundings: Surroundings) -> list[Temperature]:
+    return windows.parse_thermal_zones(surroundings.commands.output(windows.THERMAL_ZONES))
 
 
 def _parts(found: list[Temperature], unread: list[Unread]) -> LoadParts:
@@ -85,3 +92,17 @@ def parse_limit(text: str) -> float | UnsetType:
     except ValueError:
         return UNSET
     return celsius if 0 < celsius <= 200 else UNSET
+
+
+PROBE: Probe[LoadParts] = Probe(
+    "temperature",
+    "sensors with their own high and critical limits",
+    "degrees Celsius",
+    {
+        Platform.LINUX: Source("/sys/class/hwmon, else /sys/class/thermal", measure),
+        Platform.WINDOWS: Source("WMI, MSAcpi_ThermalZoneTemperature", measure_windows),
+        Platform.MACOS: Absent(
+            "macOS tells temperatures to root only (powermetrics), and not in degrees on Apple silicon"
+        ),
+    },
+)

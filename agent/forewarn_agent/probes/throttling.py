@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from forewarn_agent import system
-from forewarn_agent.probes.reading import LoadParts, Surroundings, not_here
+from forewarn_agent.platforms import Absent, Platform, Source
+from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, not_here
 from forewarn_agent.probes.sysfs import parse_count, text_of
 from forewarn_wire import Throttling
 
 
 def measure(surroundings: Surroundings) -> LoadParts:
     directory = surroundings.roots.sys / "devices" / "system" / "cpu"
-    rows = [read(path.parent) for path in directory.glob("cpu[0-9]*/thermal_throttle")] if system.is_linux() else []
+    rows = [read(path.parent) for path in directory.glob("cpu[0-9]*/thermal_throttle")]
     if not rows:
         return LoadParts(unread=[not_here("throttling", "the kernel counts it on Intel processors only")])
     return LoadParts(throttling=shape(rows))
@@ -42,3 +42,15 @@ def shape(rows: list[dict[str, str]]) -> Throttling:
         core_events=sum(cores.values()) if cores else None,
         package_events=sum(packages.values()) if packages else None,
     )
+
+
+PROBE: Probe[LoadParts] = Probe(
+    "throttling",
+    "times that heat slowed the processors down",
+    "count",
+    {
+        Platform.LINUX: Source("/sys/devices/system/cpu, thermal_throttle", measure),
+        Platform.WINDOWS: Absent("Windows does not count it"),
+        Platform.MACOS: Absent("macOS does not count it; pmset -g therm tells only whether it is so now"),
+    },
+)

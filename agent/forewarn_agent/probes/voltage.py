@@ -1,16 +1,14 @@
 """Supply voltages that the chip itself was given limits for. A voltage without limits says nothing to anybody."""
 
-from forewarn_agent import system
+from forewarn_agent.platforms import Absent, Platform, Source
 from forewarn_agent.probes.hwmon import Sensor, flag, sensors
-from forewarn_agent.probes.reading import LoadParts, Surroundings, not_here, unreadable
+from forewarn_agent.probes.reading import LoadParts, Probe, Surroundings, not_here, unreadable
 from forewarn_wire import Unread, Voltage
 
 _LIMIT = 256
 
 
 def measure(surroundings: Surroundings) -> LoadParts:
-    if not system.is_linux():
-        return LoadParts(unread=[not_here("voltage", "this platform tells no voltages")])
     found: list[Voltage] = []
     unread: list[Unread] = []
     for sensor in sensors(surroundings.roots.sys, "in"):
@@ -49,3 +47,15 @@ def parse_limits(lower: str, upper: str) -> tuple[float, float] | None:
     except ValueError:
         return None
     return (low, high) if low < high and low != 0 else None
+
+
+PROBE: Probe[LoadParts] = Probe(
+    "voltage",
+    "supply voltages that the chip has limits for",
+    "volts",
+    {
+        Platform.LINUX: Source("/sys/class/hwmon", measure),
+        Platform.WINDOWS: Absent("Windows has no way to ask the board for voltages"),
+        Platform.MACOS: Absent("macOS tells voltages to root only (powermetrics)"),
+    },
+)

@@ -9,6 +9,7 @@ from forewarn_collector.api.views import DeviceView, SeriesView
 from forewarn_collector.cli.devices import describe_disks, whose
 from forewarn_collector.cli.disk_page import disk_blocks, disk_metrics
 from forewarn_collector.cli.format import ABSENT, Times, count, quantity
+from forewarn_collector.cli.parts_page import disk_log_table, instances, machine_table, part_tables
 from forewarn_collector.cli.tables import cell, fixed, folding, heading, pairs, right, table
 from forewarn_rules import find_metric
 from forewarn_rules.durations import spell_duration
@@ -118,12 +119,15 @@ def _load(series: SeriesView, times: Times, courses: Courses) -> Iterator[Render
     yield shown
     yield from _filesystems(series, age, courses)
     yield from _temperatures(series, age, courses)
+    yield from part_tables(series, age)
     yield from _arrays(series, age)
+    yield from machine_table(series, age)
+    yield from disk_log_table(series, age)
 
 
 def _filesystems(series: SeriesView, age: str, courses: Courses) -> Iterator[RenderableType]:
     facts: dict[str, Any] = series.facts.get("filesystems", {})
-    mounts = _instances(series, "filesystem")
+    mounts = instances(series, "filesystem")
     if not mounts:
         return
     yield heading(f"File systems, {age}")
@@ -142,7 +146,7 @@ def _filesystems(series: SeriesView, age: str, courses: Courses) -> Iterator[Ren
 
 
 def _temperatures(series: SeriesView, age: str, courses: Courses) -> Iterator[RenderableType]:
-    sensors = _instances(series, "temperature")
+    sensors = instances(series, "temperature")
     if not sensors:
         return
     yield heading(f"Temperatures, {age}")
@@ -221,12 +225,6 @@ def _events(view: DeviceView, times: Times) -> Iterator[RenderableType]:
         words = (times.age(event.at), event.name, event.part or ABSENT, event.count, event.text or ABSENT)
         shown.add_row(*map(cell, words))
     yield shown
-
-
-def _instances(series: SeriesView, prefix: str) -> list[str]:
-    """Mounts or sensors of a report, in its order."""
-    fields = (field.partition("|") for field in series.values)
-    return list(dict.fromkeys(part for metric, _, part in fields if metric.startswith(f"{prefix}.")))
 
 
 def _part_value(series: SeriesView, metric: str, part: str) -> str:

@@ -22,11 +22,14 @@ from forewarn_wire import (
     Battery,
     Cpu,
     Dimm,
+    DiskLog,
     EventReport,
     Fan,
     Filesystem,
+    Gpu,
     Interface,
     LoadReport,
+    MachineLog,
     Memory,
     Outcome,
     Pressure,
@@ -55,7 +58,7 @@ _LOAD: dict[type[msgspec.Struct], tuple[str, tuple[str, ...]]] = {
         ),
     ),
     Uptime: ("uptime", ("seconds", "unexpected_reboots")),
-    Filesystem: ("filesystem", ("total_bytes", "free_bytes", "used_percent", "inodes_used_percent")),
+    Filesystem: ("filesystem", ("total_bytes", "free_bytes", "used_percent", "inodes_used_percent", "read_only")),
     Array: ("array", _ARRAY),
     Temperature: ("temperature", ("celsius", "high_celsius", "critical_celsius")),
     Fan: ("fan", ("rpm", "minimum_rpm", "pwm_percent", "alarm")),
@@ -70,6 +73,9 @@ _LOAD: dict[type[msgspec.Struct], tuple[str, tuple[str, ...]]] = {
         ("cpu_some_percent", "memory_some_percent", "memory_full_percent", "io_some_percent", "io_full_percent"),
     ),
     Interface: ("network", ("receive_errors", "transmit_errors", "receive_dropped", "transmit_dropped")),
+    Gpu: ("gpu", ("celsius", "fan_percent", "used_percent", "too_hot", "corrected_errors", "uncorrected_errors")),
+    MachineLog: ("log", MachineLog.__struct_fields__),
+    DiskLog: ("disk_log", DiskLog.__struct_fields__[1:]),
 }  # fmt: skip
 _DISK = ("temperature_celsius", "temperature_limit_celsius", "power_on_hours", "endurance_used_percent")
 _NVME = (
@@ -173,13 +179,13 @@ def load_point(report: LoadReport) -> Point:
     parts: list[tuple[type[msgspec.Struct], str]] = []
     strung: list[Any] = []
     facts = _NO_FACTS
-    for part in (report.cpu, report.memory, report.uptime, report.throttling, report.pressure):
+    for part in (report.cpu, report.memory, report.uptime, report.throttling, report.pressure, report.machine_log):
         if part is not UNSET:
             parts.append((type(part), ""))
             strung += astuple(part)
     for several in (
         report.filesystems, report.temperatures, report.fans, report.voltages, report.dimms, report.batteries,
-        report.interfaces, report.arrays,
+        report.interfaces, report.arrays, report.gpus, report.disk_logs,
     ):  # fmt: skip
         if several is not UNSET:
             for one in several:

@@ -19,6 +19,8 @@ REMEMBER_SECONDS = 10.0
 
 # Which series of the store a component's facts stand in.
 SERIES_KIND = {Kind.DISK: "smart", Kind.PRESENCE: "smart"}
+# Rows of load reports that are about a disk, which says who it is in reports of its own.
+_FACTS_OF_DISKS = {**SERIES_KIND, Kind.DISK_LOG: "smart"}
 
 
 def decode_facts(facts: bytes | None) -> Facts:
@@ -43,10 +45,12 @@ def labels_of(kind: Kind, key: Key, facts: Facts, inventory: Facts, directory: D
         found |= {"mount": part, **facts.get("filesystems", {}).get(part, {})}
     elif kind is Kind.ARRAY:
         found |= {"array": part, **facts.get("arrays", {}).get(part, {})}
-    elif kind in SERIES_KIND:
+    elif kind in _FACTS_OF_DISKS:
         disk = facts.get("disk", {})
         found |= {"disk": part, "disk_kind": disk.get("kind", "unknown")}
         found |= {name: disk.get(name) for name in ("serial", "model", "firmware", "slot", "capacity_bytes")}
+        if kind is Kind.DISK_LOG and not disk:
+            found["slot"] = part.removeprefix("slot:")
     elif name_of_part := PART_LABEL[kind]:
         found[name_of_part] = part
     return {name: value for name, value in found.items() if isinstance(value, str | float | int)}
@@ -90,8 +94,8 @@ class FactBook:
         return self.part(change.kind, (change.key[0], "") if change.about == DEVICE else change.key)
 
     def _facts(self, kind: Kind, key: Key) -> Facts:
-        part = key[1] if kind in SERIES_KIND else ""
-        found = self._reader.find_series(key[0], SERIES_KIND.get(kind, "load"), part)
+        part = key[1] if kind in _FACTS_OF_DISKS else ""
+        found = self._reader.find_series(key[0], _FACTS_OF_DISKS.get(kind, "load"), part)
         return decode_facts(found.facts) if found else {}
 
     def _inventory(self, device: str) -> Facts:

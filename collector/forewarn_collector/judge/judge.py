@@ -272,10 +272,11 @@ class Judge:
         new = seen.silence.replaced_by
         text = f"disk {new} sits in {seen.disk.slot} now; {seen.disk.part} was there before"
         self._desk.replaced(book.part(Kind.DISK, key), seen.at, text)
+        kinds = (Kind.DISK, Kind.PRESENCE, Kind.DISK_LOG)
         with self._engine_lock:
-            for kind in (Kind.DISK, Kind.PRESENCE):
+            for kind in kinds:
                 self._engine.forget(kind, key)
-        self._recorder.record(self._engine, book, [], [(Kind.DISK, key), (Kind.PRESENCE, key)])
+        self._recorder.record(self._engine, book, [], [(kind, key) for kind in kinds])
         self._disks.forget(*key)
 
     def _take_smaller_steps(self, rows: list[Row], error: Exception) -> None:

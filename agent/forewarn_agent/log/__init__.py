@@ -1,0 +1,1 @@
+"""What the operating system writes into its log about disks and the machine: read, classified, counted."""
