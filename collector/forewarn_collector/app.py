@@ -58,6 +58,7 @@ from forewarn_collector.ingest.listener import Listener
 from forewarn_collector.ingest.subscriber import BrokerSettings, Subscriber
 from forewarn_collector.judge.judge import Judge
 from forewarn_collector.repeat import Repeat
+from forewarn_collector.secret_files import warn_if_open_to_all
 from forewarn_collector.selfcheck.canary import Canary, Way
 from forewarn_collector.selfcheck.health import Condition
 from forewarn_collector.selfcheck.ping import Ping
@@ -343,6 +344,7 @@ def _server_context(tls: Tls) -> ssl.SSLContext:
 
 
 def _api_context(tls: ApiTls) -> ssl.SSLContext:
+    warn_if_open_to_all(tls.key)
     try:
         return server_context(tls.certificate, tls.key)
     except OSError as error:
@@ -402,6 +404,7 @@ def _token(path: str) -> str:
 
 
 def _secret(path: str) -> str:
+    warn_if_open_to_all(path)
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

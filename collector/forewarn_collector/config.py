@@ -299,6 +299,8 @@ def _broker_mistakes(broker: Broker | None) -> list[tuple[tuple[str | int, ...],
     scheme, host = _parts(broker.url)
     if scheme not in ("mqtt", "mqtts") or not host:
         found.append((("broker", "url"), "not an MQTT address", "write mqtts://HOST:8883 or mqtt://127.0.0.1:1883"))
+    elif "@" in broker.url:
+        found.append((("broker", "url"), "a password stands in it", "use broker.username and broker.password_file"))
     elif scheme == "mqtt" and not is_loopback(host):
         found.append((("broker", "url"), "plain text is for loopback only", "write mqtts://HOST:8883"))
     if (broker.certificate is None) != (broker.key is None):

@@ -1,5 +1,6 @@
 """A YAML text as plain values that know their lines, and the problems found in it."""
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,8 @@ class Document:
                 value = value[step]
             except (KeyError, IndexError, TypeError):
                 return ""
-        shown = repr(value)
+        # An address may have a password in it.
+        shown = re.sub(r"//[^/\s]*@", "//...@", repr(value))
         return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
