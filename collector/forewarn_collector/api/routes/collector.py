@@ -25,7 +25,13 @@ def healthz_route(health: Callable[[], Health]) -> Any:
 
 
 def metrics_route(health: Callable[[], Health]) -> Any:
-    @get("/metrics", sync_to_thread=True, media_type=MediaType.TEXT, security=[{name: []} for name in TOKEN])
+    @get(
+        "/metrics",
+        responses=PROBLEMS,
+        sync_to_thread=True,
+        media_type=MediaType.TEXT,
+        security=[{name: []} for name in TOKEN],
+    )
     def metrics() -> Response[bytes]:
         """The same as ``/api/v1/status`` for Prometheus, and the process's own figures."""
         return Response(exposition(health()), media_type=CONTENT_TYPE)
