@@ -329,6 +329,7 @@ def test_a_token_file_that_holds_no_token(tmp_path: Path, content: str) -> None:
 def test_files_that_are_not_what_they_should_be_are_found_before_anything_is_made(tmp_path: Path) -> None:
     junk = tmp_path / "junk.pem"
     junk.write_bytes(b"\xff\xfe no certificate")
+    junk.chmod(0o600)
     tls = {"certificate": str(junk), "key": str(junk), "client_ca": str(junk)}
     trees: list[dict[str, Any]] = [
         {"listen": {"tls": tls}},
