@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
+AGENT_TREE = PROJECT / "tests" / "data" / "agent" / "tree"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -174,3 +177,68 @@ def make_collector(tmp_path: Path) -> Iterator[Callable[..., CollectorProcess]]:
     yield make
     for collector in made:
         collector.stop()
+
+
+class AgentProcess:
+    """``forewarn-agent run``: it can be stopped and started again on the same data."""
+
+    def __init__(self, directory: Path, port: int, device: str = "shop-07", **settings: Any) -> None:
+        self.device = device
+        self.data = directory / "agent"
+        self._path = directory / "agent.yaml"
+        self._log = directory / "agent.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        config = {
+            "device": device,
+            "server": f"mqtt://127.0.0.1:{port}",
+            "data": str(self.data),
+            "load_interval": 1,
+            "reconnect_spread": "1s",
+            "probes": {"smart": False},
+            "roots": {
+                "proc": str(AGENT_TREE / "proc"),
+                "sys": str(AGENT_TREE / "sys"),
+                "root": str(AGENT_TREE / "root"),
+            },
+        }
+        self._path.write_text(yaml.safe_dump(config | settings))
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "forewarn_agent", "run", "--config", str(self._path)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+            self._process = None
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def said(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def made(self) -> int:
+        """How many reports it has made and keeps."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.data}/outbox.db?mode=ro", uri=True)) as database:
+            return int(database.execute("SELECT COUNT(*) FROM reports").fetchone()[0])
+
+
+@pytest.fixture
+def make_agent(tmp_path: Path) -> Iterator[Callable[..., AgentProcess]]:
+    """Start an agent that reports each second from recorded files: make_agent(port, key=value, ...)."""
+    made: list[AgentProcess] = []
+
+    def make(port: int, **settings: Any) -> AgentProcess:
+        made.append(AgentProcess(tmp_path, port, **settings))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for agent in made:
+        agent.stop()

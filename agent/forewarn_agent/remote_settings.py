@@ -8,24 +8,8 @@ from forewarn_agent.config_keys import KEYS
 from forewarn_agent.probes import PROBES
 from forewarn_agent.settings import Config
 from forewarn_wire import Setting
+from forewarn_wire.remote import DURATIONS, LISTS
 
-
-@dataclass(frozen=True)
-class Bounds:
-    """Seconds, both ends allowed: a server must neither silence an agent nor make it a burden."""
-
-    least: float
-    most: float
-
-
-DURATIONS = {
-    "load_interval": Bounds(10, 3600),
-    "smart_interval": Bounds(300, 86400),
-    "outbox.keep": Bounds(0, 14 * 86400),
-    "self_tests.short": Bounds(86400, 366 * 86400),
-    "self_tests.extended": Bounds(7 * 86400, 366 * 86400),
-}
-LISTS = ("filesystems.exclude_fstypes", "filesystems.exclude_mounts")
 SWITCHES = tuple(f"probes.{probe.name}" for probe in PROBES)
 REMOTE = (*DURATIONS, *LISTS, *SWITCHES)
 _PARSE = {key.path: key.parse for key in KEYS}

@@ -1,5 +1,6 @@
 """Wires the collector together; the only module that knows every room."""
 
+import asyncio
 import errno
 import logging
 import os
@@ -18,6 +19,7 @@ from forewarn_collector.api.enrolment import Patience, build_enrolment
 from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.guard import Door
+from forewarn_collector.api.orders import Orders
 from forewarn_collector.api.owners import Owners
 from forewarn_collector.api.routes.access import Access
 from forewarn_collector.api.routes.identity import Enrolment
@@ -57,6 +59,8 @@ from forewarn_collector.ingest.intake import Intake
 from forewarn_collector.ingest.listener import Listener
 from forewarn_collector.ingest.subscriber import BrokerSettings, Subscriber
 from forewarn_collector.judge.judge import Judge
+from forewarn_collector.orders.book import Book
+from forewarn_collector.orders.dispatch import Dispatch, WayDown
 from forewarn_collector.repeat import Repeat
 from forewarn_collector.secret_files import warn_if_open_to_all
 from forewarn_collector.selfcheck.canary import Canary, Way
@@ -133,8 +137,13 @@ class Collector:
             self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, tls=own_tls, admit=roster.admit
         )  # fmt: skip
         self.subscriber = Subscriber(self.intake, broker, now) if broker else None
+        book = Book(self._state)
+        doors: list[WayDown] = [self.listener, *([self.subscriber] if self.subscriber else [])]
+        self.dispatch = Dispatch(book, self.journal.reader, doors, now, self.judge.review)
+        self.listener.on_subscribed = self.dispatch.arrived
+        self.orders = Orders(book, self._reader, now, self.dispatch.wake)
         self._history = History(self.journal.reader())
-        self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory, self.bureau.office.look)
+        self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory, book, self.bureau.office.look)
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)
         self.explanations = Explanations(self._reader, self._history, self.judge)
         self._owners = Owners(directory, self.desk)
@@ -146,7 +155,10 @@ class Collector:
         self.condition = Condition(
             self.clock, lambda: self.mqtt_url, self._reader, self.intake, self.listener, self.subscriber,
             config.broker.url if config.broker else None, self.judge, self.desk, self.push,
-            [lambda: self._sealer.trouble, lambda: self._keeper.trouble, lambda: self.bureau.trouble],
+            [
+                lambda: self._sealer.trouble, lambda: self._keeper.trouble, lambda: self.bureau.trouble,
+                lambda: self.dispatch.trouble,
+            ],
         )  # fmt: skip
         self.condition.ping = Ping(ping_url, now) if ping_url else None
         self._checker = Repeat("self-check", float(config.self_check.every_seconds or 0), self._check)
@@ -175,6 +187,7 @@ class Collector:
             self.fleet,
             self.baselines,
             self.explanations,
+            self.orders,
             self.desk,
             self.push,
             self.health,
@@ -198,6 +211,7 @@ class Collector:
         self.judge.start()
         self.intake.start()
         self.push.start()
+        self.dispatch.start()
         self._sealer.start()
         self._keeper.start()
         if self.subscriber:
@@ -218,6 +232,8 @@ class Collector:
     async def stop(self) -> None:
         """Close the doors first, write what is queued, then end the rest."""
         self._checker.stopping.set()
+        # What it sends goes through this loop, which must not wait for it.
+        await asyncio.to_thread(self.dispatch.stop)
         if self.subscriber:
             self.subscriber.stop()
         await self.listener.stop()

@@ -231,6 +231,12 @@ METRICS: dict[str, Metric] = {
         Kind.LIVENESS,
         "the collector's clock",
         ("device.silent_seconds", "seconds", "gauge", "time since anything was heard from the device"),
+        (
+            "device.clock_offset_seconds",
+            "seconds",
+            "gauge",
+            "how far the device's clock is ahead of the collector's, below 0 behind; from reports that did not wait",
+        ),
     ),
 }
 

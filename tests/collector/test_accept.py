@@ -79,11 +79,6 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "another schema, of other types": (LOAD, message(schema=2, boot={"id": 1}), "unknown-schema"),
     "an answer to nothing": (up_topic("shop-07", "reply"), message(answer="done"), "wrong-type"),
     "another device inside": (LOAD, message(device="shop-08"), "device-mismatch"),
-    "years ahead": (LOAD, message(sampled_at=NOW + 10 * 365 * 86_400), "sampled-in-future"),
-    "two days ahead": (LOAD, message(sampled_at=NOW + 2 * 86_400), "sampled-in-future"),
-    "1e308": (LOAD, sampled("1e308"), "sampled-in-future"),
-    "1999": (LOAD, message(sampled_at=946_684_799), "sampled-before-2000"),
-    "before 1970": (LOAD, message(sampled_at=-1.0), "sampled-before-2000"),
     "no such channel": ("forewarn/v1/shop-07/up/other", message(), "unknown-topic"),
     "a reserved device": ("forewarn/v1/collector/up/load", message(device="collector"), "unknown-topic"),
     "a device in upper case": ("forewarn/v1/SHOP/up/load", message(device="SHOP"), "unknown-topic"),
@@ -265,7 +260,8 @@ def test_whatever_comes_is_stored_or_a_dead_letter(sent: list[tuple[str, bytes]]
         # One of two reports with one sequence number is a duplicate, and is not looked for.
         kept = [entry for entry, new in zip(accepted, stored, strict=True) if new]
         for point in (point for entry in kept for point in entry.points if point.fields):
-            times, columns = history.read(point.device, point.kind, point.part, point.fields, point.at, point.at)
-            assert len(times) == 1
+            # Where a report stands whose clock cannot be right, test_device_clock.py says.
+            times, columns = history.read(point.device, point.kind, point.part, point.fields, 0, 1e12)
+            assert len(times) >= 1
             assert set(columns) == set(point.fields)
         journal.seal(NOW + 30 * 86_400, 2**62)

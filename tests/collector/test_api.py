@@ -59,6 +59,12 @@ ENDPOINTS = [
     ("GET", "/enrol-tokens", None),
     ("POST", "/enrol-tokens", {"customer": "Acme", "actor": "mallory"}),
     ("DELETE", "/enrol-tokens/1", None),
+    ("POST", "/devices/shop-07/orders", {"actor": "mallory", "command": "probe-now"}),
+    ("GET", "/devices/shop-07/settings", None),
+    ("POST", "/devices/shop-07/settings", {"actor": "mallory", "settings": {"load_interval": 60}}),
+    ("GET", "/orders?device=shop-07", None),
+    ("GET", "/orders/none", None),
+    ("GET", "/orders/none/attachment", None),
     ("GET", "/tickets", None),
     ("GET", "/tickets/1", None),
     ("GET", "/tickets/999", None),
@@ -270,7 +276,9 @@ def test_a_device_in_full(client: httpx.Client) -> None:
     found = client.get(f"{V1}/devices/shop-07").json()
     assert found["line"]["level"] == "critical"
     assert found["line"]["tickets"] == 1
-    assert found["gaps"] == [{"boot": "b", "first": 3, "last": 3}]
+    (gap,) = found["gaps"]
+    assert (gap["boot"], gap["first"], gap["last"], gap["reports"]) == ("b", 3, 3, 1)
+    assert gap["after"] <= gap["before"] <= time.time()
     assert [event["name"] for event in found["events"]] == ["reboot"]
     assert found["standing"][0]["rule"] == "drive-reports-failed"
     assert found["inventory"]["serial"] == "MB-1"

@@ -88,6 +88,12 @@ def test_a_sparkline_has_a_gap_exactly_where_a_value_is_unknown(values: list[flo
         assert [bar == GAP for bar in bars] == [value is None for value in values]
 
 
+def test_a_span_names_a_day_once() -> None:
+    times = Times(0.0, utc=True)
+    assert times.span(1_795_000_000, 1_795_000_900) == "2026-11-18 09:46-10:01 UTC"
+    assert times.span(1_795_000_000, 1_795_086_400) == "2026-11-18 09:46 UTC - 2026-11-19 09:46 UTC"
+
+
 def test_buckets_keep_the_greatest_and_leave_gaps() -> None:
     at = [0.0, 1.0, 2.0, 8.0, 10.0, 11.0]
     assert bucketed(at, [1.0, 5.0, None, None, 3.0, 9.0], 0.0, 10.0, 5) == [5.0, None, None, None, 3.0]

@@ -135,7 +135,7 @@ def test_an_infinite_value_is_kept_as_not_measured(journal: Journal, reader: Rea
 def test_a_time_that_cannot_be_stored_undoes_the_batch(journal: Journal, reader: Reader, at: float) -> None:
     assert time_problem(at)
     with pytest.raises(StoreError, match="1970"):
-        journal.commit([report(1), report(2, at, received_at=NOON)])
+        journal.commit([report(1), report(2, received_at=at)])
     assert reader.counts().reports == 0
     assert journal.commit([report(1)]) == [True]
 
@@ -144,7 +144,7 @@ def test_a_failed_batch_leaves_no_memory_of_its_series_and_layouts(journal: Jour
     journal.commit([report(1)])
     new = report(1, device="dev-2", fields=("a", "b"), facts=b'{"new":1}')
     with pytest.raises(StoreError):
-        journal.commit([new, report(2, math.nan)])
+        journal.commit([new, report(2, received_at=math.nan)])
     assert reader.device("dev-2") is None
     assert journal.commit([new]) == [True]
     assert [series.facts for series in reader.series_of("dev-2")] == [b'{"new":1}']
@@ -177,7 +177,9 @@ def test_a_clock_that_ran_ahead_does_not_freeze_the_facts(journal: Journal, read
 def test_gaps_before_between_and_by_boot(journal: Journal, reader: Reader) -> None:
     journal.commit([report(seq, NOON + seq, boot="old") for seq in (3, 4, 7)])
     journal.commit([report(seq, NOON + 100 + seq, boot="new") for seq in (1, 2, 4)])
-    assert reader.gaps("dev-1") == [Gap("new", 3, 3), Gap("old", 1, 2), Gap("old", 5, 6)]
+    old = [Gap("old", 1, 2, None, NOON + 3), Gap("old", 5, 6, NOON + 4, NOON + 7)]
+    assert reader.gaps("dev-1") == [Gap("new", 3, 3, NOON + 102, NOON + 104), *old]
+    assert [gap[:4] for gap in reader.missing(NOON + 8)] == [("dev-1", "old", 1, 2), ("dev-1", "old", 5, 6)]
     journal.commit([report(3, NOON + 103, boot="new")])
     assert {gap.boot for gap in reader.gaps("dev-1")} == {"old"}
     assert reader.gaps("unheard-of") == []

@@ -17,6 +17,7 @@ from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.gate import BODY_BYTES
 from forewarn_collector.api.guard import Door, Guard, caller_of
+from forewarn_collector.api.orders import Orders
 from forewarn_collector.api.owners import Owners
 from forewarn_collector.api.problems import HANDLERS
 from forewarn_collector.api.routes.access import Access, access_routes
@@ -28,6 +29,7 @@ from forewarn_collector.api.routes.collector import (
 )
 from forewarn_collector.api.routes.devices import device_routes
 from forewarn_collector.api.routes.identity import Enrolment, identity_routes
+from forewarn_collector.api.routes.orders import order_routes
 from forewarn_collector.api.routes.rules import rule_routes
 from forewarn_collector.api.routes.tickets import ticket_routes
 from forewarn_collector.api.views import Health
@@ -46,6 +48,7 @@ def build_api(
     fleet: Fleet,
     baselines: Baselines,
     explanations: Explanations,
+    orders: Orders,
     desk: Desk,
     push: Push,
     health: Callable[[], Health],
@@ -63,6 +66,7 @@ def build_api(
         *rule_routes(desk, explanations),
         *access_routes(access),
         *identity_routes(office, enrolment, clock.now),
+        *order_routes(orders),
         *(clock_routes(clock) if isinstance(clock, SettableClock) else []),
     ]
     return Litestar(

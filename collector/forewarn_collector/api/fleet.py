@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 from typing import Any
 
+from forewarn_collector.api.gaps import gap_views
 from forewarn_collector.api.identity_views import LookUp, identity_view
 from forewarn_collector.api.views import (
     DeadLetters,
@@ -11,7 +12,6 @@ from forewarn_collector.api.views import (
     DeviceLine,
     DeviceView,
     EventView,
-    GapView,
     SeriesData,
     SeriesView,
     StandingView,
@@ -20,6 +20,8 @@ from forewarn_collector.directory import Directory
 from forewarn_collector.judge.facts import decode_facts, inventory_of
 from forewarn_collector.judge.judge import Judge
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX
+from forewarn_collector.orders.book import Book
+from forewarn_collector.store.device_clock import clock_can_be_right
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import DeviceRow, Latest, Series
 from forewarn_collector.store.reader import Reader
@@ -43,7 +45,7 @@ class Fleet:
     """Read-only. ``Reader`` and ``History`` may be used from any thread, one call at a time."""
 
     def __init__(
-        self, reader: Reader, history: History, judge: Judge, desk: Desk, directory: Directory,
+        self, reader: Reader, history: History, judge: Judge, desk: Desk, directory: Directory, book: Book,
         identity: LookUp = lambda _device: None,
     ) -> None:  # fmt: skip
         self._reader = reader
@@ -52,6 +54,7 @@ class Fleet:
         self._desk = desk
         self._directory = directory
         self._identity = identity
+        self._book = book
 
     def lines(self) -> list[DeviceLine]:
         tickets = Counter(ticket.device for ticket in self._desk.tickets(states=life.LIVE, limit=100_000))
@@ -93,12 +96,15 @@ class Fleet:
             line=self._line(row, self._history.latest(name, "load"), disks, levels, tickets),
             engineer=self._directory.whose(name).engineer,
             last_sampled=row.last_sampled,
-            clock_offset_seconds=None,
+            clock_offset_seconds=row.clock_offset,
+            clock_offset_at=row.clock_at,
             inventory=inventory_of(row.birth),
             identity=None if identity is None else identity_view(*identity),
             series=[view for item in series if item.kind != "event" and (view := self._series_view(item))],
             standing=standing,
-            gaps=[GapView(boot=gap.boot, first=gap.first, last=gap.last) for gap in self._reader.gaps(name)[:100]],
+            gaps=gap_views(
+                self._reader.gaps(name)[:100], {boot: asked for (_, boot), asked in self._book.asked(name).items()}
+            ),
             events=[
                 EventView(at=event.at, name=event.name, part=event.part, count=event.occurrences, text=event.text)
                 for event in self._reader.events(name, 20)
@@ -240,7 +246,9 @@ def plain(value: float | None) -> float | None:
 
 def _since(row: DeviceRow) -> float | None:
     since = decode_facts(row.status).get("sampled_at") if row.online else None
-    return since if isinstance(since, float | int) else None
+    if not isinstance(since, float | int) or row.birth_received is None:
+        return None
+    return since if clock_can_be_right(since, row.birth_received) else row.birth_received
 
 
 def _greatest(values: dict[str, Any], metric: str) -> tuple[float | None, str | None]:

@@ -11,6 +11,7 @@ from forewarn_collector.access.model import AccessError, Locked, NoUser, WrongPa
 from forewarn_collector.api.fleet import NotHere
 from forewarn_collector.identity.office import Unknown
 from forewarn_collector.judge.asked import Busy
+from forewarn_collector.orders.model import OrderError
 from forewarn_collector.tickets.life import NoTicket, TicketError
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
     WrongPassword: _wrong_password,
     Locked: _locked,
     Busy: _busy,
+    OrderError: _conflict,
     HTTPException: _refused,
     RecursionError: _too_deep,
     500: _internal_error,

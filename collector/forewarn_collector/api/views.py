@@ -51,7 +51,8 @@ class Health(msgspec.Struct, kw_only=True):
 class DeviceLine(msgspec.Struct, kw_only=True):
     """One device in the list. ``online`` is null when it never said; ages count from receipt.
 
-    ``online_since`` is the time of the birth by the device's clock; null unless it is online.
+    ``online_since`` is the time of the birth by the device's clock, or of its receipt where that clock cannot be right;
+    null unless it is online.
     """
 
     name: str
@@ -98,9 +99,20 @@ class StandingView(msgspec.Struct, kw_only=True):
 
 
 class GapView(msgspec.Struct, kw_only=True):
+    """Reports ``first`` to ``last`` of one boot are missing: made between ``after`` and ``before``, where that is known
+    (``after`` is null at the beginning of a boot).
+
+    ``state``: missing (will be asked for), asked, or lost: the device does not have ``lost`` of them either.
+    """
+
     boot: str
     first: int
     last: int
+    reports: int
+    after: float | None
+    before: float | None
+    state: str
+    lost: int
 
 
 class EventView(msgspec.Struct, kw_only=True):
@@ -130,6 +142,7 @@ class DeviceView(msgspec.Struct, kw_only=True):
     engineer: str
     last_sampled: float | None
     clock_offset_seconds: float | None
+    clock_offset_at: float | None
     inventory: dict[str, Any]
     series: list[SeriesView]
     standing: list[StandingView]
@@ -234,6 +247,70 @@ class Accept(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     actor: Annotated[str, Meta(min_length=1, max_length=200)]
     part: Annotated[str, Meta(max_length=250)] | None = None
     note: Annotated[str, Meta(max_length=20_000)] = ""
+
+
+class OrderView(msgspec.Struct, kw_only=True):
+    """What was sent down to a device, or waits to be. ``state``: waiting, sent, done, refused, failed, expired, or
+    replaced (settings only).
+
+    ``text`` is what the device says, or why there is no answer. ``asked`` and ``coming`` count reports of a ``resend``.
+    """
+
+    id: str
+    device: str
+    name: str
+    actor: str
+    created_at: float
+    expires_at: float | None
+    state: str
+    sent_at: float | None
+    answered_at: float | None
+    text: str
+    disk: str = ""
+    asked: int | None = None
+    coming: int | None = None
+    attachment_bytes: int = 0
+
+
+class Ask(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Tell a device to do something: probe-now, self-test (of ``disk``), support-bundle, resend (what is missing)."""
+
+    actor: Annotated[str, Meta(min_length=1, max_length=200)]
+    command: Annotated[str, Meta(max_length=64)]
+    disk: Annotated[str, Meta(max_length=200)] = ""
+    expires_seconds: Annotated[float, Meta(ge=10, le=7 * 86_400)] = 900.0
+
+
+class SettingView(msgspec.Struct, kw_only=True):
+    """One setting that is wanted of a device. ``state``: holds, refused (``reason`` says why) or waiting."""
+
+    key: str
+    value: bool | int | float | str | list[str]
+    actor: str
+    at: float
+    state: str
+    reason: str = ""
+
+
+class SettingsView(msgspec.Struct, kw_only=True):
+    """What a device is to be set to. ``order`` is the one that says so to it; null when nothing was ever set."""
+
+    device: str
+    settings: list[SettingView]
+    order: OrderView | None
+
+
+class Change(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Settings by key; null takes one back."""
+
+    actor: Annotated[str, Meta(min_length=1, max_length=200)]
+    settings: Annotated[
+        dict[
+            Annotated[str, Meta(max_length=200)],
+            bool | float | Annotated[str, Meta(max_length=1000)] | list[Annotated[str, Meta(max_length=200)]] | None,
+        ],
+        Meta(min_length=1, max_length=64),
+    ]
 
 
 class Problem(msgspec.Struct, kw_only=True):

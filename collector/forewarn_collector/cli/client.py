@@ -15,15 +15,19 @@ from forewarn_collector.api.views import (
     Accept,
     AcceptedView,
     Act,
+    Ask,
     BaselineView,
+    Change,
     DeadLetters,
     DeviceLine,
     DeviceView,
     Explained,
     Health,
     IdentityView,
+    OrderView,
     SeriesData,
     SetClock,
+    SettingsView,
 )
 from forewarn_collector.cli.address import Address, ClientError, find_address
 from forewarn_collector.cli.person import login_name
@@ -200,6 +204,29 @@ class Client:
     ) -> T:
         """Any route; ``path`` is below the API's root, ``code`` what it answers when all is well."""
         found: T = self._decode(self._fetch(method, path, wanted, body, code), type_)
+        return found
+
+    def ask(self, device: str, ask: Ask) -> OrderView:
+        """Tell a device to do something; ``order`` says later what became of it."""
+        found: OrderView = self._decode(self._fetch("POST", f"/devices/{_device(device)}/orders", body=ask), OrderView)
+        return found
+
+    def orders(self, device: str | None, automatic: bool, limit: int) -> list[OrderView]:
+        wanted = {"device": device, "automatic": str(automatic).lower(), "limit": limit}
+        return self._ask(list[OrderView], "/orders", wanted)
+
+    def order(self, id_: str) -> OrderView:
+        return self._ask(OrderView, f"/orders/{quote(id_, safe='')}")
+
+    def attachment(self, id_: str) -> bytes:
+        return self._fetch("GET", f"/orders/{quote(id_, safe='')}/attachment")
+
+    def settings(self, device: str) -> SettingsView:
+        return self._ask(SettingsView, f"/devices/{_device(device)}/settings")
+
+    def change_settings(self, device: str, change: Change) -> SettingsView:
+        answer = self._fetch("POST", f"/devices/{_device(device)}/settings", body=change)
+        found: SettingsView = self._decode(answer, SettingsView)
         return found
 
     def set_clock(self, now: float | None) -> None:

@@ -33,6 +33,33 @@ def part_names(context: click.Context, _parameter: click.Parameter, incomplete: 
     return _items(found, incomplete)
 
 
+def order_ids(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    try:
+        with _client(context) as client:
+            found = [
+                (order.id, f"{order.name} {order.device}, {order.state}") for order in client.orders(None, False, 100)
+            ]
+    except ClientError:
+        return []
+    return _items(found, incomplete)
+
+
+def setting_keys(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from forewarn_collector.orders.settings import KNOWN
+
+    return _items(((key, "") for key in KNOWN), incomplete)
+
+
+def disk_slots(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Disks of the device that was named before."""
+    try:
+        with _client(context) as client:
+            series = client.device(context.params["name"]).series
+    except (ClientError, KeyError):
+        return []
+    return _items(((one.part, "") for one in series if one.kind == "smart"), incomplete)
+
+
 def customers(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     try:
         with _client(context) as client:

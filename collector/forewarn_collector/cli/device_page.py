@@ -5,12 +5,12 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from forewarn_collector.api.views import DeviceView, SeriesView
+from forewarn_collector.api.views import DeviceView, GapView, SeriesView
 from forewarn_collector.cli.devices import describe_disks, whose
 from forewarn_collector.cli.disk_page import disk_blocks, disk_metrics
 from forewarn_collector.cli.format import ABSENT, Times, count, quantity
 from forewarn_collector.cli.parts_page import disk_log_table, instances, machine_table, part_tables
-from forewarn_collector.cli.tables import cell, fixed, folding, heading, pairs, right, table
+from forewarn_collector.cli.tables import cell, fixed, folding, heading, pairs, paragraph, right, table
 from forewarn_rules import find_metric
 from forewarn_rules.durations import spell_duration
 
@@ -52,7 +52,7 @@ def page(view: DeviceView, times: Times, courses: Courses) -> Iterator[Renderabl
             yield from disk_blocks(series, times, courses)
     yield from _unread(view)
     yield from _verdicts(view, times)
-    yield from _gaps(view)
+    yield from _gaps(view, times)
     yield from _events(view, times)
 
 
@@ -79,6 +79,7 @@ def _identity(view: DeviceView, times: Times) -> list[tuple[str, str]]:
         ("state", state),
         ("last heard", f"{times.both(line.last_received)}, {count(line.reports, 'report')} in all"),
         ("last sampled", times.both(view.last_sampled) if view.last_sampled is not None else "nothing yet"),
+        ("clock", _clock(view, times)),
         ("host name", str(inventory.get("hostname") or "")),
         ("machine", " ".join(filter(None, (machine, f"({line.chassis})" if line.chassis else "")))),
         ("serial", str(inventory.get("serial") or "")),
@@ -105,6 +106,14 @@ def _enrolment(view: DeviceView, times: Times) -> str:
     if cloned:
         said.append(f"two machines have it, seen {times.age(cloned[0].at)}: see the events")
     return "\n".join(said)
+
+
+def _clock(view: DeviceView, times: Times) -> str:
+    if view.clock_offset_seconds is None or view.clock_offset_at is None:
+        return "not compared yet: that takes three reports that did not wait"
+    off = abs(view.clock_offset_seconds)
+    said = f"{spell_duration(off)} {'ahead' if view.clock_offset_seconds > 0 else 'behind'}"
+    return f"{'right within a second' if off < 1 else said}, {times.age(view.clock_offset_at)}"
 
 
 def _load(series: SeriesView, times: Times, courses: Courses) -> Iterator[RenderableType]:
@@ -206,14 +215,25 @@ def _verdicts(view: DeviceView, times: Times) -> Iterator[RenderableType]:
         yield shown
 
 
-def _gaps(view: DeviceView) -> Iterator[RenderableType]:
+def _gaps(view: DeviceView, times: Times) -> Iterator[RenderableType]:
     if not view.gaps:
         return
     yield heading("Reports that never arrived")
-    shown = table(folding("boot"), right("from number"), right("to number"), right("missing"))
     for gap in view.gaps:
-        shown.add_row(*map(cell, (gap.boot, gap.first, gap.last, f"{gap.last - gap.first + 1:,}")))
-    yield shown
+        yield paragraph(f"missing {_span(gap, times)} ({count(gap.reports, 'report')}){_fate(gap)}")
+
+
+def _fate(gap: GapView) -> str:
+    if gap.state == "lost":
+        return ": the device does not have them either"
+    some = f", {count(gap.lost, 'report')} of them lost" if gap.lost else ""
+    return f": {'asked for' if gap.state == 'asked' else 'to be asked for'}{some}"
+
+
+def _span(gap: GapView, times: Times) -> str:
+    if gap.after is not None and gap.before is not None:
+        return times.span(gap.after, gap.before)
+    return f"before {times.moment(gap.before)}" if gap.before is not None else f"from start {gap.boot}"
 
 
 def _events(view: DeviceView, times: Times) -> Iterator[RenderableType]:

@@ -45,6 +45,13 @@ class Times(NamedTuple):
     def both(self, at: float) -> str:
         return f"{self.moment(at)} ({self.age(at)})"
 
+    def span(self, start: float, end: float) -> str:
+        """``2026-11-23 19:14-19:40``"""
+        first, last = self.moment(start), self.moment(end)
+        day = f"{last:.11}"
+        same = first.startswith(day) and len(last) > len(day)
+        return f"{first.removesuffix(' UTC')}-{last.removeprefix(day)}" if same else f"{first} - {last}"
+
     def iso(self, at: float) -> str:
         """``2026-11-23T19:14:05.250+01:00``, for other programs."""
         then = datetime.fromtimestamp(at, UTC)

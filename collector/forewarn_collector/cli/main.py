@@ -37,6 +37,8 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
             "enrol_token", "Tokens by which machines get their identity: make one, list them, revoke one."
         ),
         "baseline": Lazy("baseline", "What counters count from: show it, or accept an old fault as known."),
+        "order": Lazy("order", "Tell a device to do something, and see what became of it."),
+        "settings": Lazy("settings", "What a device's agent is set to from here: show it, set it, take it back."),
         "series": Lazy("series", "Stored values of one metric, as table, CSV, plot or JSON."),
         "metrics": Lazy("metrics", "Every quantity that can be asked for and that rules read."),
     },

@@ -1,6 +1,7 @@
 """What every command shares: which collector, which clock, how an answer is printed."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,6 +54,12 @@ class Session:
         from rich.console import Console
 
         return Console(markup=False, highlight=False, emoji=False)
+
+    def busy(self, text: str) -> AbstractContextManager[object]:
+        """Show on a terminal that something is waited for."""
+        from rich.console import Console
+
+        return Console(stderr=True, markup=False).status(text)
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

@@ -21,16 +21,12 @@ from forewarn_wire import (
     parse_topic,
 )
 
-# A device clock may be wrong by hours; a day ahead would freeze every later judgement of the device.
-FUTURE_LIMIT_SECONDS = 86_400.0
-EARLIEST = 946_684_800.0  # 2000-01-01: older than any agent, so the clock was never set
 DETAIL_LIMIT = 500
 COLLECTOR = "collector"
 """The door of what the collector itself reports of a device."""
 REASONS = (
     "foreign-topic", "unknown-topic", "malformed-json", "wrong-type", "unknown-schema", "unknown-kind",
-    "device-mismatch", "sampled-in-future", "sampled-before-2000", "malformed-packet", "packet-too-large",
-    "internal-error", "revoked-device",
+    "device-mismatch", "malformed-packet", "packet-too-large", "internal-error", "revoked-device",
 )  # fmt: skip
 
 
@@ -68,13 +64,6 @@ def accept(publish: Publish, refusal: Callable[[str], str | None] = lambda _devi
         return dead_letter(
             publish, "device-mismatch", f"message of {message.device!r} on the topic of {topic.device!r}"
         )
-    if message.sampled_at > publish.received_at + FUTURE_LIMIT_SECONDS:
-        ahead = (message.sampled_at - publish.received_at) / 3600
-        return dead_letter(
-            publish, "sampled-in-future", f"sampled_at is {ahead:.0f} hours ahead: set the device's clock"
-        )
-    if message.sampled_at < EARLIEST:
-        return dead_letter(publish, "sampled-before-2000", "sampled_at is before 2000: set the device's clock")
     return _shape(message, publish.received_at)
 
 

@@ -16,7 +16,7 @@ from forewarn_collector.ingest.accept import Publish
 from forewarn_collector.ingest.intake import Item
 from forewarn_collector.ingest.packets import Framer, MalformedPacket, PacketTooLarge
 from forewarn_collector.store.model import DeadLetter
-from forewarn_wire import CANARY, device_name_problem
+from forewarn_wire import CANARY, DOWN_KINDS, device_name_problem, down_topic
 from forewarn_wire.machine import PROPERTY, read_machine
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # For clients that ask for none: a connection whose other end is gone must end some day.
 KEEP_ALIVE_SECONDS = 600
 WRITE_LIMIT = 262_144
+# Orders are few and small; a device that does not acknowledge them gets no more.
+ORDERS_ON_THE_WAY = 8
 LETTER_BYTES = 512
 REVOKED = "revoked"
 CONNECT_BYTE = b"\x10"
@@ -51,6 +53,9 @@ class Connection(asyncio.Protocol):
         self._will: mqtt5.Will | None = None
         self._owed = 0
         self._ended = ""
+        self._takes: set[str] = set()
+        self._orders: set[int] = set()
+        self._order_limits = (ORDERS_ON_THE_WAY, 0)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -107,13 +112,17 @@ class Connection(asyncio.Protocol):
         elif isinstance(packet, mqtt5.SubscribePacket):
             self._subscribe(packet)
         elif isinstance(packet, mqtt5.UnsubscribePacket):
+            for pattern in packet.patterns:
+                self._takes -= _kinds(pattern, f"forewarn/v1/{self.client}/down/")
             codes = [mqtt5.UnsubAckReasonCode.SUCCESS] * len(packet.patterns)
             self._write(mqtt5.UnsubAckPacket(packet.packet_id, codes).write())
         elif isinstance(packet, mqtt5.DisconnectPacket):
             if packet.reason_code == Bye.NORMAL_DISCONNECTION:
                 self._will = None
             self.end(None, "disconnected")
-        elif not isinstance(packet, mqtt5.PubAckPacket):
+        elif isinstance(packet, mqtt5.PubAckPacket):
+            self._orders.discard(packet.packet_id)
+        else:
             self.end(Bye.PROTOCOL_ERROR, "protocol-error")
 
     def _connect(self, packet: mqtt5.ConnectPacket) -> None:
@@ -137,6 +146,10 @@ class Connection(asyncio.Protocol):
             self._will = packet.will
             self._keepalive = 1.5 * (packet.keep_alive or KEEP_ALIVE_SECONDS)
             self.deadline = time.monotonic() + self._keepalive
+            self._order_limits = (
+                min(ORDERS_ON_THE_WAY, packet.receive_max or ORDERS_ON_THE_WAY),
+                packet.max_packet_size or 0,
+            )
             self._listener.entered(self)
             self._write(
                 mqtt5.ConnAckPacket(
@@ -201,6 +214,22 @@ class Connection(asyncio.Protocol):
         below = f"forewarn/v1/{self.client}/down/"
         codes = [_granted(wanted, below) for wanted in packet.topic_filters]
         self._write(mqtt5.SubAckPacket(packet.packet_id, codes).write())
+        for wanted, code in zip(packet.topic_filters, codes, strict=True):
+            if code is mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE:
+                self._takes |= _kinds(wanted.pattern, below)
+        self._listener.subscribed(self.client)
+
+    def order(self, kind: str, payload: bytes) -> bool:
+        """Send a message below ``down/``. False: the device does not listen to it, or not now."""
+        most, largest = self._order_limits
+        topic = down_topic(self.client, kind)
+        too_large = largest and len(payload) + len(topic) + 16 > largest
+        if self._ended or kind not in self._takes or len(self._orders) >= most or too_large:
+            return False
+        packet_id = next(number for number in range(1, 65_536) if number not in self._orders)
+        self._orders.add(packet_id)
+        self._write(mqtt5.PublishPacket(topic, payload, qos=QoS.AT_LEAST_ONCE, packet_id=packet_id).write())
+        return True
 
     def acknowledged(self, packets: list[bytes]) -> None:
         self._owed -= len(packets)
@@ -275,6 +304,11 @@ def _common_name(name: Sequence[Sequence[tuple[str, str]]]) -> str:
     """Of a subject or issuer as ``getpeercert`` tells it; "" unless there is exactly one."""
     found = [value for part in name for key, value in part if key == "commonName"]
     return found[0] if len(found) == 1 else ""
+
+
+def _kinds(pattern: str, below: str) -> set[str]:
+    """Of what is sent below ``down/``: what a topic filter lets through."""
+    return {kind for kind in DOWN_KINDS if pattern in (f"{below}#", f"{below}+", below + kind)}
 
 
 def _granted(wanted: mqtt5.TopicFilter, below: str) -> mqtt5.SubAckReasonCode:

@@ -27,6 +27,7 @@ REFUSALS = {
     "revoked-device": PubAckReasonCode.NOT_AUTHORIZED,
     "unknown-topic": PubAckReasonCode.TOPIC_NAME_INVALID,
 }
+SEND_SECONDS = 10.0
 _PUBACK_OK_HEAD = b"\x40\x02"
 
 
@@ -63,6 +64,7 @@ class Listener:
         self.paused: set[Connection] = set()
         self.ended: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.on_subscribed: Callable[[str], None] = lambda _device: None
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -118,6 +120,21 @@ class Listener:
         if older is not None and older is not connection:
             older.end(Bye.SESSION_TAKEN_OVER, "taken-over")
         self.clients[connection.client] = connection
+
+    def subscribed(self, client: str) -> None:
+        """A device listens to what is sent down to it."""
+        self.on_subscribed(client)
+
+    def send(self, device: str, kind: str, payload: bytes) -> bool:
+        """Send to a device that is connected here and listens; from any thread but the loop's own."""
+        loop = self._loop
+        if loop is None or device not in self.clients:
+            return False
+        return asyncio.run_coroutine_threadsafe(self._send(device, kind, payload), loop).result(SEND_SECONDS)
+
+    async def _send(self, device: str, kind: str, payload: bytes) -> bool:
+        connection = self.clients.get(device)
+        return connection is not None and connection.order(kind, payload)
 
     def left(self, connection: Connection, reason: str) -> None:
         self.open.discard(connection)

@@ -21,6 +21,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from forewarn_collector.ingest.accept import Publish
 from forewarn_collector.ingest.intake import Intake, Item, Verdict
+from forewarn_wire import down_topic
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,12 @@ class Subscriber:
             properties=properties,
         )
         self._client.loop_start()
+
+    def send(self, device: str, kind: str, payload: bytes) -> bool:
+        """Hand a message to the broker for a device; settings are retained. False: there is no connection now."""
+        if not self.connected:
+            return False
+        return self._client.publish(down_topic(device, kind), payload, qos=1, retain=kind == "config").rc == 0
 
     def stop(self) -> None:
         # The queue may be full and stay so; what waits before it is not acknowledged, and the broker keeps it.

@@ -6,6 +6,7 @@ An error is treated like a kill: what was not recorded is forgotten, and the jud
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
-from forewarn_collector.clock import Clock
+from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.directory import Directory
 from forewarn_collector.judge.asked import Asked
 from forewarn_collector.judge.counters import counters, series_kind, series_part
@@ -23,10 +24,11 @@ from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.judge.listening import Listening
 from forewarn_collector.judge.presence import silent_seconds
 from forewarn_collector.judge.record import Recorder
-from forewarn_collector.judge.rounds import Batch, Wanted, observation, rounds
+from forewarn_collector.judge.review import missed, replayed, take_over
+from forewarn_collector.judge.rounds import Batch, Wanted, observation, past, rounds
 from forewarn_collector.judge.warming import Warming
 from forewarn_collector.store.history import History
-from forewarn_collector.store.model import Latest, Row, Series, StoreError
+from forewarn_collector.store.model import DeviceRow, Latest, Row, Series, StoreError
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.model import Acceptance
@@ -39,6 +41,7 @@ ROWS_PER_STEP = 2000
 NEW_SERIES_PER_STEP = 200
 RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
+CLOCK_TOLD_SECONDS = 3600.0
 
 
 class _Sight(NamedTuple):
@@ -133,6 +136,15 @@ class Judge:
             return self._accept(kind, key, actor, note)
         return self._asked.ask(lambda: self._accept(kind, key, actor, note), self.wake)
 
+    def review(self, device: str, start: float, end: float) -> list[Change]:
+        """Judge reports that came late, made between these times; from any thread. Return what rose in them.
+
+        Raise Busy when the judge does not come to it.
+        """
+        if not self._thread.is_alive():
+            return self._review(device, start, end)
+        return self._asked.ask(lambda: self._review(device, start, end), self.wake)
+
     @property
     def rules(self) -> Mapping[str, Rule]:
         return self._engine.rules
@@ -193,9 +205,11 @@ class Judge:
             sight = self._sight or self._begin()
             now = self._clock.now()
             presence = self._listening.carry_on(now)
-            last = {row.name: row.last_received for row in sight.reader.devices()}
-            if last:
-                self._judge_silence(sight, now, {name: silent_seconds(at, now, presence) for name, at in last.items()})
+            devices = sight.reader.devices()
+            if devices:
+                silent = {row.name: silent_seconds(row.last_received, now, presence) for row in devices}
+                offsets = {row.name: self._clock_offset(row, now) for row in devices}
+                self._judge_liveness(sight, now, silent, offsets)
             self._judge_disks(sight)
         except Exception:
             self.close()
@@ -245,10 +259,17 @@ class Judge:
         self._disks.note(rows, series)
         self.position = position
 
-    def _judge_silence(self, sight: _Sight, now: float, silent: dict[str, float]) -> None:
+    def _clock_offset(self, row: DeviceRow, now: float) -> float:
+        """Unknown where it was not told lately, and by a clock that only plays."""
+        if isinstance(self._clock, SettableClock) or row.clock_offset is None or row.clock_at is None:
+            return math.nan
+        return row.clock_offset if now - row.clock_at < CLOCK_TOLD_SECONDS else math.nan
+
+    def _judge_liveness(self, sight: _Sight, now: float, silent: dict[str, float], offsets: dict[str, float]) -> None:
         keys = [(name, "") for name in silent]
-        seconds = np.array(list(silent.values()))
-        batch = Batch(Kind.LIVENESS, keys, np.full(len(keys), now), {"device.silent_seconds": seconds})
+        metrics = {"device.silent_seconds": silent, "device.clock_offset_seconds": offsets}
+        columns = {metric: np.array(list(values.values())) for metric, values in metrics.items()}
+        batch = Batch(Kind.LIVENESS, keys, np.full(len(keys), now), columns)
         with self._engine_lock:
             changes = self._observe(batch, sight.book)
         if changes:
@@ -310,6 +331,28 @@ class Judge:
             self.close()
             raise
         return changes
+
+    def _review(self, device: str, start: float, end: float) -> list[Change]:
+        try:
+            while self.step():
+                pass
+            sight = self._sight or self._begin()
+            recorded = self._desk.verdicts(device)
+            found: list[Change] = []
+            for series in sight.reader.series_of(device):
+                replay = self._new_engine()
+                reach = self._warming.reach(series)
+                pasts = list(past(sight.history, series, start, reach, self.position, self._wanted))
+                rose = missed(replayed(replay, pasts, start, sight.book.labels), start, end, recorded)
+                with self._engine_lock:
+                    take_over(self._engine, replay, rose)
+                found += rose
+            if found:
+                self._recorder.record(self._engine, sight.book, found, {(c.kind, c.key): None for c in found})
+        except Exception:
+            self.close()
+            raise
+        return found
 
     def _newest(self, sight: _Sight, series: Series) -> Latest | None:
         """The newest row of a series, whose windows are filled when they are not since the start."""

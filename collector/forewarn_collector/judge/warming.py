@@ -30,6 +30,10 @@ class Warming:
     def is_due(self, series: int) -> bool:
         return series not in self._warmed
 
+    def reach(self, series: Series) -> float:
+        """Seconds of a series' past that its windows are filled with."""
+        return 2 * self._reach.get(series.kind, 0.0)
+
     def fill(
         self, engine: Engine, lock: threading.Lock, history: History, series: Series, at: float, judged: int
     ) -> None:
@@ -37,11 +41,10 @@ class Warming:
         if not self.is_due(series.id):
             return
         self._warmed.add(series.id)
-        reach = self._reach.get(series.kind)
-        if reach is None:
+        if series.kind not in self._reach:
             return
         try:
-            for found in past(history, series, at, 2 * reach, judged, self._wanted):
+            for found in past(history, series, at, self.reach(series), judged, self._wanted):
                 with lock:
                     engine.warm_history(found.kind, found.key, found.at, found.metrics)
         except (Damaged, ValueError) as error:

@@ -54,6 +54,13 @@ _MIGRATIONS = (
         id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL, received INTEGER NOT NULL,
         in_reply_to TEXT NOT NULL, body BLOB NOT NULL);
     """,
+    """
+    ALTER TABLE device ADD COLUMN clock_offset INTEGER;
+    ALTER TABLE device ADD COLUMN clock_at INTEGER;
+    CREATE TABLE gap (
+        device TEXT NOT NULL, boot TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+        after INTEGER, before INTEGER, found INTEGER NOT NULL, PRIMARY KEY (device, boot, first)) WITHOUT ROWID;
+    """,
 )
 SCHEMA_VERSION = len(_MIGRATIONS)
 

@@ -11,6 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 from math import inf, nan
 
+from forewarn_collector.store.device_clock import device_milliseconds, placed
+from forewarn_collector.store.device_clocks import DeviceClocks, compared
+from forewarn_collector.store.holes import Hole, without
 from forewarn_collector.store.model import (
     DEAD_LETTERS_KEPT,
     PAYLOAD_LIMIT,
@@ -42,9 +45,15 @@ _PUT_DEVICE = "INSERT OR IGNORE INTO device (name, first_received) VALUES (?, ?)
 _PUT_BIRTH = """
     UPDATE device SET status = :status, birth = :status, online = 1, session = :session, boot = :boot,
     birth_received = :received WHERE name = :name"""
+# Sessions are counted anew when an agent's data is gone: a boot that was not heard of since the birth is the older.
 _PUT_WILL = """
     UPDATE device SET status = :status, online = 0, session = :session
-    WHERE name = :name AND session <= :session"""
+    WHERE name = :name AND session <= :session AND (IFNULL(boot, :boot) = :boot OR NOT EXISTS (
+        SELECT 1 FROM intake AS old
+        WHERE old.device = :name AND old.boot = :boot AND last_received <= birth_received))"""
+_FIND_GAPS = "SELECT first, last, after, before, found FROM gap WHERE device = ? AND boot = ? ORDER BY first"
+_DROP_GAPS = "DELETE FROM gap WHERE device = ? AND boot = ?"
+_ADD_GAP = "INSERT INTO gap (device, boot, first, last, after, before, found) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_EVENT = """
     INSERT INTO event (device, at, received, name, part, occurrences, text) VALUES (?, ?, ?, ?, ?, ?, ?)"""
 _ADD_REPLY = "INSERT INTO reply (device, received, in_reply_to, body) VALUES (?, ?, ?, ?)"
@@ -61,9 +70,12 @@ _COUNT = "UPDATE counter SET value = value + ? WHERE name = ?"
 class _Boot:
     """What is known of one (device, boot)."""
 
-    __slots__ = ("first_received", "last_received", "last_sampled", "ranges", "reports")
+    __slots__ = ("first_received", "holes", "last_received", "last_sampled", "ranges", "reports")
 
-    def __init__(self, ranges: str, first_received: int, last_received: int, last_sampled: int, reports: int) -> None:
+    def __init__(
+        self, holes: list[Hole], ranges: str, first_received: int, last_received: int, last_sampled: int, reports: int
+    ) -> None:
+        self.holes = holes
         self.ranges = Ranges.parse(ranges)
         self.first_received = first_received
         self.last_received = last_received
@@ -97,6 +109,8 @@ class _Batch:
         self.events: list[tuple[str, int, int, str, str, int, str]] = []
         self.replies: list[tuple[str, int, str, bytes]] = []
         self.boots: dict[tuple[str, str], _Boot] = {}
+        self.holed: set[tuple[str, str]] = set()
+        self.clocks: list[tuple[int, int, str]] = []
         self.reports = 0
         self.duplicates = 0
 
@@ -107,12 +121,14 @@ class Intake:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._boots: dict[tuple[str, str], _Boot] = {}
+        self._clocks = DeviceClocks(connection)
         self._series: dict[tuple[str, str, str], _Series] = {}
         self._layouts: dict[tuple[str, ...], _Layout] = {}
 
     def forget(self) -> None:
         """Drop everything remembered, because the transaction that it came from was undone."""
         self._boots.clear()
+        self._clocks.forget()
         self._series.clear()
         self._layouts.clear()
 
@@ -130,29 +146,40 @@ class Intake:
 
     def _take_report(self, batch: _Batch, message: Accepted) -> bool:
         received = _milliseconds(message.received_at)
-        sampled = _milliseconds(message.sampled_at)
-        boot = self._boot(message, received, sampled)
-        batch.boots[message.device, message.boot] = boot
+        clock = self._clocks.of(message.device)
+        sampled = device_milliseconds(message.sampled_at)
+        at, exact = placed(sampled, received, clock.birth)
+        key = (message.device, message.boot)
+        boot = batch.boots[key] = self._boots.get(key) or self._find_boot(message, received, at)
         boot.last_received = max(boot.last_received, received)
-        if message.seq is not None and not boot.ranges.add(message.seq):
-            batch.duplicates += 1
-            return False
+        if message.seq is not None:
+            top = boot.ranges.last
+            if not boot.ranges.add(message.seq):
+                batch.duplicates += 1
+                return False
+            if message.seq == top + 1:  # nearly every report
+                if (offset := compared(clock, message.boot, message.seq, sampled, received)) is not None:
+                    batch.clocks.append((offset, received, message.device))
+            else:
+                _mind_gap(boot, message.seq, top, at, received)
+                batch.holed.add(key)
         batch.reports += 1
         boot.reports += 1
-        boot.last_sampled = max(boot.last_sampled, sampled)
+        boot.last_sampled = max(boot.last_sampled, at)
         if message.event is not None:
             name, part, occurrences, text = message.event
-            batch.events.append((message.device, sampled, received, name, part, occurrences, text))
+            batch.events.append((message.device, at, received, name, part, occurrences, text))
         if message.reply is not None:
             batch.replies.append((message.device, received, *message.reply))
         for point in message.points:
-            self._take_point(batch, point, received)
+            self._take_point(batch, point, _milliseconds(point.at) if at == sampled else at, exact, received)
         return True
 
-    def _take_point(self, batch: _Batch, point: Point, received: int) -> None:
-        at = _milliseconds(point.at)
+    def _take_point(self, batch: _Batch, point: Point, at: int, exact: bool, received: int) -> None:
         facts_time = min(at, received)  # a clock that runs ahead must not freeze the facts
         series = self._series.get(point[:3]) or self._find_series(point, at, facts_time)
+        if not exact and at <= series.facts_time:
+            at = facts_time = series.facts_time + 1  # several that came at once keep their order and all their values
         if facts_time >= series.facts_time:
             series.facts_time = facts_time
             if point.facts != series.facts:
@@ -164,15 +191,14 @@ class Intake:
             values = tuple(nan if value in (inf, -inf) else value for value in values)
         batch.rows.append((series.id, at, received, layout.id, layout.pack(*values)))
 
-    def _boot(self, message: Accepted, received: int, sampled: int) -> _Boot:
+    def _find_boot(self, message: Accepted, received: int, at: int) -> _Boot:
         key = (message.device, message.boot)
-        boot = self._boots.get(key)
-        if boot is None:
-            found = self._connection.execute(_FIND_INTAKE, key).fetchone()
-            if found is None:
-                self._connection.execute(_PUT_DEVICE, (message.device, received))
-                found = ("", received, received, sampled, 0)
-            boot = self._boots[key] = _Boot(*found)
+        found = self._connection.execute(_FIND_INTAKE, key).fetchone()
+        if found is None:
+            self._connection.execute(_PUT_DEVICE, (message.device, received))
+            found = ("", received, received, at, 0)
+        holes = [Hole(*row) for row in self._connection.execute(_FIND_GAPS, key)]
+        boot = self._boots[key] = _Boot(holes, *found)
         return boot
 
     def _find_series(self, point: Point, at: int, facts_time: int) -> _Series:
@@ -202,7 +228,11 @@ class Intake:
             "boot": message.boot,
             "received": received,
         }
-        return self._connection.execute(_PUT_BIRTH if message.online else _PUT_WILL, values).rowcount > 0
+        if not message.online:
+            return self._connection.execute(_PUT_WILL, values).rowcount > 0
+        assert message.status is not None
+        self._clocks.born(message.device, message.status, received)
+        return self._connection.execute(_PUT_BIRTH, values).rowcount > 0
 
     def _write_batch(self, batch: _Batch) -> None:
         execute_many = self._connection.executemany
@@ -219,6 +249,9 @@ class Intake:
                 for key, boot in batch.boots.items()
             ],
         )
+        execute_many(_DROP_GAPS, list(batch.holed))
+        execute_many(_ADD_GAP, [(*key, *hole) for key in batch.holed for hole in batch.boots[key].holes])
+        self._clocks.write(batch.clocks)
         counts = {"reports": batch.reports, "duplicates": batch.duplicates, "points": len(batch.rows)}
         execute_many(_COUNT, [(number, name) for name, number in counts.items() if number])
 
@@ -237,6 +270,15 @@ class Intake:
         totals = Counter(_utf8(letter.reason) for letter in dead)
         self._connection.executemany(_COUNT_DEAD_LETTER, list(totals.items()))
         self._connection.execute(_TRIM_DEAD_LETTERS, (DEAD_LETTERS_KEPT,))
+
+
+def _mind_gap(boot: _Boot, number: int, top: int, at: int, received: int) -> None:
+    """Note that numbers were left out before this one, or that it fills a gap."""
+    if number > top:
+        after = boot.last_sampled if top else None
+        boot.holes = [*boot.holes, Hole(top + 1, number - 1, after, at, received)]
+    else:
+        boot.holes = without(boot.holes, number, at)
 
 
 def _milliseconds(seconds: float) -> int:

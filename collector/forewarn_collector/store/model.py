@@ -32,7 +32,7 @@ class Damaged(StoreError):
 
 
 def time_problem(seconds: float) -> str | None:
-    """Say why a time cannot be stored, or None. The front door asks before it accepts a report."""
+    """Say why a time cannot be stored, or None."""
     if 0 <= seconds <= LAST_TIME:
         return None
     return f"time {seconds!r} is not between 1970 and 2687"
@@ -144,8 +144,22 @@ class DeviceRow(NamedTuple):
     last_received: float
     """of reports (duplicates too) and births; a will is no sign of life"""
     last_sampled: float | None
-    """greatest sampled_at of a report; None: only status messages came"""
+    """greatest time of a report; None: only status messages came"""
     reports: int
+    clock_offset: float | None = None
+    """seconds that the device's clock is ahead of ours, as last told by reports that came right after they were made"""
+    clock_at: float | None = None
+    """when that was told"""
+    birth_received: float | None = None
+
+
+class Session(NamedTuple):
+    """Whether a device is there now."""
+
+    online: bool
+    session: int
+    clock_offset: float
+    """seconds; 0 where it is not known"""
 
 
 class EventRow(NamedTuple):
@@ -165,6 +179,22 @@ class Gap(NamedTuple):
     boot: str
     first: int
     last: int
+    after: float | None = None
+    """when the report before them was made; None: there is none, or the gap is older than this record"""
+    before: float | None = None
+    """when the report behind them was made"""
+
+
+class Missing(NamedTuple):
+    """A gap of some device, and when it was noticed."""
+
+    device: str
+    boot: str
+    first: int
+    last: int
+    found: float
+    after: float | None
+    before: float | None
 
 
 class Counts(NamedTuple):

@@ -35,6 +35,11 @@ class Ranges:
     def pairs(self) -> list[tuple[int, int]]:
         return list(zip(self._firsts, self._lasts, strict=True))
 
+    @property
+    def last(self) -> int:
+        """The greatest number in it; 0 when it is empty."""
+        return self._lasts[-1] if self._lasts else 0
+
     def add(self, number: int) -> bool:
         """Add a number; False if it was in already."""
         firsts, lasts = self._firsts, self._lasts

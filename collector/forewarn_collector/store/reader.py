@@ -10,7 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from forewarn_collector.store.database import FILE_NAME, explained, open_reader, transaction
-from forewarn_collector.store.model import Counts, DeadLetter, DeviceRow, EventRow, Gap, ReplyRow, Row, Series
+from forewarn_collector.store.model import (
+    Counts,
+    DeadLetter,
+    DeviceRow,
+    EventRow,
+    Gap,
+    Missing,
+    ReplyRow,
+    Row,
+    Series,
+    Session,
+)
 from forewarn_collector.store.ranges import Ranges
 from forewarn_wire import CANARY
 
@@ -23,7 +34,8 @@ _DEVICES = """
         ), ''),
         device.first_received / 1000.0,
         MAX(IFNULL(MAX(intake.last_received), 0), IFNULL(birth_received, 0), device.first_received) / 1000.0,
-        MAX(intake.last_sampled) / 1000.0, IFNULL(SUM(intake.reports), 0)
+        MAX(intake.last_sampled) / 1000.0, IFNULL(SUM(intake.reports), 0),
+        clock_offset / 1000.0, clock_at / 1000.0, birth_received / 1000.0
     FROM device LEFT JOIN intake ON intake.device = device.name"""
 # The collector's own canary is no device of anybody's.
 _CANARY_REPORTS = "SELECT IFNULL(SUM(reports), 0) FROM intake WHERE device = ?"
@@ -34,6 +46,11 @@ _EVENTS = """
     SELECT id, device, at / 1000.0, received / 1000.0, name, part, occurrences, text FROM event"""
 _REPLIES_AFTER = """
     SELECT id, device, received / 1000.0, in_reply_to, body FROM reply WHERE id > ? ORDER BY id LIMIT ?"""
+_SESSIONS = "SELECT name, online, session, IFNULL(clock_offset, 0) / 1000.0 FROM device WHERE online IS NOT NULL"
+_GAP_TIMES = "SELECT boot, first, last, after / 1000.0, before / 1000.0 FROM gap WHERE device = ?"
+_MISSING = """
+    SELECT device, boot, first, last, found / 1000.0, after / 1000.0, before / 1000.0
+    FROM gap WHERE found <= ? ORDER BY found, device, boot, first"""
 _DEAD_LETTERS = """
     SELECT received / 1000.0, door, client, topic, reason, detail, payload FROM dead_letter"""
 
@@ -128,7 +145,20 @@ class Reader:
         query = "SELECT boot, ranges FROM intake WHERE device = ? ORDER BY last_received DESC, id DESC"
         with self.snapshot() as connection:
             boots = connection.execute(query, (device,)).fetchall()
-        return [Gap(boot, *hole) for boot, ranges in boots for hole in Ranges.parse(ranges).gaps()]
+            times = {Gap(*row)[:3]: Gap(*row) for row in connection.execute(_GAP_TIMES, (device,))}
+        found = [Gap(boot, *hole) for boot, ranges in boots for hole in Ranges.parse(ranges).gaps()]
+        return [times.get(gap[:3], gap) for gap in found]
+
+    def missing(self, found_before: float) -> list[Missing]:
+        """Gaps of all devices that were noticed until then, the oldest first."""
+        with self.snapshot() as connection:
+            return [Missing(*row) for row in connection.execute(_MISSING, (found_before * 1000,))]
+
+    def sessions(self) -> dict[str, Session]:
+        """Of every device that ever said whether it is there."""
+        with self.snapshot() as connection:
+            rows = connection.execute(_SESSIONS)
+            return {name: Session(bool(online), session, offset) for name, online, session, offset in rows}
 
     def events(self, device: str | None = None, limit: int = 100) -> list[EventRow]:
         """The newest events by device time, of one device or of all."""

@@ -165,6 +165,66 @@ delivery = Table(
     sqlite_autoincrement=True,
 )
 
+# What was sent down to devices, or waits to be: settings (which replace each other) and commands.
+device_order = Table(
+    "device_order",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("device", String(63), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("name", String(40), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("state", String(10), nullable=False),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("sent_at", Float),
+    Column("sent_session", Integer),
+    Column("answered_at", Float),
+    Column("text", Text, nullable=False, default=""),
+    Column("reply", LargeBinary),
+    Index("device_order_device", "device"),
+    Index("device_order_state", "state"),
+    sqlite_autoincrement=True,
+)
+
+# Support bundles come in pieces.
+order_piece = Table(
+    "order_piece",
+    metadata,
+    Column("order_id", String(32), primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("parts", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+# What an engineer wants an agent to be set to.
+device_setting = Table(
+    "device_setting",
+    metadata,
+    Column("device", String(63), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+# Missing reports of one boot: how often they were asked for, and which of them the device does not have either.
+gap_asked = Table(
+    "gap_asked",
+    metadata,
+    Column("device", String(63), primary_key=True),
+    Column("boot", String(64), primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", Float, nullable=False),
+    Column("head", sa.BigInteger, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("lost", Text, nullable=False),
+)
+
 
 def open_state(path: Path) -> sa.Engine:
     """Open or create ``state.db``. Raise StoreError when the file is of a newer version or is not a database."""

@@ -15,7 +15,17 @@ import sqlalchemy as sa
 
 from forewarn_collector.store.state import component, meta, reading, verdict
 from forewarn_collector.tickets import budget, life, outcomes, rows, watched
-from forewarn_collector.tickets.model import Acceptance, Allowance, Entry, Evidence, Key, Ticket, WatchList
+from forewarn_collector.tickets.model import (
+    Acceptance,
+    Allowance,
+    Entry,
+    Evidence,
+    Key,
+    Recorded,
+    Subject,
+    Ticket,
+    WatchList,
+)
 from forewarn_collector.tickets.parts import Part
 from forewarn_rules import Change
 
@@ -82,6 +92,11 @@ class Desk:
         if touched:
             self.wake_push()
         return touched
+
+    def verdicts(self, device: str) -> dict[Subject, list[Recorded]]:
+        """Every change of level that was recorded of a device, by rule and component, in the order of their times."""
+        with self._reading.connect() as db:
+            return rows.verdicts(db, device)
 
     def acceptances(self, device: str) -> dict[tuple[str, str], Acceptance]:
         """The newest acceptance of each (kind, part) of a device."""

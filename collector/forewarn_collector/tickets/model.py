@@ -1,8 +1,10 @@
 """What a ticket is, as values. Times are Unix seconds."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+
+from forewarn_rules import Kind
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -100,6 +102,17 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
 class WatchList(msgspec.Struct, frozen=True, kw_only=True):
     budget: Allowance
     items: list[Watched]
+
+
+Subject = tuple[str, Kind, tuple[str, str]]
+"""A rule on a component."""
+
+
+class Recorded(NamedTuple):
+    """A change of level that was recorded, at the time of its device."""
+
+    at: float
+    after: str
 
 
 class Acceptance(msgspec.Struct, frozen=True):

@@ -6,9 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from forewarn_collector.store.state import LAST_NUMBER, acceptance, delivery, evidence, ticket, timeline
-from forewarn_collector.tickets.model import Acceptance, Entry, Evidence, Key, Ticket
+from forewarn_collector.store.state import LAST_NUMBER, acceptance, delivery, evidence, ticket, timeline, verdict
+from forewarn_collector.tickets.model import Acceptance, Entry, Evidence, Key, Recorded, Subject, Ticket
 from forewarn_collector.tickets.outcomes import Ended
+from forewarn_rules import Kind
 
 
 def live_number(db: sa.Connection, key: Key) -> int | None:
@@ -188,6 +189,14 @@ def add_deliveries(
 def add_acceptance(db: sa.Connection, item: Acceptance) -> None:
     columns = {name: getattr(item, name) for name in Acceptance.__struct_fields__}
     db.execute(acceptance.insert().values(**{**columns, "values": json.dumps(item.values)}))
+
+
+def verdicts(db: sa.Connection, device: str) -> dict[Subject, list[Recorded]]:
+    found: dict[Subject, list[Recorded]] = {}
+    for row in db.execute(sa.select(verdict).where(verdict.c.device == device).order_by(verdict.c.at, verdict.c.id)):
+        subject = (row.rule, Kind(row.kind), (device, row.part))
+        found.setdefault(subject, []).append(Recorded(row.at, row.after))
+    return found
 
 
 def acceptances(db: sa.Connection, device: str) -> dict[tuple[str, str], Acceptance]:

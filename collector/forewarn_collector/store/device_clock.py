@@ -1,0 +1,97 @@
+"""How far a device's clock is from ours, and where in time a report belongs whose clock cannot be right. Pure.
+
+All times are Unix milliseconds.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+EARLIEST = 946_684_800_000
+"""2000-01-01: older than any agent. Recorded histories that are sent in are younger."""
+PLAUSIBLE_FROM = 1_577_836_800_000
+"""2020-01-01: older than this release, so a clock that shows less now was never set."""
+AHEAD = 86_400_000
+"""A device clock may be wrong by hours; a day ahead would freeze every later judgement of the device."""
+
+_AGE = 900_000
+_SPAN = 120_000
+_AGREE = 30_000
+_LEAST, _MOST = 3, 32
+_FARTHEST = 2.0**52
+
+
+class Birth(NamedTuple):
+    """What a device said at the beginning of its session, which is sent at once and never waits in an outbox."""
+
+    boot: str
+    seq: int
+    sampled: int
+    received: int
+
+
+class Placed(NamedTuple):
+    """``exact``: False where only the order of such reports is known."""
+
+    at: int
+    exact: bool
+
+
+def clock_can_be_right(sampled: float, received: float) -> bool:
+    """Whether a device that says so (Unix seconds) may have a clock that is set."""
+    return _possible(device_milliseconds(sampled), round(received * 1000))
+
+
+def _possible(sampled: int, received: int) -> bool:
+    return (sampled >= PLAUSIBLE_FROM or received < PLAUSIBLE_FROM) and sampled <= received + AHEAD
+
+
+def placed(sampled: int, received: int, birth: Birth | None) -> Placed:
+    """Where a report stands in time: where its device says, unless that clock cannot be right.
+
+    A clock that was never set, or is more than a day ahead, is shifted by what it was off at the birth of the same
+    session. Where the birth's clock was right (it has been set in the meantime) or none is known, receipt has to do.
+    When our own clock says that it is before 2020, it is a simulation's.
+    """
+    if _possible(sampled, received):
+        return Placed(sampled, True)
+    if birth is not None and not _possible(birth.sampled, birth.received):
+        at = sampled + birth.received - birth.sampled
+        if EARLIEST < at <= received:
+            return Placed(at, True)
+    elif EARLIEST <= sampled < PLAUSIBLE_FROM:
+        return Placed(sampled, True)  # a history that is sent in by a clock that is right
+    return Placed(received, False)
+
+
+def device_milliseconds(seconds: float) -> int:
+    """What a device says of a time, as a number that can be reckoned with."""
+    return round(max(-_FARTHEST, min(seconds * 1000, _FARTHEST)))
+
+
+class Offset:
+    """A device's clock against ours, from reports that came right after they were made.
+
+    A report on its way can only look older than it is, so the greatest offset is the true one. Three have to agree:
+    neither one report after a jump of the clock nor a queue that is emptied says anything.
+    """
+
+    __slots__ = ("_samples", "kept", "kept_at")
+
+    def __init__(self, kept: int | None = None, kept_at: int = 0) -> None:
+        self.kept = kept
+        self.kept_at = kept_at
+        self._samples: deque[tuple[int, int]] = deque(maxlen=_MOST)
+
+    def take(self, sampled: int, received: int) -> None:
+        samples = self._samples
+        samples.append((received, sampled - received))
+        while len(samples) > _LEAST and samples[0][0] < received - _AGE:
+            samples.popleft()
+
+    def value(self) -> int | None:
+        """Milliseconds that the device is ahead (negative: behind); None where that cannot be told."""
+        samples = self._samples
+        if len(samples) < _LEAST or samples[-1][0] - samples[0][0] < _SPAN:
+            return None
+        greatest = sorted((offset for _, offset in samples), reverse=True)[:_LEAST]
+        return greatest[0] if greatest[0] - greatest[-1] <= _AGREE else None
