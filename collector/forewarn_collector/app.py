@@ -5,7 +5,6 @@ import errno
 import logging
 import os
 import ssl
-from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,14 +40,13 @@ from forewarn_collector.config import (
     Broker,
     Config,
     DestinationEntry,
-    DirectoryEntry,
     Enrol,
-    Rules,
     SelfCheck,
     Tls,
     ping_url_problem,
 )
-from forewarn_collector.directory import Directory, Entry, Whose
+from forewarn_collector.configured import configured_directory, configured_rules
+from forewarn_collector.directory import Directory
 from forewarn_collector.identity.broker_files import BrokerFiles
 from forewarn_collector.identity.bureau import Bureau, names_of, terms
 from forewarn_collector.identity.clones import Birth
@@ -76,7 +74,7 @@ from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.tickets.webhook import Webhook
 from forewarn_collector.web.pages import pages
-from forewarn_rules import Engine, RuleSet, SwitchedOff, load_rules
+from forewarn_rules import Engine
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +82,6 @@ SEAL_SECONDS = 10.0
 IDENTITY_SECONDS = 2.0
 TICK_SECONDS = 15.0
 SIMULATED_TICK_SECONDS = 0.2
-DISABLE_BY = ("customer", "site", "model", "device")
 
 
 class StartError(Exception):
@@ -102,7 +99,7 @@ class Collector:
         self.api_url = ""
         self.public_url = ""
         # Everything that can be wrong with the configuration is found before the first file is written.
-        rules = _rules(config.rules)
+        rules = configured_rules(config)
         own_tls = _server_context(config.listen.tls) if config.listen.tls else None
         self._api_tls = _api_context(config.api.tls) if config.api.tls else None
         destinations = [_destination(entry) for entry in config.destinations]
@@ -110,7 +107,7 @@ class Collector:
         ping_url = _ping_url(config.self_check)
         now = self.clock.now
         roster = Roster()
-        directory = _directory(config.directory, roster)
+        directory = configured_directory(config.directory, roster.enrolled)
         _make_data_directory(data)
         self.journal = Journal(data)
         try:
@@ -365,19 +362,6 @@ def _api_context(tls: ApiTls) -> ssl.SSLContext:
         return server_context(tls.certificate, tls.key)
     except OSError as error:
         raise StartError(f"api.tls: {error}; give PEM files that belong together") from None
-
-
-def _rules(rules: Rules) -> RuleSet:
-    off = [
-        SwitchedOff(entry.rule, {label: text for label in DISABLE_BY if (text := getattr(entry, label)) is not None})
-        for entry in rules.disable
-    ]
-    return load_rules(directories=[Path(name) for name in rules.directories], off=off)
-
-
-def _directory(entries: Sequence[DirectoryEntry], roster: Roster) -> Directory:
-    known = [Entry(Whose(e.customer, e.site, e.engineer, tuple(e.tags)), tuple(e.devices)) for e in entries]
-    return Directory(known, roster.enrolled)
 
 
 def _broker_files(broker: Broker) -> BrokerFiles | None:

@@ -132,7 +132,18 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tickets(msgspec.Struct, frozen=True, kw_only=True):
-    """How many predictions become tickets. Facts and what is critical always do."""
+    """How many predictions become tickets. Facts always do."""
+
+    false_per_1000_disks_a_month: Annotated[
+        float,
+        Meta(
+            ge=0.5,
+            le=8,
+            description="how many tickets on hard disks that will not fail the risk model may cost: it opens them "
+            "above the probability at which it was measured to cost that many. More finds more failures",
+            examples=[3],
+        ),
+    ] = 2.0
 
     budget_per_1000_devices_a_month: Annotated[
         Annotated[float, Meta(ge=0, le=1_000_000)] | None,

@@ -10,9 +10,17 @@ from msgspec.inspect import type_info
 from forewarn_collector.config import Config, mistakes
 from forewarn_rules.document import Document, Where, read_document
 
+NAME = "collector.yaml"
+
 
 class ConfigError(ValueError):
     """Every mistake of one file, a line each."""
+
+
+def kept_with(data: Path) -> Path | None:
+    """The configuration that lies in a data directory, if one does."""
+    path = data / NAME
+    return path if path.is_file() else None
 
 
 def load_config(path: Path | None) -> Config:

@@ -1,5 +1,6 @@
 """From a rule file's structs to a Rule: what a type cannot say about a rule is checked here."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from forewarn_rules import schema, siblings
@@ -28,7 +29,7 @@ def build_rule(document: Document, file: schema.RuleFile, path: Path, test_path:
         return None
     kind = _kind(document, file)
     signals = {name: build_signal(document, file, name) for name in file.signals}
-    levels = [_level(document, file, name, signals) for name in LEVELS if name in file.levels]
+    levels = [_level(document, file, name, signals, kind) for name in LEVELS if name in file.levels]
     texts = _Texts(document, file, kind, {name: signal.unit for name, signal in signals.items() if signal is not None})
     explain = file.explain
     rule = Rule(
@@ -39,7 +40,7 @@ def build_rule(document: Document, file: schema.RuleFile, path: Path, test_path:
         owner=file.owner,
         references=tuple(file.references),
         kind=kind or Kind.DEVICE,
-        where=_where(document, file, kind),
+        where=_where(document, file.scope.where, kind, "scope"),
         signals={name: signal for name, signal in signals.items() if signal is not None},
         levels=tuple(level for level in levels if level is not None),
         max_gap=DEFAULT_MAX_GAP.get(kind or Kind.DEVICE, HOUR) if file.max_gap is None else file.max_gap,
@@ -83,11 +84,13 @@ def _kind(document: Document, file: schema.RuleFile) -> Kind | None:
     return kind
 
 
-def _where(document: Document, file: schema.RuleFile, kind: Kind | None) -> tuple[Where, ...]:
+def _where(
+    document: Document, given: Mapping[str, list[str | float]], kind: Kind | None, *above: str
+) -> tuple[Where, ...]:
     found = []
-    for key, values in file.scope.where.items():
+    for key, values in given.items():
         label, like = _label(key)
-        place = ("scope", "where", key)
+        place = (*above, "where", key)
         known = [name for name, (kinds, _) in LABELS.items() if kind is None or kind in kinds]
         if label not in known:
             document.problem(place, f"there is no label {label!r} on a {kind}", suggest(label, known), show=False)
@@ -103,9 +106,12 @@ def _label(key: str) -> tuple[str, bool]:
     return bare.removesuffix("_like"), bare.endswith("_like")
 
 
-def _level(document: Document, file: schema.RuleFile, name: str, signals: dict[str, Signal | None]) -> Level | None:
+def _level(
+    document: Document, file: schema.RuleFile, name: str, signals: dict[str, Signal | None], kind: Kind | None
+) -> Level | None:
     given = file.levels[name]  # type: ignore[index]
     place = ("levels", name)
+    where = _where(document, given.where, kind, *place)
     raises = parse_condition(document, given.raise_, (*place, "raise"), signals)
     clears: Condition | None = None if raises is None else negate(raises)
     if given.clear is not None:
@@ -127,7 +133,7 @@ def _level(document: Document, file: schema.RuleFile, name: str, signals: dict[s
     if raises_on_nothing(raises, counting):
         text = "this is raised where nothing was measured"
         document.problem((*place, "raise"), text, "ask for something that was seen: at_least, above", show=False)
-    return Level(name, raises, given.for_, clears, given.hold, _likelihood(document, given, name, signals))
+    return Level(name, raises, given.for_, clears, given.hold, _likelihood(document, given, name, signals), where)
 
 
 def _likelihood(

@@ -13,6 +13,7 @@ from forewarn_rules.windows import KEEPS
 DAY = 86400.0
 MOST_BINS = 400
 FEWEST_PEERS = 20
+TIMES = "times"
 FORECASTS = ("hours_until", "crossing")
 """Takes that look ahead: they reach for a value."""
 
@@ -73,7 +74,7 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
     model = _model(document, given, name)
     if (given.take in model_signals.TAKES or given.metric in MODEL_METRICS) and model is None:
         return None
-    return Signal(
+    signal = Signal(
         metric=given.metric,
         unit=_unit(given.take, metric),
         take=given.take,
@@ -86,7 +87,8 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
         min_points=given.min_points,
         quantile=given.quantile or 0.5,
         horizon=model.horizon_days * DAY if model is not None else given.horizon or 0.0,
-        budget=given.budget or 0.0,
+        budget=given.budget if isinstance(given.budget, float) else 0.0,
+        budget_times=given.budget[TIMES] if isinstance(given.budget, dict) else 0.0,
         peers=tuple(given.peers or ()),
         min_peers=given.min_peers or FEWEST_PEERS,
         of=given.of or "",
@@ -95,6 +97,7 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
         lately=given.lately or 0.0,
         apart=(APART if given.apart is None else given.apart) if given.take == siblings.TAKE else 0.0,
     )
+    return model_signals.with_budget(signal, model_signals.USUAL_BUDGET)
 
 
 def _model(document: Document, given: schema.SignalFile, name: str) -> RiskModel | None:
@@ -110,12 +113,26 @@ def _model(document: Document, given: schema.SignalFile, name: str) -> RiskModel
     if asked and model is None:
         text = f"there is no model of {given.metric.removeprefix(MODEL)}: there is no history to train one from"
         document.problem((*place, "metric"), text, "write metric: model.hdd", show=False)
-    elif model is not None and given.budget is not None and model.thresholds(given.budget) is None:
-        known = ", ".join(f"{point.budget:g}" for point in model.variants[0].operating_points)
-        text = f"the model was not measured for a budget of {given.budget:g}"
-        document.problem((*place, "budget"), text, f"choose one of {known}", show=False)
+    elif model is not None and given.budget is not None and not _budget_fits(document, given.budget, name, model):
         return None
     return model
+
+
+def _budget_fits(document: Document, budget: float | dict[str, float], name: str, model: RiskModel) -> bool:
+    place = ("signals", name, "budget")
+    if isinstance(budget, dict):
+        if set(budget) == {TIMES} and budget[TIMES] > 0:
+            return True
+        document.problem(place, "this is no budget", "write a number, or {times: 1}", show=False)
+        return False
+    try:
+        model.thresholds(budget)
+    except ValueError:
+        least, most = model.budgets or (0.0, 0.0)
+        text = f"the model was not measured for a budget of {budget:g}"
+        document.problem(place, text, f"choose one from {least:g} to {most:g}", show=False)
+        return False
+    return True
 
 
 def _keys_fit(document: Document, given: schema.SignalFile, name: str) -> bool:

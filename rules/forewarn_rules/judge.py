@@ -249,7 +249,8 @@ class Judge:
             return
         self._met = met
         awake = {rule.id for rule in self.rules if self.signals.asks_for_met(rule)}
-        asked = ((*rule.where, *itertools.chain(*rule.off)) for rule in self.rules if rule.id in awake)
+        asked = ((*rule.where, *itertools.chain(*rule.off, *(level.where for level in rule.levels)))
+                 for rule in self.rules if rule.id in awake)  # fmt: skip
         scoped = sorted({where.label for where in itertools.chain.from_iterable(asked)})
         if scoped != self._scoped:  # where the rules that sleep apply is asked when they awake
             self._scoped, self._scopes = scoped, {}
@@ -290,8 +291,10 @@ class Judge:
         for new in set(scoped) - scopes.keys():
             values = (new,) if len(self._scoped) == 1 else new
             known = {label: value for label, value in zip(self._scoped, values, strict=True) if value is not None}
-            off = [rule.is_off(known) for rule, _ in self.timers.pairs]
-            applies = np.greater([rule.applies_to(known) for rule, _ in self.timers.pairs], off)
+            applies = np.array([rule.applies_to(known) for rule, _ in self.timers.pairs])
+            off = np.array([rule.is_off(known) for rule, _ in self.timers.pairs])
+            off |= applies & [not level.applies_to(known) for _, level in self.timers.pairs]
+            applies &= ~off
             scopes[new] = self._applies.shape[1]
             self._applies = np.column_stack([self._applies, applies])
             self._off = np.column_stack([self._off, off])

@@ -1,7 +1,7 @@
 """Rule files from the built-in packs and from a provider's own directories, all checked before any is used."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from forewarn_rules import schema, schema_test
 from forewarn_rules.build import build_rule
 from forewarn_rules.document import Document, Problem, RuleFileErrors, read_document
 from forewarn_rules.metrics import find_metric
-from forewarn_rules.model_signals import reads
+from forewarn_rules.model_signals import reads, with_budget
 from forewarn_rules.rule import Rule
 from forewarn_rules.series import parse_series
 from forewarn_rules.shape import shape, suggest
@@ -31,6 +31,14 @@ class RuleSet:
 
     def __len__(self) -> int:
         return len(self.rules)
+
+    def for_budget(self, false_tickets: float) -> "RuleSet":
+        """The same rules with the risk model's limits for so many false tickets per 1,000 disks a month."""
+        rules = tuple(
+            replace(rule, signals={name: with_budget(signal, false_tickets) for name, signal in rule.signals.items()})
+            for rule in self.rules
+        )
+        return replace(self, rules=rules)
 
     def __getitem__(self, rule_id: str) -> Rule:
         for rule in self.rules:

@@ -6,6 +6,7 @@ over a restart, and stands in the evidence.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from forewarn_rules.windows import Floats, Rows
 DAY = 86400.0
 RISK, LIMIT = "model_risk", "model_limit"
 TAKES = (RISK, LIMIT)
+USUAL_BUDGET = 2.0
+"""False tickets per 1,000 hard disks a month, unless the provider says otherwise."""
 _MOST_SIGNS = 3
 _WORTH_SAYING = 0.1
 """Log-odds of a sign that is worth a word: it raises the odds by a tenth."""
@@ -29,6 +32,14 @@ def model_of(signal: Signal) -> RiskModel:
     if found is None:
         raise LookupError(f"there is no {signal.metric}")
     return found
+
+
+def with_budget(signal: Signal, budget: float) -> Signal:
+    """The signal with its limit for the provider's budget; beyond what the model was measured for, for the nearest."""
+    if not signal.budget_times:
+        return signal
+    least, most = model_of(signal).budgets or (budget, budget)
+    return replace(signal, budget=min(most, max(least, signal.budget_times * budget)))
 
 
 def reads(metric: str) -> set[str]:
@@ -83,9 +94,7 @@ class ModelColumns:
         risk = self._model.evaluate(features.take(asked, axis=1))
         signals[self._risks] = risk.probability[alike]
         for row, budget in self._limits:
-            thresholds = self._model.thresholds(budget)
-            assert thresholds is not None  # a rule with another budget is refused when it is read
-            signals[row] = np.append(thresholds, np.nan)[risk.variant][alike]
+            signals[row] = np.append(self._model.thresholds(budget), np.nan)[risk.variant][alike]
 
 
 def _without_repeats(features: Floats) -> tuple[Rows, Rows]:

@@ -80,7 +80,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The sum for disks that report at least one of the metrics ``needs`` (empty: for all others)."""
+    """The sum for disks that report at least one of the metrics ``needs`` (empty: for all others); of ``first_sight``
+    only while nothing is known of them but their newest values."""
 
     name: str
     needs: tuple[str, ...]
@@ -89,6 +90,11 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration: Calibration
     operating_points: tuple[OperatingPoint, ...]
     reliability: tuple[Reliability, ...]
+    first_sight: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}, at first sight" if self.first_sight else self.name
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,12 +134,19 @@ class RiskModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def choose(self, features: Floats) -> Choice:
         """Which variant judges each component, as its place; -1 where no feature is known and none does."""
         known = ~np.isnan(features)
-        chosen = np.where(known.any(axis=0), len(self.variants) - 1, -1)
-        for n in range(len(self.variants) - 2, -1, -1):
-            needs = self.variants[n].needs
-            places = [place for place, f in enumerate(self.features) if not f.window_days and {*f.metrics} & {*needs}]
-            chosen[known[places].any(axis=0)] = n
+        new = ~known[[place for place, feature in enumerate(self.features) if feature.window_days]].any(axis=0)
+        chosen = np.full(features.shape[1], -1, dtype=np.intp)
+        for n in range(len(self.variants) - 1, -1, -1):
+            variant = self.variants[n]
+            fits = known[self._places(variant.needs)].any(axis=0)
+            chosen[fits & new if variant.first_sight else fits] = n
         return chosen
+
+    def _places(self, needs: tuple[str, ...]) -> list[int]:
+        """Of the features that tell whether a variant with these needs judges a disk."""
+        if not needs:
+            return list(range(len(self.features)))
+        return [place for place, f in enumerate(self.features) if not f.window_days and {*f.metrics} & {*needs}]
 
     def evaluate(self, features: Floats) -> "Risk":
         """Judge components: ``features`` is [feature, component], NaN where one is unknown.
@@ -153,11 +166,21 @@ class RiskModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 odds[mine], low[mine], high[mine] = added.odds, added.low, added.high
         return Risk(_probability(odds), _probability(low), _probability(high), contributions, chosen)
 
-    def thresholds(self, budget: float) -> Floats | None:
-        """The probability, per variant, above which a ticket opens for that many false ones; None for a budget that
-        was not reckoned out."""
-        found = [[p.probability for p in variant.operating_points if p.budget == budget] for variant in self.variants]
-        return np.array(found)[:, 0] if all(found) else None
+    @property
+    def budgets(self) -> tuple[float, float] | None:
+        """The least and the most false tickets per 1,000 drives a month that thresholds were measured for; None where
+        none were."""
+        ends = [[p.budget for p in variant.operating_points] for variant in self.variants]
+        return (max(map(min, ends)), min(map(max, ends))) if all(ends) else None
+
+    def thresholds(self, budget: float) -> Floats:
+        """The probability, per variant, above which a ticket opens for that many false ones; between two budgets that
+        were measured it lies between theirs. Raise ValueError for one beyond them."""
+        ends = self.budgets
+        if ends is None or not ends[0] <= budget <= ends[1]:
+            known = "none" if ends is None else f"{ends[0]:g} to {ends[1]:g}"
+            raise ValueError(f"the model has no threshold for a budget of {budget:g}; it was measured for {known}")
+        return np.array([_between(variant.operating_points, budget) for variant in self.variants])
 
 
 class Risk(NamedTuple):
@@ -227,6 +250,19 @@ def shipped_model(disk_kind: str) -> RiskModel | None:
     """The model that comes with forewarn for a class of disk; None where there is no data to train one."""
     file = Path(str(resources.files("forewarn_rules"))) / "models" / f"{disk_kind}.json"
     return read_model(file.read_bytes()) if disk_kind in CLASSES and file.exists() else None
+
+
+def _between(points: Sequence[OperatingPoint], budget: float) -> float:
+    budgets, odds = zip(*sorted((p.budget, np.log(p.probability) - np.log1p(-p.probability)) for p in points),
+                        strict=True)  # fmt: skip
+    if budget in budgets:  # exactly the one that was measured
+        return next(p.probability for p in points if p.budget == budget)
+    return float(_probability(np.interp(np.log(budget), np.log(budgets), odds)))
+
+
+def without_model() -> list[str]:
+    """Classes of disk of which nothing is said."""
+    return [kind for kind in CLASSES if shipped_model(kind) is None]
 
 
 def _ascending(at: tuple[float, ...], log_odds: tuple[float, ...]) -> bool:

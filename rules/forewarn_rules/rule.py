@@ -33,6 +33,7 @@ class Signal:
     quantile: float = 0.5
     horizon: float = 0.0
     budget: float = 0.0
+    budget_times: float = 0.0
     peers: tuple[str, ...] = ()
     min_peers: int = 2
     of: str = ""
@@ -62,7 +63,8 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class Level:
-    """One level: when it is raised, when it is cleared, and for how long (seconds) either must hold."""
+    """One level: when it is raised, when it is cleared, and for how long (seconds) either must hold. ``where`` narrows
+    the rule's scope for this level."""
 
     name: str
     raises: Condition
@@ -70,6 +72,10 @@ class Level:
     clears: Condition
     hold_seconds: float
     forecast: Likelihood | None
+    where: tuple["Where", ...] = ()
+
+    def applies_to(self, labels: Labels) -> bool:
+        return all(where.holds(labels) for where in self.where)
 
 
 @dataclass(frozen=True)

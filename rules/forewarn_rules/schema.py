@@ -196,11 +196,12 @@ class SignalFile(msgspec.Struct, forbid_unknown_fields=True):
         float | None, Meta(description="For crossing: within which time.", examples=["30d"], extra=DURATION)
     ] = None
     budget: Annotated[
-        float | None,
+        float | dict[str, float] | None,
         Meta(
-            description="For model_limit: false tickets per 1,000 drives a month. `forewarn model report` shows those "
-            "that the model was measured for.",
-            examples=["2"],
+            description="For model_limit: false tickets per 1,000 drives a month, within those that the model was "
+            "measured for (`forewarn model report`); or that many times the provider's own "
+            "(`tickets.false_per_1000_disks_a_month`).",
+            examples=["2", "{times: 1}"],
         ),
     ] = None
     min_span: Annotated[
@@ -251,6 +252,14 @@ class LevelFile(msgspec.Struct, forbid_unknown_fields=True):
         dict[str, Any],
         Meta(description="The condition that raises the level.", examples=["{used: {at_least: 97}}"], min_length=1),
     ] = msgspec.field(name="raise")
+    where: Annotated[
+        dict[str, list[str | float]],
+        Meta(
+            description="Labels that a component must have for this level, as in `scope.where`. On others of the "
+            "scope the level is never raised, and ends.",
+            examples=["{disk_kind_not: [hdd]}"],
+        ),
+    ] = {}
     unless: Annotated[
         Annotated[dict[str, Any], Meta(min_length=1)] | None,
         Meta(
@@ -320,8 +329,8 @@ class Ticket(msgspec.Struct, forbid_unknown_fields=True):
     kind: Annotated[
         Literal["prediction", "fact"],
         Meta(
-            description="prediction: what may come; below critical it becomes a ticket only within the ticket budget, "
-            "otherwise it waits on the watch list. fact: what is so already, and always a ticket.",
+            description="prediction: what may come; it becomes a ticket only within the ticket budget, unless it is "
+            "critical and carries no probability. fact: what is so already, and always a ticket.",
             examples=["fact"],
         ),
     ] = "prediction"

@@ -116,7 +116,7 @@ def fleet(devices: int, now: float) -> list[Message]:
     found: list[Message] = []
     for n in range(devices):
         name = f"pc-{n:03}"
-        disk = Disk(slot="/dev/sda", kind="hdd", serial=f"S{n}", model="ST4000")
+        disk = Disk(slot="/dev/sda", kind="unknown", serial=f"S{n}", model="ST4000")
         found.append(
             StatusReport(
                 device=name, boot="b", seq=1, sampled_at=now, state="online", session=1,
@@ -146,7 +146,7 @@ def fleet(devices: int, now: float) -> list[Message]:
 def collector(running: Any) -> Any:
     """One device with everything, and a ticket; the directory knows its customer."""
     now = time.time()
-    disk = Disk(slot="/dev/sda", kind="hdd", serial="S3Z1", model="ST4000")
+    disk = Disk(slot="/dev/sda", kind="unknown", serial="S3Z1", model="ST4000")
     inventory = Inventory(hostname="shop", serial="MB-1", chassis="server", disks=[disk])
     messages: list[Message] = [
         StatusReport(

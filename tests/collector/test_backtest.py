@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from forewarn_collector.backtest.baselines import baselines
+from forewarn_collector.backtest.boosted import NoTreesError, boosted
+from forewarn_collector.backtest.budgeted import within_budget
 from forewarn_collector.backtest.evaluate import Fleet, wilson
 from forewarn_collector.backtest.history import NEVER, History, Period
 from forewarn_collector.backtest.run import wanted_metrics
@@ -121,11 +124,48 @@ def test_one_ticket_stands_for_all_rules_of_a_fault() -> None:
     growing = np.zeros((2, 60))
     growing[0, 10:] = 8
     told = history({}, 60, 2, a5=growing, a197=np.roll(growing, 5, axis=1))
+    told = replace(told, labels=[{**labels_of(name, "M"), "disk_kind": "unknown"} for name in told.serials])
     changes = step(told, load_rules(), None).changes
     (ticket,) = open_tickets(changes, told)
     assert (ticket.drive, ticket.rule, ticket.opened) == (0, "ata-reallocated-growth", 10)
     assert ticket.closed == max(int(change.at // 86400) for change in changes)
     assert len(open_tickets(changes, told, by_rule=True)) == 2
+
+
+def test_the_ticket_budget_of_a_backtest_is_that_of_the_desk() -> None:
+    def ticket(drive: int, opened: int, probability: float | None, closed: int | None = None, **more: str) -> Ticket:
+        return Ticket(
+            drive=drive, fault="disk-failure", rule="r", level="warning", opened=opened, closed=closed,
+            probability=probability, **more,
+        )  # fmt: skip
+
+    asked = [
+        ticket(0, 1, 0.1), ticket(1, 1, 0.3), ticket(2, 2, 0.2), ticket(3, 2, None, kind="fact"),
+        ticket(4, 3, 0.9, closed=20), ticket(5, 40, None),
+    ]  # fmt: skip
+    opened = [(found.drive, found.opened) for found in within_budget(asked, 1, 100)]
+    assert opened == [(1, 1), (3, 2), (2, 32), (0, 63), (5, 94)], "a month apart, ranked; what cleared never opens"
+    assert within_budget(asked, None, 100) == asked
+    assert [found.drive for found in within_budget(asked, 0, 100)] == [3]
+    assert within_budget([], 1, 100) == []
+
+
+def test_trees_learn_from_the_days_before_and_from_nothing_later() -> None:
+    pytest.importorskip("sklearn", reason="the baseline needs the extra [train]")
+    pending = np.zeros((300, 120))
+    failed = {drive: 30 + drive for drive in range(80)}
+    for drive, day in failed.items():
+        pending[drive, day - 10 :] = 50
+    told = history(failed, 120, 300, a197=pending, a5=np.full((300, 120), math.nan))
+    judged = Period(90, 119)
+    scores = boosted(told, judged, 30)
+    assert np.isnan(scores[told.days < 90]).all()
+    signs = told.metric("ata.197.raw")[told.days >= 90] > 0
+    assert scores[told.days >= 90][signs].min() > 5 * scores[told.days >= 90][~signs].max()
+    later = replace(told, failed_on=np.where(told.failed_on < 90, told.failed_on, NEVER))
+    assert np.array_equal(boosted(later, judged, 30), scores, equal_nan=True), "who fails later was not known"
+    with pytest.raises(NoTreesError, match="need 5 failures"):
+        boosted(told, Period(32, 119), 30)
 
 
 def test_tickets_of_a_ranking_close_after_quiet_days_and_reopen() -> None:

@@ -35,7 +35,7 @@ def report(device: str, serial: str, at: float, pending: float | None, slot: str
         boot="b" * 16,
         seq=int(at),
         sampled_at=at,
-        disk=Disk(slot=slot, kind="hdd", serial=serial, model="ST4000"),
+        disk=Disk(slot=slot, kind="unknown", serial=serial, model="ST4000"),
         outcome=Outcome.STANDBY if pending is None else Outcome.MEASURED,
         attributes=attributes,
     )
@@ -120,7 +120,7 @@ def test_of_several_reports_of_a_day_the_last_known_value_counts(tmp_path: Path)
     told = read_stored(tmp_path, METRICS)
     assert (told.days - told.days[0]).tolist() == [0, 1, 2]
     np.testing.assert_array_equal(told.metric("ata.197.raw"), [8.0, math.nan, 9.0])
-    assert [known["disk_kind"] for known in told.labels or ()] == ["hdd"]
+    assert [known["disk_kind"] for known in told.labels or ()] == ["unknown"]
 
 
 def test_sealed_days_read_as_unsealed_ones(tmp_path: Path) -> None:

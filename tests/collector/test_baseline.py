@@ -33,7 +33,7 @@ class House:
         self.seq += 1
         message = SmartReport(
             device=NAME, boot="b1", seq=self.seq, sampled_at=self.now - days_ago * DAY, outcome=Outcome.MEASURED,
-            disk=Disk(slot=SLOTS[serial], kind="hdd", serial=serial, model="ST4000"), passed=True,
+            disk=Disk(slot=SLOTS[serial], kind="unknown", serial=serial, model="ST4000"), passed=True,
             attributes=[Attribute(5, 100, 100, 10, reallocated), Attribute(197, 100, 100, 0, None)],
         )  # fmt: skip
         self._publish("smart", message)

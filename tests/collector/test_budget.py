@@ -93,20 +93,22 @@ def test_a_share_of_a_small_fleet_does_not_round_to_nothing(
 
 
 @pytest.mark.parametrize(
-    ("kind", "level", "used", "allowed", "opens"),
+    ("kind", "level", "probability", "used", "allowed", "opens"),
     [
-        ("fact", "warning", 9, 3, True),
-        ("prediction", "critical", 9, 3, True),
-        ("prediction", "warning", 9, None, True),
-        ("prediction", "warning", 2, 3, True),
-        ("prediction", "warning", 3, 3, False),
-        ("prediction", "warning", 0, 0, False),
+        ("fact", "warning", 0.9, 9, 3, True),
+        ("prediction", "critical", None, 9, 3, True),
+        ("prediction", "critical", 0.3, 9, 3, False),
+        ("prediction", "critical", 0.3, 2, 3, True),
+        ("prediction", "warning", None, 9, None, True),
+        ("prediction", "warning", None, 2, 3, True),
+        ("prediction", "warning", None, 3, 3, False),
+        ("prediction", "warning", 0.9, 0, 0, False),
     ],
 )
-def test_only_a_prediction_below_critical_is_held_back(
-    kind: str, level: str, used: int, allowed: int | None, opens: bool
+def test_what_may_not_come_is_held_back(
+    kind: str, level: str, probability: float | None, used: int, allowed: int | None, opens: bool
 ) -> None:
-    assert decide(kind, level, used, allowed).open is opens
+    assert decide(kind, level, probability, used, allowed).open is opens
 
 
 def test_when_the_next_is_free() -> None:
@@ -169,7 +171,7 @@ def test_what_clears_or_is_replaced_leaves_the_list(make_office: Callable[[int |
 
 @pytest.mark.parametrize(
     "arrives",
-    [{"levels": "warning -> critical"}, {"rule": "self-test", "ticket_kind": "fact"}],
+    [{"levels": "warning -> critical", "likely": None}, {"rule": "self-test", "ticket_kind": "fact"}],
     ids=["critical", "a hard fact"],
 )
 def test_what_cannot_wait_takes_what_waits_along(

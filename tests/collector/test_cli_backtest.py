@@ -19,9 +19,9 @@ def histories(tmp_path: Path) -> Path:
     """Three drives over January 2018: one grows sectors on the 10th and fails on the 20th, one grows some later, one
     does nothing."""
     for day in range(1, 32):
-        lines = [f"2018-01-{day:02},C,ST1,0,0,{day * 24},0\n", f"2018-01-{day:02},B,ST1,0,{8 * (day > 25)},,\n"]
+        lines = [f"2018-01-{day:02},C,ST1,0,0,{day * 24},0\n", f"2018-01-{day:02},B,ST1,0,{4000 * (day > 25)},,\n"]
         if day <= 20:
-            lines.append(f"2018-01-{day:02},A,ST1,{int(day == 20)},{8 * (day >= 10)},{day * 24},0\n")
+            lines.append(f"2018-01-{day:02},A,ST1,{int(day == 20)},{4000 * (day >= 10)},{day * 24},0\n")
         (tmp_path / f"2018-01-{day:02}.csv").write_text(HEAD + "".join(lines))
     return tmp_path
 
@@ -34,10 +34,10 @@ def test_it_prints_rules_beside_baselines(histories: Path) -> None:
     result = ask(histories)
     assert result.exit_code == 0, result.output
     assert "2018-01-01 to 2018-01-31: 3 drives, 82 drive-days, 1 failed" in result.output
-    for method in ("ata-reallocated-growth", "all disk-failure rules", "smartd", "Scrutiny", "random ranking"):
+    for method in ("hdd-risk", "all disk-failure rules", "smartd", "Scrutiny", "random ranking"):
         assert method in result.output
     visits = result.output.split("Visits")[1]
-    assert re.search(r"ata-reallocated-growth +1 +1 +0 +1 of 1 +0 of 0", visits)
+    assert re.search(r"hdd-risk +1 +1 +0 +1 of 1 +0 of 0", visits)
 
 
 def test_every_ticket_and_every_score_is_written(histories: Path, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_every_ticket_and_every_score_is_written(histories: Path, tmp_path: Path
     first, second = csv.DictReader(tickets.open())
     assert (first["serial_number"], first["opened"], first["lead_days"]) == ("A", "2018-01-10", "10")
     assert (second["serial_number"], second["opened"], second["lead_days"]) == ("B", "2018-01-26", "")
-    assert first["rule"] == "ata-reallocated-growth"
+    assert first["rule"] == "hdd-risk"
     assert float(first["probability"]) > 0
     assert len(list(csv.DictReader(scores.open()))) == 82
     told = json.loads(result.stdout)
@@ -65,7 +65,8 @@ def test_only_the_days_between_from_and_to_are_judged(histories: Path) -> None:
     ("words", "says"),
     [
         (["--from", "2019-01-01"], "no day to judge: the history goes from 2018-01-01 to 2018-01-31"),
-        (["--budget", "7.77"], "no threshold for a budget of 7.77"),
+        (["--budget", "77"], "no threshold for a budget of 77; it was measured for 0.125 to 20"),
+        (["--config", __file__], "test_cli_backtest.py:"),
         (["--plot", "plot.docx"], "--plot takes a file that ends in .png or .svg"),
         (["--model", __file__], "not a risk model"),
     ],

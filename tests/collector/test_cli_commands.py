@@ -119,8 +119,10 @@ class Running:
 def shop_reports(now: float) -> list[Message]:
     """An hour of a machine whose /data is full and whose memory could not be read for a while."""
     name = "shop-07"
-    disk = Disk(slot="/dev/sda", kind="hdd", serial="S3Z1", model="ST4000 [i]DM[/i]", capacity_bytes=4_000_787_030_016)
-    asleep = Disk(slot="/dev/sdb", kind="hdd", serial="S3Z2", model="ST4000")
+    disk = Disk(
+        slot="/dev/sda", kind="unknown", serial="S3Z1", model="ST4000 [i]DM[/i]", capacity_bytes=4_000_787_030_016
+    )
+    asleep = Disk(slot="/dev/sdb", kind="unknown", serial="S3Z2", model="ST4000")
     inventory = Inventory(
         hostname="\x1b]0;owned\x07shop", serial="MB-1", vendor="Acme", chassis="server", agent_version="0.1.0",
         load_interval_seconds=60.0, disks=[disk, asleep],

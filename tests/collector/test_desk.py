@@ -131,6 +131,20 @@ def test_severity_rises_and_does_not_fall(office: Office) -> None:
     assert [item.level for item in office.only().evidence] == ["warning", "warning"]
 
 
+def test_likelier_evidence_gives_the_ticket_its_forecast(office: Office) -> None:
+    def forecast(probability: float | None) -> Forecast:
+        return Forecast(probability=probability, within_seconds=30 * DAY, source="Backblaze")
+
+    seen = []
+    for rule, said in (("self-test", None), ("risk", 0.3), ("pending", 0.1), ("trend", forecast(None))):
+        forecasts = said if isinstance(said, Forecast) else forecast(said) if said else None
+        office.change(rule, "none -> warning", forecast=forecasts)
+        seen.append((office.only().probability, office.only().within_seconds))
+    assert seen == [(None, None), *[(0.3, 30 * DAY)] * 3]
+    office.change("risk", "warning -> critical", forecast=forecast(0.6))
+    assert (office.only().severity, office.only().probability) == ("critical", 0.6)
+
+
 def test_resolved_only_when_all_evidence_is_calm(office: Office) -> None:
     office.change("pending", "none -> warning")
     office.change("reallocated", "none -> critical")

@@ -89,9 +89,9 @@ def test_what_is_said_of_a_disk(disks: list[DiskSeen], now: float, part: str, ex
 
 START = 1_780_012_800.0
 NAME = "srv-1"
-OLD = Disk(slot="/dev/sda", kind="hdd", serial="OLD", model="ST4000")
-NEW = Disk(slot="/dev/sda", kind="hdd", serial="NEW", model="ST4000")
-OTHER = Disk(slot="/dev/sdb", kind="hdd", serial="OTHER", model="ST4000")
+OLD = Disk(slot="/dev/sda", kind="unknown", serial="OLD", model="ST4000")
+NEW = Disk(slot="/dev/sda", kind="unknown", serial="NEW", model="ST4000")
+OTHER = Disk(slot="/dev/sdb", kind="unknown", serial="OTHER", model="ST4000")
 
 
 class House:
@@ -222,8 +222,8 @@ def test_a_disk_that_was_gone_for_long_had_failed(house: House) -> None:
 def test_a_machine_whose_slots_were_renamed_has_lost_nothing(house: House) -> None:
     house.hour(0, OLD, OTHER, pending=20)
     swapped = [
-        Disk(slot="/dev/sdb", kind="hdd", serial="OLD", model="ST4000"),
-        Disk(slot="/dev/sda", kind="hdd", serial="OTHER", model="ST4000"),
+        Disk(slot="/dev/sdb", kind="unknown", serial="OLD", model="ST4000"),
+        Disk(slot="/dev/sda", kind="unknown", serial="OTHER", model="ST4000"),
     ]
     for hour in range(1, 9):
         house.hour(hour, *swapped)

@@ -81,7 +81,9 @@ def test_a_model_ranks_and_is_calibrated(samples: Samples) -> None:
         scores = score(model, piece)
         bad = piece.features[6] >= 200
         assert scores[bad].min() > 10 * scores[piece.features[6] == 0].max()
-    assert [variant.name for variant in model.variants] == ["full", "narrow"]
+    assert [variant.title for variant in model.variants] == [
+        "full, at first sight", "narrow, at first sight", "full", "narrow"
+    ]  # fmt: skip
     for variant in model.variants:
         (worst,) = [row for row in variant.reliability if row.high == 1]
         assert worst.failing >= 20

@@ -9,7 +9,7 @@ RULES = load_rules()
 DAY = 86_400.0
 START = 1_700_006_400.0
 KEY = ("srv-1", "Z300A")
-LABELS: Labels = {"serial": "Z300A", "model": "M", "slot": "/dev/sda", "disk_kind": "hdd"}
+LABELS: Labels = {"serial": "Z300A", "model": "M", "slot": "/dev/sda", "disk_kind": "unknown"}
 
 
 def feed(engine: Engine, day: float, **values: float) -> list[Change]:

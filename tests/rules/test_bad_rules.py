@@ -36,7 +36,7 @@ MESSAGES = {
     "bad-number-format": "14: explain.what: {used:.0z} is not a number format: write .0f",
     "bin-of-nothing": "8: signals.used.window: a window of 24 h is not cut into whole bins of 0 s",
     "budget-missing": "8: signals.risk: take: model_limit needs a budget; add budget: 2",
-    "budget-not-measured": "8: signals.risk.budget: the model was not measured for a budget of 2.5; choose one of 0.5,",
+    "budget-not-measured": "8: signals.risk.budget: the model was not measured for a budget of 50; choose one from 0",
     "duration-of-a-percentage": "14: explain.what: {used:duration} is not a time: its unit is percent",
     "empty-scope": "6: scope.per: this is empty (found [])",
     "forecast-of-a-forecast": "9: signals.used.reach: a forecast cannot be reached",

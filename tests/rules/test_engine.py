@@ -14,7 +14,7 @@ WriteRules = Callable[..., RuleSet]
 HOUR, DAY = 3600.0, 86400.0
 START = 1_700_006_400.0
 DISK = ("srv-1", "Z300A")
-HDD = {"serial": "Z300A", "model": "ST4000DM000", "slot": "/dev/sda", "disk_kind": "hdd"}
+ATA = {"serial": "Z300A", "model": "ST4000DM000", "slot": "/dev/sda", "disk_kind": "unknown"}
 
 MEMORY = """
 scope: {per: [device]}
@@ -123,21 +123,47 @@ levels: {warning: {raise: {now: {below: {signal: least, times: 1.5, plus: 100}}}
 
 def test_scope_asks_for_labels_each_time() -> None:
     engine = Engine(load_rules())
-    labels: dict[str, str | float] = {**HDD, "disk_kind": "nvme"}
+    labels: dict[str, str | float] = {**ATA, "disk_kind": "nvme"}
     rounds = [({"ata.197.raw": [100.0]}, START)]
     for metrics, at in rounds:
         assert engine.observe(Kind.DISK, [DISK], lambda _: labels, [at], metrics) == []
-    labels["disk_kind"] = "hdd"
+    labels["disk_kind"] = "unknown"
     (change,) = engine.observe(Kind.DISK, [DISK], lambda _: labels, [START + DAY], {"ata.197.raw": [100.0]})
     assert (change.rule, change.after) == ("ata-pending-sectors", "critical")
 
 
+def test_a_level_may_be_narrower_than_the_scope_and_ends_where_it_does_not_apply(write_rules: WriteRules) -> None:
+    rules = write_rules(
+        metric="ata.197.raw",
+        pending="""
+scope: {per: [device, disk]}
+signals: {now: {metric: ata.197.raw, take: last}}
+levels:
+  watch: {raise: {now: {at_least: 1}}}
+  warning: {where: {disk_kind_not: [hdd]}, raise: {now: {at_least: 1}}}
+""",
+    )
+    engine = Engine(rules)
+    kinds = {("pc", "a"): "hdd", ("pc", "b"): "ssd"}
+
+    def turn(at: float) -> list[tuple[str, str]]:
+        found = engine.observe(
+            Kind.DISK, list(kinds), lambda key: {"disk_kind": kinds[key]}, [at] * 2, {"ata.197.raw": [8, 8]}
+        )
+        return [(change.key[1], change.after) for change in found]
+
+    assert turn(START) == [("a", "watch"), ("b", "warning")]
+    kinds["pc", "b"] = "hdd"  # it was learned late
+    assert turn(START + DAY) == [("b", "watch")]
+    assert turn(START + 2 * DAY) == []
+
+
 def test_what_a_change_says() -> None:
     engine = Engine(load_rules())
-    (change,) = engine.observe(Kind.DISK, [DISK], lambda _: {**HDD, "customer": "Ada"}, [START], {"ata.5.raw": [104.0]})
+    (change,) = engine.observe(Kind.DISK, [DISK], lambda _: {**ATA, "customer": "Ada"}, [START], {"ata.5.raw": [104.0]})
     assert change.text == "Disk /dev/sda (ST4000DM000, serial Z300A) on srv-1 has 104 reallocated sectors."
     assert (change.before, change.after, change.at) == ("none", "warning", START)
-    assert change.labels == {"device": "srv-1", "disk": "Z300A", "customer": "Ada", **HDD}
+    assert change.labels == {"device": "srv-1", "disk": "Z300A", "customer": "Ada", **ATA}
     assert change.values == {"sectors": 104.0, "unaccepted": 104.0, "new": None}
     assert change.forecast is not None
     assert change.forecast.within_seconds == 30 * DAY
@@ -160,7 +186,7 @@ def test_a_forecast_by_trend_says_when_without_a_probability() -> None:
 
 def test_standings_name_what_is_unknown() -> None:
     engine = Engine(load_rules())
-    engine.observe(Kind.DISK, [DISK], lambda _: HDD, [START], {"ata.197.raw": [16.0], "disk.passed": [math.nan]})
+    engine.observe(Kind.DISK, [DISK], lambda _: ATA, [START], {"ata.197.raw": [16.0], "disk.passed": [math.nan]})
     standings = {standing.rule: standing for standing in engine.levels(Kind.DISK, DISK)}
     assert standings["ata-pending-sectors"].level == "warning"
     assert standings["ata-pending-sectors"].since == START
@@ -176,7 +202,7 @@ def test_late_observations_complete_windows_and_step_nothing() -> None:
 
     def see(day: float, raw: float) -> list[str]:
         metrics = {"ata.5.raw": [raw]}
-        changes = engine.observe(Kind.DISK, [DISK], lambda _: HDD, [START + day * DAY], metrics)
+        changes = engine.observe(Kind.DISK, [DISK], lambda _: ATA, [START + day * DAY], metrics)
         return [change.after for change in changes]
 
     assert see(10, 8) == []
@@ -190,7 +216,7 @@ def test_growth_across_an_absence_counts_from_how_it_was_left() -> None:
     engine = Engine(load_rules())
     levels = []
     for day, raw in ((0, 0), (1, 4), (2, 4), (30, 4), (60, 5)):
-        engine.observe(Kind.DISK, [DISK], lambda _: HDD, [START + day * DAY], {"ata.5.raw": [float(raw)]})
+        engine.observe(Kind.DISK, [DISK], lambda _: ATA, [START + day * DAY], {"ata.5.raw": [float(raw)]})
         values = {standing.rule: standing.values for standing in engine.levels(Kind.DISK, DISK)}
         levels.append(values["ata-reallocated-growth"]["new"])
     assert levels == [None, 4.0, 4.0, 0.0, 1.0]
@@ -199,12 +225,12 @@ def test_growth_across_an_absence_counts_from_how_it_was_left() -> None:
 def test_a_forgotten_component_starts_anew() -> None:
     engine = Engine(load_rules())
     far = START + 1e9
-    engine.observe(Kind.DISK, [DISK], lambda _: HDD, [far], {"ata.5.raw": [100.0]})
-    assert engine.observe(Kind.DISK, [DISK], lambda _: HDD, [START], {"ata.5.raw": [100.0]}) == []
+    engine.observe(Kind.DISK, [DISK], lambda _: ATA, [far], {"ata.5.raw": [100.0]})
+    assert engine.observe(Kind.DISK, [DISK], lambda _: ATA, [START], {"ata.5.raw": [100.0]}) == []
     engine.forget(Kind.DISK, DISK)
     engine.forget(Kind.DISK, DISK)
     assert engine.levels(Kind.DISK, DISK) == []
-    (change,) = engine.observe(Kind.DISK, [DISK], lambda _: HDD, [START], {"ata.5.raw": [100.0]})
+    (change,) = engine.observe(Kind.DISK, [DISK], lambda _: ATA, [START], {"ata.5.raw": [100.0]})
     assert change.before == "none"
 
 
@@ -217,10 +243,10 @@ def test_a_round_of_many_is_the_same_as_rounds_of_one() -> None:
     many: list[Change] = []
     for day, row in enumerate(raw):
         at = START + day * DAY + random.integers(0, 3600, len(keys))
-        many += together.observe(Kind.DISK, keys, lambda _: HDD, at, {"ata.197.raw": row, "ata.5.raw": row[::-1]})
+        many += together.observe(Kind.DISK, keys, lambda _: ATA, at, {"ata.197.raw": row, "ata.5.raw": row[::-1]})
         for n, key in enumerate(keys):
             metrics = {"ata.197.raw": row[n : n + 1], "ata.5.raw": row[::-1][n : n + 1]}
-            one += alone.observe(Kind.DISK, [key], lambda _: HDD, at[n : n + 1], metrics)
+            one += alone.observe(Kind.DISK, [key], lambda _: ATA, at[n : n + 1], metrics)
     assert many
     assert many == one
 
@@ -228,12 +254,12 @@ def test_a_round_of_many_is_the_same_as_rounds_of_one() -> None:
 def test_a_round_that_is_none() -> None:
     engine = Engine(load_rules())
     with pytest.raises(ValueError, match="only once"):
-        engine.observe(Kind.DISK, [DISK, DISK], lambda _: HDD, [START, START], {})
+        engine.observe(Kind.DISK, [DISK, DISK], lambda _: ATA, [START, START], {})
     with pytest.raises(ValueError, match="finite time"):
-        engine.observe(Kind.DISK, [DISK], lambda _: HDD, [math.nan], {})
+        engine.observe(Kind.DISK, [DISK], lambda _: ATA, [math.nan], {})
     with pytest.raises(ValueError, match="one value per component"):
-        engine.observe(Kind.DISK, [DISK], lambda _: HDD, [START], {"ata.5.raw": [1.0, 2.0]})
-    assert engine.observe(Kind.DISK, [], lambda _: HDD, [], {}) == []
+        engine.observe(Kind.DISK, [DISK], lambda _: ATA, [START], {"ata.5.raw": [1.0, 2.0]})
+    assert engine.observe(Kind.DISK, [], lambda _: ATA, [], {}) == []
     assert engine.observe(Kind.DEVICE, [("pc", "")], lambda _: {}, [START], {"cpu.used_percent": [1.0]}) == []
 
 
@@ -273,9 +299,9 @@ def test_what_other_components_report_changes_nothing(seed: int) -> None:
     """Rules sleep until any component reports a metric of theirs: a disk that reports all of them wakes every rule."""
     random = np.random.default_rng(seed)
     keys = [("srv", f"disk-{n}") for n in range(12)]
-    labels = {key: {**HDD, "disk_kind": ("hdd", "ssd", "nvme", "sas")[n % 4]} for n, key in enumerate(keys)}
+    labels = {key: {**ATA, "disk_kind": ("hdd", "ssd", "nvme", "sas")[n % 4]} for n, key in enumerate(keys)}
     noisy = ("srv", "reports all")
-    noisy_labels = {**HDD, "model": "a model of its own, or it were a peer of the others"}
+    noisy_labels = {**ATA, "model": "a model of its own, or it were a peer of the others"}
     rules = load_rules()
     quiet, awake = Engine(rules), Engine(rules)
     names = quiet.metrics(Kind.DISK)

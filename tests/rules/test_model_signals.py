@@ -63,7 +63,7 @@ def test_limits_are_the_models_own_for_the_variant_that_judges() -> None:
     assert standing.values["notable"] == thresholds[0]
     engine.observe(Kind.DISK, [KEY], lambda _: HDD, [2 * DAY], {"ata.5.raw": [0.0], "ata.197.raw": [0.0]})
     (standing,) = engine.levels(Kind.DISK, KEY)
-    assert standing.values["notable"] == thresholds[1]
+    assert standing.values["notable"] == thresholds[3]
 
 
 def test_nothing_reported_is_unknown_and_names_no_hidden_signal() -> None:

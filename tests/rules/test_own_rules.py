@@ -73,7 +73,7 @@ def feed() -> Feed:
     def observe(engine: Engine, day: float, raw: float) -> list[Change]:
         found = []
         for device, customer, model in (("srv", "Acme", "ST4000DM000"), ("lab-1", "Bolt", "HGST")):
-            labels = {"device": device, "customer": customer, "model": model, "disk_kind": "hdd"}
+            labels = {"device": device, "customer": customer, "model": model, "disk_kind": "unknown"}
             metrics = {"ata.197.raw": [raw]}
             at = [START + day * DAY]
             found += engine.observe(Kind.DISK, [(device, device)], lambda _, known=labels: known, at, metrics)  # type: ignore[misc]

@@ -95,14 +95,35 @@ def test_a_calibration_that_falls_is_refused() -> None:
         model(variants=variants)
 
 
-def test_a_budget_that_was_not_reckoned_out_has_no_threshold() -> None:
-    assert model().thresholds(2) is None  # the narrow variant has none
-    assert model().thresholds(7) is None
+def with_points(*points: tuple[float, float]) -> RiskModel:
     variants = document()["variants"]
-    variants[1] = variants[1] | {"operating_points": [{"budget": 2, "probability": 0.25}]}
-    thresholds = model(variants=variants).thresholds(2)
-    assert thresholds is not None
-    assert thresholds.tolist() == [0.1, 0.25]
+    for variant in variants:
+        variant["operating_points"] = [{"budget": budget, "probability": found} for budget, found in points]
+    return model(variants=variants)
+
+
+def test_between_two_budgets_the_limit_lies_between_theirs() -> None:
+    measured = with_points((1, 0.5), (4, 0.1))
+    assert measured.thresholds(1).tolist() == [0.5, 0.5]
+    assert measured.thresholds(4).tolist() == [0.1, 0.1]
+    assert measured.thresholds(2) == pytest.approx([0.25] * 2)  # log-odds 0 and -2.197; 2 is half way, as a ratio
+    assert np.diff([measured.thresholds(budget)[0] for budget in np.linspace(1, 4, 50)]).max() < 0
+
+
+@pytest.mark.parametrize("budget", [0.9, 4.1])
+def test_beyond_the_budgets_that_were_measured_there_is_no_limit(budget: float) -> None:
+    with pytest.raises(ValueError, match=f"for a budget of {budget}; it was measured for 1 to 4"):
+        with_points((1, 0.5), (4, 0.1)).thresholds(budget)
+    with pytest.raises(ValueError, match="it was measured for none"):
+        model().thresholds(2)  # one variant has none
+
+
+def test_a_disk_that_is_seen_for_the_first_time_has_a_variant_of_its_own() -> None:
+    variants = document()["variants"]
+    first = variants[0] | {"name": "first", "first_sight": True, "intercept": -3}
+    judged = model(variants=[first, *variants])
+    new, old, foreign = [9.0, np.nan, 0, 0], [9.0, 0, 0, 0], [9.0, np.nan, np.nan, 0]
+    assert judged.choose(np.array([new, old, foreign]).T).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,7 @@ class Stepped(NamedTuple):
 
     def above(self, model: RiskModel, budget: float) -> npt.NDArray[np.bool_]:
         """Rows above the model's own threshold for a budget of false tickets. Raise ValueError if it has none."""
-        thresholds = model.thresholds(budget)
-        if thresholds is None:
-            raise ValueError(f"no threshold for a budget of {budget:g}")
-        return self.scores > np.append(thresholds, np.inf)[self.variants]  # -1 is the last one: never above
+        return self.scores > np.append(model.thresholds(budget), np.inf)[self.variants]  # -1 is the last: never above
 
 
 def labels_of(serial: str, model: str) -> Labels:

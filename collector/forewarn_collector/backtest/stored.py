@@ -28,6 +28,8 @@ from forewarn_collector.tickets.rows import parts_ended
 from forewarn_rules import Kind, Labels
 
 SERIES = "smart"
+NOBODY = Directory()
+"""Whose devices they are where nothing is configured."""
 
 Place = tuple[str, str]
 """A machine's name and the disk's part of it."""
@@ -40,10 +42,11 @@ class _Stretch(NamedTuple):
     metrics: dict[str, Floats]
 
 
-def read_stored(data: Path, wanted: Collection[str]) -> History:
-    """The history in a collector's data directory. Raise StoreError if there is none or it cannot be read."""
+def read_stored(data: Path, wanted: Collection[str], directory: Directory = NOBODY) -> History:
+    """The history in a collector's data directory; ``directory`` says whose devices they are. Raise StoreError if
+    there is none or it cannot be read."""
     with Reader(data) as reader, Store.open(data) as store:
-        history = stored_history(reader, store, _ended(data / "state.db"), wanted)
+        history = stored_history(reader, store, _ended(data / "state.db"), wanted, directory)
     if history is None:
         raise StoreError(f"{data}: no disk has reported yet")
     return history
@@ -60,7 +63,7 @@ def _ended(state: Path) -> dict[Place, float]:
 
 
 def stored_history(
-    reader: Reader, store: Store, ended: Mapping[Place, float], wanted: Collection[str]
+    reader: Reader, store: Store, ended: Mapping[Place, float], wanted: Collection[str], directory: Directory = NOBODY
 ) -> History | None:
     """Every disk that ever reported; None where none did. A disk that moved to another machine is one drive.
 
@@ -80,9 +83,7 @@ def stored_history(
         if stretch is None:
             continue
         device, part = series.device, series.part
-        known = labels_of(
-            Kind.DISK, (device, part), decode_facts(series.facts), inventories.get(device, {}), Directory()
-        )
+        known = labels_of(Kind.DISK, (device, part), decode_facts(series.facts), inventories.get(device, {}), directory)
         serial = str(known.get("serial") or f"{device}/{part}")
         drive = drives.setdefault(serial, len(drives))
         if drive == len(labels):

@@ -17,7 +17,8 @@ RISK = "model-risk"
 class Ticket(msgspec.Struct, kw_only=True):
     """One ticket on one drive. Days count from 1970-01-01; ``closed`` is None while it stands.
 
-    ``rule`` opened it, ``level`` is the highest it reached, ``probability`` that of the forecast at the opening.
+    ``rule`` opened it, ``level`` is the highest it reached, ``probability`` that of the forecast at the opening,
+    ``kind`` prediction or fact.
     """
 
     drive: int
@@ -27,6 +28,7 @@ class Ticket(msgspec.Struct, kw_only=True):
     opened: int
     closed: int | None = None
     probability: float | None = None
+    kind: str = "prediction"
 
 
 def open_tickets(changes: Iterable[Change], history: History, by_rule: bool = False) -> list[Ticket]:
@@ -51,6 +53,7 @@ def open_tickets(changes: Iterable[Change], history: History, by_rule: bool = Fa
                     level=change.after,
                     opened=day,
                     probability=probability,
+                    kind=change.ticket_kind,
                 )
                 standing[place] = ticket, set()
                 found.append(ticket)

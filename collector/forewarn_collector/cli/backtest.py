@@ -20,12 +20,14 @@ from forewarn_collector.cli.rules import FOLDER
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, folding, heading, right, table
 from forewarn_collector.cli.text import clean_lines
+from forewarn_collector.config_file import ConfigError, kept_with, load_config
+from forewarn_collector.configured import configured_directory, configured_rules
 from forewarn_collector.paths import default_data
 from forewarn_collector.replay.columns import EPOCH, find_files, read_history, write_scores
 from forewarn_collector.replay.histories import HistoryError
 from forewarn_collector.store.model import StoreError
-from forewarn_rules import RuleFileErrors, load_rules
-from forewarn_rules.risk import RiskModel, read_model, shipped_model
+from forewarn_rules import RuleFileErrors
+from forewarn_rules.risk import RiskModel, read_model, shipped_model, without_model
 
 OUT = click.Path(path_type=Path, dir_okay=False)
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -37,8 +39,10 @@ TITLES = {"rules": "Rules", "model": "Risk model", "baseline": "What others woul
 @click.option("--store", is_flag=True, help="Of the collector's own stored history (--data), which may be running.")
 @click.option("--from", "since", type=DAY, help="Judge from this day on; days before only fill the windows.")
 @click.option("--to", "until", type=DAY, help="Judge up to this day; later ones only say who failed.")
-@click.option("--budget", type=float, help="Tickets are the model's, for so many false ones per 1,000 drives a month.")
-@click.option("--tickets", "tickets_file", type=OUT, help="Write every ticket to this CSV file.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="The collector's configuration; with --store the one beside its data.")  # fmt: skip
+@click.option("--budget", type=float, help="So many false tickets per 1,000 disks a month may the risk model cost.")
+@click.option("--tickets", "tickets_file", type=OUT, help="Write every ticket about a disk's failure to this CSV file.")
 @click.option("--scores", "scores_file", type=OUT, help="Write every drive-day's probability to this parquet file.")
 @click.option("--plot", "plot_file", type=OUT, help="Draw recall over false tickets: a PNG or SVG file.")
 @click.option("--rules", "directories", multiple=True, type=FOLDER, help="Rules of your own, too.")
@@ -52,6 +56,7 @@ def backtest(
     store: bool,
     since: "date | None",
     until: "date | None",
+    config_file: Path | None,
     budget: float | None,
     tickets_file: Path | None,
     scores_file: Path | None,
@@ -73,24 +78,30 @@ def backtest(
     if plot_file is not None and plot_file.suffix not in FORMATS:
         raise click.UsageError(f"--plot takes a file that ends in {' or '.join(FORMATS)}")
     try:
-        rules = load_rules(directories=directories)
+        configured = config_file or (kept_with(session.data or default_data()) if store else None)
+        config = load_config(configured)
+        rules = configured_rules(config, directories)
         model = _model(model_file)
         wanted = wanted_metrics(rules, model)
         if store:
-            history = read_stored(session.data or default_data(), wanted)
+            data = session.data or Path(config.data or default_data())
+            history = read_stored(data, wanted, configured_directory(config.directory))
         else:
             history = read_history(find_files(paths), wanted)
         period = _period(history, since, until)
         with _progress() as progress:
             bar = progress.add_task(f"{len(history.serials):,} drives", total=history.rows)
-            done = run_backtest(history, rules, model, period, budget, lambda count: progress.advance(bar, count))
+            done = run_backtest(
+                history, rules, model, period, budget, lambda count: progress.advance(bar, count),
+                config.tickets.budget_per_1000_devices_a_month if configured or store else None,
+            )  # fmt: skip
         if tickets_file is not None:
             write_tickets(tickets_file, history, done.tickets)
         if scores_file is not None:
             write_scores(scores_file, history, done.scores)
         if plot_file is not None:
             draw(done.report, plot_file)
-    except (HistoryError, StoreError, NoPlotError, RuleFileErrors, ValueError, OSError) as error:
+    except (ConfigError, HistoryError, StoreError, NoPlotError, RuleFileErrors, ValueError, OSError) as error:
         raise click.ClickException("\n".join(clean_lines(str(error)))) from None
     if as_json:
         print_json(answer(done))
@@ -154,6 +165,9 @@ def answer(done: Backtest) -> dict[str, object]:
         "drive_days": report.drive_days,
         "failing": report.failing,
         "tickets": len(done.tickets),
+        "held_back": report.held_back,
+        "no_model": without_model(),
+        "notes": report.notes,
         "methods": report.lines,
     }
 
@@ -176,6 +190,11 @@ def show(session: Session, report: Report) -> None:
             shown.add_row(*map(cell, _row(line)))
         session.screen.print(shown)
     visits(session, report)
+    if report.held_back:
+        session.screen.print(f"\n{report.held_back} predictive tickets found no room in the ticket budget.")
+    for note in report.notes:
+        session.screen.print(f"\n{note}")
+    session.screen.print(f"\nno risk model, for want of histories: {', '.join(without_model())}")
     session.screen.print(
         f"\n>= 1 d, >= 7 d: failing drives with a ticket so long ahead, within {report.horizon_days} days. false:"
         " tickets on drives that did not fail, per 1,000 drives a month. precision: with its 95 % interval."

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from forewarn_collector.cli import hint
 from forewarn_collector.cli.client import Client, ClientError
-from forewarn_collector.cli.up import CONFIG_NAME
+from forewarn_collector.config_file import NAME as CONFIG_NAME
 from forewarn_collector.demo.fleet import build_fleet, directory
 from forewarn_collector.demo.machines import DAY, Machine
 from forewarn_collector.demo.run import Play, Told

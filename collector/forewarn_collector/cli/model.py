@@ -20,7 +20,7 @@ from forewarn_collector.training.protocol import Test, rolling_origins, unseen_m
 from forewarn_collector.training.samples import Samples, gather, join
 from forewarn_collector.training.train import empty_features, reliability, score, with_tables
 from forewarn_collector.training.train import train as fit_model
-from forewarn_rules.risk import CLASSES, Provenance, Reliability, RiskModel, Source, read_model, shipped_model
+from forewarn_rules.risk import Provenance, Reliability, RiskModel, Source, read_model, shipped_model, without_model
 
 FILES = click.Path(path_type=Path, exists=True)
 UNDATED_SHARE = 0.1
@@ -88,10 +88,10 @@ def report(session: Session, paths: tuple[Path, ...], file: Path | None, as_json
         found = shipped_model("hdd") if file is None else read_model(file.read_bytes())
         if found is None:
             raise ValueError("no model comes with this installation")
-        tables = _measured(found, paths) if paths else {v.name: v.reliability for v in found.variants}
+        tables = _measured(found, paths) if paths else {v.title: v.reliability for v in found.variants}
     except (HistoryError, ValueError, OSError) as error:
         raise click.ClickException("\n".join(clean_lines(str(error)))) from None
-    without = [kind for kind in CLASSES if shipped_model(kind) is None]
+    without = without_model()
     if as_json:
         print_json({"model": found, "reliability": tables, "no_model": without})
         return
@@ -171,13 +171,13 @@ def _show(session: Session, found: RiskModel, tables: dict[str, tuple[Reliabilit
         )
     for variant in found.variants:
         needs = f"reports {' or '.join(variant.needs)}" if variant.needs else "all others"
-        screen.print(heading(f"{variant.name} ({needs}): log-odds {variant.intercept:.2f}, and"))
+        screen.print(heading(f"{variant.title} ({needs}): log-odds {variant.intercept:.2f}, and"))
         shown = table(folding("feature"), right("1"), right("7"), right("63"), right("1023"), right("unknown"))
         for feature in variant.features:
             line = [f"{np.interp(np.log1p(at), np.log1p(feature.at), feature.log_odds):.2f}" for at in (1, 7, 63, 1023)]
             shown.add_row(*map(cell, (feature.name, *line, f"{feature.unknown.log_odds:.2f}")))
         screen.print(shown)
-    for name, rows in (tables or {variant.name: variant.reliability for variant in found.variants}).items():
+    for name, rows in (tables or {variant.title: variant.reliability for variant in found.variants}).items():
         _show_reliability(session, name, rows)
 
 

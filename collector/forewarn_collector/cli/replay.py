@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from forewarn_collector.cli import hint
 from forewarn_collector.cli.client import Client, ClientError
-from forewarn_collector.cli.up import CONFIG_NAME
+from forewarn_collector.config_file import NAME as CONFIG_NAME
 from forewarn_collector.replay.embedded import EmbeddedError, embedded_collector
 from forewarn_collector.replay.histories import HistoryError, choose, count_rows
 from forewarn_collector.replay.run import replay as run_replay

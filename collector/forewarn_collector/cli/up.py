@@ -18,13 +18,12 @@ from forewarn_collector.app import Collector, StartError
 from forewarn_collector.cli import hint
 from forewarn_collector.clock import SettableClock
 from forewarn_collector.config import Config
-from forewarn_collector.config_file import ConfigError, load_config
+from forewarn_collector.config_file import ConfigError, kept_with, load_config
 from forewarn_collector.paths import default_data
 from forewarn_collector.store.model import StoreError
 from forewarn_rules.document import RuleFileErrors
 
 AGENT_LOAD_INTERVAL = "10s"
-CONFIG_NAME = "collector.yaml"
 SHOWN_DEVICES = 20
 
 
@@ -57,19 +56,13 @@ def up(
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         named = data or context.find_root().params.get("data")
-        config = _with_ports(load_config(config_path or _kept_with(named)), mqtt_port, api_port)
+        config = _with_ports(load_config(config_path or kept_with(named or default_data())), mqtt_port, api_port)
         chosen = named or config.data
         clock = None if simulated_clock is None else SettableClock(simulated_clock)
         collector = Collector(config, Path(chosen or default_data()).absolute(), clock)
         asyncio.run(_run(collector, with_agent))
     except (ConfigError, RuleFileErrors, StoreError, StartError, OSError) as error:
         raise click.ClickException(str(error)) from None
-
-
-def _kept_with(data: Path | None) -> Path | None:
-    """The configuration that lies in the data directory, if one does."""
-    path = Path(data or default_data()) / CONFIG_NAME
-    return path if path.is_file() else None
 
 
 def _with_ports(config: Config, mqtt_port: int | None, api_port: int | None) -> Config:

@@ -30,12 +30,16 @@ def allowance(per_1000: float | None, devices: int) -> int | None:
     return 0 if per_1000 == 0 else max(LEAST, math.floor(per_1000 * devices / 1000))
 
 
-def decide(kind: str, level: str, used: int, allowed: int | None) -> Decision:
-    """``kind``: prediction or fact. ``used``: predictive tickets opened within the last month. A critical prediction
-    is never held back, but uses the budget like every other one."""
+def decide(kind: str, level: str, probability: float | None, used: int, allowed: int | None) -> Decision:
+    """``kind``: prediction or fact. ``used``: predictive tickets opened within the last month.
+
+    A critical prediction without a probability (a limit is reached: a file system is all but full) is never held back,
+    but uses the budget like every other one. One with a probability may be wrong, and knows by how much: it waits by
+    its rank.
+    """
     if kind != PREDICTION:
         return Decision(True, "it is a fact, not a prediction")
-    if level == "critical":
+    if level == "critical" and probability is None:
         return Decision(True, "it is critical")
     if allowed is None:
         return Decision(True, "there is no budget")

@@ -209,7 +209,9 @@ class Desk:
             )
             self._note_state(db, number, change.at, "forewarn", f"resolved: {step.reason}")
         else:
-            rows.update(db, number, updated_at=now)
+            news, told = _forecast(change), ticket.probability if ticket else None
+            likelier = step.action == "add" and life.is_likelier(news["probability"], told)
+            rows.update(db, number, updated_at=now, **(news if likelier else {}))
         self._announce(db, number, event, now)
         if step.action in ("create", "reopen"):
             for other, its_part in watched.take(db, key.text()):
@@ -219,7 +221,8 @@ class Desk:
     def _held_back(self, db: sa.Connection, change: Change, now: float) -> str | None:
         """Why this is no ticket now; None when it is one."""
         used = len(watched.opened_within_month(db, now))
-        decision = budget.decide(change.ticket_kind, change.after, used, self._allowed())
+        probability = change.forecast.probability if change.forecast else None
+        decision = budget.decide(change.ticket_kind, change.after, probability, used, self._allowed())
         return None if decision.open else decision.reason
 
     def _open_what_waits(self, db: sa.Connection) -> int:

@@ -84,6 +84,11 @@ def outcome_of_replacement(fault: str, evidence: Iterable[tuple[str, str]]) -> s
     return "failed" if gone else "replaced-in-time"
 
 
+def is_likelier(probability: float | None, known: float | None) -> bool:
+    """Whether new evidence of the same severity gives the ticket its forecast."""
+    return probability is not None and (known is None or probability > known)
+
+
 def worst(levels: Iterable[str]) -> str:
     return max(levels, key=LEVELS.index, default="none")
 

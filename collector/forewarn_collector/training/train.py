@@ -1,12 +1,15 @@
 """From samples to a risk model. Pure apart from the fit's library.
 
-There are two variants: ``full`` for disks that report attribute 187, ``narrow`` for the others. The first is fitted on
-the rows that it will judge, the other on those and, at a lower weight, on all other rows without that attribute. Then
-they are calibrated on whole fleets with dates.
+There are two sorts of variants: ``full`` for disks that report attribute 187, ``narrow`` for the others. The first is
+fitted on the rows that it will judge, the other on those and, at a lower weight, on all other rows without that
+attribute. Of each there is one more for disks that are seen for the first time: it is fitted on the same rows, any day
+of a disk, with all growth hidden. Then they are calibrated on whole fleets with dates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +17,7 @@ from msgspec import structs
 
 from forewarn_collector.backtest.evaluate import BUDGETS, HORIZON_DAYS, Fleet
 from forewarn_collector.backtest.history import MONTH_DAYS, NEVER, Floats, History, Period
-from forewarn_collector.training.fit import KNOTS, Fit, calibrate, fit_peaks
+from forewarn_collector.training.fit import KNOTS, Fit, calibrate, fit, fit_peaks
 from forewarn_collector.training.samples import Samples
 from forewarn_rules.risk import (
     SCHEMA,
@@ -31,6 +34,31 @@ from forewarn_rules.risk import (
 
 NEEDS_FULL = ("ata.187.raw",)
 FULL, NARROW = "full", "narrow"
+
+
+class Sort(NamedTuple):
+    """What a variant is for."""
+
+    name: str
+    first_sight: bool
+
+    @property
+    def is_full(self) -> bool:
+        return self.name == FULL
+
+
+SORTS = (Sort(FULL, True), Sort(NARROW, True), Sort(FULL, False), Sort(NARROW, False))
+"""In the order in which a disk is offered to them."""
+
+OPERATING_BUDGETS = (0.125, 0.25, *BUDGETS, 12.0, 20.0)
+"""False tickets per 1,000 drives a month for which thresholds are measured."""
+
+QUARTER_DAYS = 91
+"""What a threshold is measured over: a drive counts as false once, so over a longer time there are fewer a month."""
+
+FIRST_SIGHT_MONTHS = 0.5
+"""Of the monthly false tickets, what all first sights together may cost."""
+
 UNDATED_WEIGHT, FOREIGN_WEIGHT = 0.3, 0.1
 """Of a row without a date, and of one that has to be stripped of what tells the variants apart."""
 
@@ -41,6 +69,9 @@ LEAST_SLOPE = 0.2
 the log-odds rise at least, so that a worse sum always ranks higher."""
 
 _FAR = 20.0
+_LEAST = 1e-8
+"""No threshold is nearer to 0 or 1: it has to have odds."""
+
 BINS = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 1.0)
 _SIGNS = {
     "reallocated sectors": ("ata.5.raw",),
@@ -61,6 +92,7 @@ def empty_features() -> tuple[Feature, ...]:
 
 
 _WIDE = np.array([feature.metrics == NEEDS_FULL for feature in empty_features()])
+_GROWTH = np.array([feature.window_days > 0 for feature in empty_features()])
 
 
 def is_full(samples: Samples) -> npt.NDArray[np.bool_]:
@@ -74,45 +106,53 @@ def train(samples: Sequence[Samples], provenance: Provenance, horizon: int = HOR
     settled = [piece.take(piece.settled(horizon)) for piece in samples]
     if not any(piece.failing(horizon).any() for piece in settled):
         raise ValueError("no drive fails in these histories; there is nothing to learn from")
-    variants = tuple(_variant(name, settled, horizon) for name in (FULL, NARROW))
+    variants = tuple(_variant(sort, settled, horizon) for sort in SORTS)
     return RiskModel(SCHEMA, "hdd", horizon, variants, provenance, physical_sectors=True)
 
 
-def _variant(name: str, samples: Sequence[Samples], horizon: int) -> Variant:
+def _variant(sort: Sort, samples: Sequence[Samples], horizon: int) -> Variant:
     features, failing, weight, stretches = [], [], [], []
     count = 0
     for piece in samples:
-        if name == FULL:
+        if sort.is_full:
             piece = piece.take(is_full(piece))
-        values = _counted(piece)
-        if name == NARROW:
+        values = _counted(_as_seen(piece, sort))
+        if not sort.is_full:
             values = np.where(_WIDE[:, np.newaxis], np.float32(np.nan), values)
         features.append(values)
         failing.append(piece.failing(horizon))
-        trust = (1.0 if piece.dated else UNDATED_WEIGHT) * np.where(
-            is_full(piece) == (name == FULL), 1.0, FOREIGN_WEIGHT
-        )
+        trust = (1.0 if piece.dated else UNDATED_WEIGHT) * np.where(is_full(piece) == sort.is_full, 1.0, FOREIGN_WEIGHT)
         weight.append(piece.weight * trust / MONTH_DAYS)
         stretches.append(piece.stretches(horizon) + count)
         count = int(stretches[-1].max(initial=count - 1)) + 1
     rows, hits, weights = np.concatenate(features, axis=1), np.concatenate(failing), np.concatenate(weight)
     if not hits.any():
-        raise ValueError(f"no drive fails that the variant {name!r} could learn from")
-    found, calibration = _calibrated(fit_peaks(rows, hits, weights, np.concatenate(stretches)), name, samples, horizon)
+        raise ValueError(f"no drive fails that the variant {sort.name!r} could learn from")
+    found = fit(rows, hits, weights) if sort.first_sight else fit_peaks(rows, hits, weights, np.concatenate(stretches))
+    found, calibration = _calibrated(found, sort, samples, horizon)
     lines = tuple(
         _feature(empty, line, values, hits, weights)
         for empty, line, values in zip(empty_features(), found.log_odds, rows, strict=True)
     )
-    return Variant(name, NEEDS_FULL if name == FULL else (), found.intercept, lines, calibration, (), ())
+    needs = NEEDS_FULL if sort.is_full else ()
+    return Variant(sort.name, needs, found.intercept, lines, calibration, (), (), sort.first_sight)
+
+
+def _as_seen(samples: Samples, sort: Sort) -> Samples:
+    """With all growth hidden where the variant is for the first sight."""
+    if not sort.first_sight:
+        return samples
+    hidden = np.where(_GROWTH[:, np.newaxis], np.float32(np.nan), samples.features)
+    return replace(samples, features=hidden)
 
 
 def _counted(samples: Samples) -> npt.NDArray[np.float32]:
     return in_physical_sectors(empty_features(), samples.features).astype(np.float32)
 
 
-def _calibrated(found: Fit, name: str, samples: Sequence[Samples], horizon: int) -> tuple[Fit, Calibration]:
+def _calibrated(found: Fit, sort: Sort, samples: Sequence[Samples], horizon: int) -> tuple[Fit, Calibration]:
     """The probabilities of whole fleets with dates count, where the variant has some that fail."""
-    own = [piece.take(is_full(piece) == (name == FULL)) for piece in samples if piece.dated]
+    own = [_as_seen(piece.take(is_full(piece) == sort.is_full), sort) for piece in samples if piece.dated]
     own = [piece for piece in own if piece.failing(horizon).any()]
     if not own:
         return found, Calibration((-_FAR, _FAR), (-_FAR, _FAR))
@@ -168,10 +208,12 @@ def with_tables(model: RiskModel, samples: Sequence[Samples]) -> RiskModel:
     """The model with the operating points and the reliability that it has on whole fleets with dates."""
     variants = []
     for variant in model.variants:
-        pieces = [piece.take(is_full(piece) == (variant.name == FULL)) for piece in samples if piece.dated]
+        sort = Sort(variant.name, variant.first_sight)
+        pieces = [_as_seen(piece.take(is_full(piece) == sort.is_full), sort) for piece in samples if piece.dated]
         pieces = [piece for piece in pieces if len(piece.days)]
-        scores = [score(model, piece) for piece in pieces]
-        points = tuple(_point(budget, pieces, scores) for budget in BUDGETS) if pieces else ()
+        scores = [_scores_of(model, variant, piece) for piece in pieces]
+        threshold = _at_once if sort.first_sight else _in_quarters
+        points = tuple(_point(budget, pieces, scores, threshold) for budget in OPERATING_BUDGETS) if pieces else ()
         table = reliability(pieces, scores, model.horizon_days)
         variants.append(structs.replace(variant, operating_points=points, reliability=table))
     return structs.replace(model, variants=tuple(variants))
@@ -182,10 +224,33 @@ def score(model: RiskModel, samples: Samples) -> Floats:
     return model.evaluate(samples.features.astype(np.float64)).probability
 
 
-def _point(budget: float, pieces: Sequence[Samples], scores: Sequence[Floats]) -> OperatingPoint:
+def _scores_of(model: RiskModel, variant: Variant, samples: Samples) -> Floats:
+    """The probability of the rows that this variant judges, NaN for others."""
+    risk = model.evaluate(samples.features.astype(np.float64))
+    scores: Floats = np.where(risk.variant == model.variants.index(variant), risk.probability, np.nan)
+    return scores
+
+
+def _point(
+    budget: float, pieces: Sequence[Samples], scores: Sequence[Floats], threshold: Callable[..., float]
+) -> OperatingPoint:
     """The highest of the fleets' thresholds: no fleet gets more than the budget."""
-    found = [fleet_of(piece).threshold(score, budget) for piece, score in zip(pieces, scores, strict=True)]
-    return OperatingPoint(budget, round(max(found), 8))
+    found = [threshold(piece, score, budget) for piece, score in zip(pieces, scores, strict=True)]
+    return OperatingPoint(budget, round(min(max(*found, _LEAST), 1 - _LEAST), 8))
+
+
+def _in_quarters(samples: Samples, scores: Floats, budget: float) -> float:
+    """The mean of what leaves that many false tickets in the first three months and in the last three."""
+    first, last = int(samples.days.min()), int(samples.days.max())
+    quarters = (Period(first, min(last, first + QUARTER_DAYS - 1)), Period(max(first, last - QUARTER_DAYS + 1), last))
+    return float(np.mean([fleet_of(samples, quarter).threshold(scores, budget) for quarter in quarters]))
+
+
+def _at_once(samples: Samples, scores: Floats, budget: float) -> float:
+    """What a share of the drives that do not fail exceeds on any day."""
+    well = np.sort(scores[(samples.lead == NEVER) & ~np.isnan(scores)])[::-1]
+    allowed = int(len(well) * budget * FIRST_SIGHT_MONTHS / 1000)
+    return float(well[allowed]) if allowed < len(well) else 0.0
 
 
 def fleet_of(samples: Samples, period: Period | None = None) -> Fleet:
