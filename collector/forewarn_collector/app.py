@@ -41,6 +41,7 @@ from forewarn_collector.config import (
     Config,
     DestinationEntry,
     Enrol,
+    Listen,
     SelfCheck,
     Tls,
     ping_url_problem,
@@ -53,6 +54,7 @@ from forewarn_collector.identity.clones import Birth
 from forewarn_collector.identity.notices import Notices
 from forewarn_collector.identity.office import Surroundings, Terms
 from forewarn_collector.identity.roster import Roster
+from forewarn_collector.ingest.crowd import Limits
 from forewarn_collector.ingest.intake import Intake
 from forewarn_collector.ingest.listener import Listener
 from forewarn_collector.ingest.subscriber import BrokerSettings, Subscriber
@@ -131,7 +133,8 @@ class Collector:
         elif config.enrol and own_tls is not None:
             self.bureau.trust(own_tls)
         self.listener = Listener(
-            self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, tls=own_tls, admit=roster.admit
+            self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, limits=_limits(config.listen),
+            tls=own_tls, admit=roster.admit,
         )  # fmt: skip
         self.subscriber = Subscriber(self.intake, broker, now) if broker else None
         book = Book(self._state)
@@ -362,6 +365,10 @@ def _api_context(tls: ApiTls) -> ssl.SSLContext:
         return server_context(tls.certificate, tls.key)
     except OSError as error:
         raise StartError(f"api.tls: {error}; give PEM files that belong together") from None
+
+
+def _limits(listen: Listen) -> Limits:
+    return Limits(listen.connections_per_address, listen.connections_per_second, listen.messages_per_second)
 
 
 def _broker_files(broker: Broker) -> BrokerFiles | None:

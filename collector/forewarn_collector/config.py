@@ -32,6 +32,33 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     max_packet_bytes: Annotated[
         int, Meta(ge=1024, le=2**28, description="larger packets end the connection", examples=[262144])
     ] = 262_144
+    connections_per_address: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="open at once from one address (IPv6: one /64), and how many may come at once",
+            examples=[2000],
+        ),
+    ] = 10_000
+    connections_per_second: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=100_000,
+            description="new ones of one address, in the long run; one that fails or is refused counts as ten",
+            examples=[20],
+        ),
+    ] = 100.0
+    messages_per_second: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1_000_000,
+            description="of one device, after ten seconds' worth at once; beyond it the device is read more slowly",
+            examples=[50],
+        ),
+    ] = 1_000.0
 
 
 class ApiTls(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,6 +70,8 @@ MESSAGES = {
     "nested-too-deeply": ["1: not YAML: it is nested too deeply"],
     "no-front-door": ["2: listen.enabled: no front door is left (found False); set it to true, or name a broker"],
     "no-such-date": ["2: not YAML: month must be in 1..12; write it as plain text, in quotes"],
+    "nobody-may-come": ["2: listen.connections_per_address: expected `int` >= 1 (found 0); for example: 2000"],
+    "nobody-may-speak": ["2: listen.messages_per_second: expected `float` > 0.0 (found 0); for example: 50"],
     "not-a-mapping": ["1: the file is not a mapping of keys to values; begin with listen: or another key"],
     "not-an-address": ["2: listen.address: not an IP address (found '300.1.1.1'); write 127.0.0.1, or 0.0.0.0 for eve"],
     "not-yaml": ["3: not YAML: expected ',' or ']', but got '<stream end>'; mind indentation, quotes and brackets"],

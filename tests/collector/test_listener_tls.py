@@ -14,6 +14,7 @@ import pytest
 from mqtt5 import ConnAckReasonCode as Reply
 
 from forewarn_collector.config import Api, Config, Listen, Tls
+from forewarn_collector.ingest.crowd import Limits
 from forewarn_collector.ingest.listener import Listener
 from forewarn_wire import up_topic
 
@@ -149,6 +150,22 @@ def test_whoever_does_not_shake_hands_is_sent_away(door: Any, make_device: Make)
     began = time.monotonic()
     assert make_device(port).read_to_the_end() == b""
     assert time.monotonic() - began < 5
+    run(listener.stop(), door.loop).result(10)
+
+
+def test_failed_handshakes_slow_their_address_down(door: Any, keys: Path, make_device: Make, wait_for: Make) -> None:
+    limits = Limits(connections_per_address=30, connections_per_second=0.01)
+    listener = Listener(door.collector.intake, time.time, limits=limits, tls=door.collector.listener.tls)
+    run = asyncio.run_coroutine_threadsafe
+    _, port = run(listener.start("127.0.0.1", 0), door.loop).result(10)
+    for number in range(1, 4):
+        with pytest.raises(Exception, match=r"^$|certificate|alert|reset") as refused:
+            make_device(port, "shop-07", client(keys, "impostor")).connect()
+        assert isinstance(refused.value, OSError) or type(refused.value).__name__ == "Closed"
+        wait_for(lambda number=number: listener.ended == {"no-tls-handshake": number}, 60)
+    with pytest.raises(OSError):  # each counts as ten
+        make_device(port, "shop-07", client(keys, "shop-07"))
+    assert listener.ended["too-fast-of-address"] == 1
     run(listener.stop(), door.loop).result(10)
 
 

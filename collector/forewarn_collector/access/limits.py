@@ -65,21 +65,26 @@ class LockOut:
 
 
 class Rate:
-    """So many requests a minute, and as many as a quarter of that at once."""
+    """A token bucket for each key: so many a minute, and ``at_once`` after a pause (by itself a quarter of them)."""
 
-    def __init__(self, a_minute: int) -> None:
+    def __init__(self, a_minute: float, at_once: float | None = None) -> None:
         self._each = 60.0 / a_minute
-        self._ahead = 15.0
+        self._ahead = 15.0 if at_once is None else (at_once - 1) * self._each
         self._due: OrderedDict[str, float] = OrderedDict()
 
     def take(self, key: str, now: float) -> float:
-        """Seconds to wait; 0: go on."""
-        due = max(now, self._due.get(key, now)) + self._each
-        wait = due - now - self._ahead - self._each
-        if wait > 0:
-            return wait
-        self._due[key] = due
+        """Seconds to wait; 0: go on, and it is counted."""
+        wait = self.wait(key, now)
+        if not wait:
+            self.spend(key, now)
+        return wait
+
+    def wait(self, key: str, now: float) -> float:
+        return max(0.0, self._due.get(key, now) - now - self._ahead)
+
+    def spend(self, key: str, now: float, times: int = 1) -> None:
+        """Count what has happened already, also beyond what was allowed: it is waited for later."""
+        self._due[key] = max(now, self._due.get(key, now)) + times * self._each
         self._due.move_to_end(key)
         if len(self._due) > REMEMBERED:
             self._due.popitem(last=False)
-        return 0.0

@@ -1,6 +1,7 @@
 """One MQTT 5 connection of a device: who it is, what it may do, what it is owed."""
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Sequence
@@ -22,12 +23,16 @@ from forewarn_wire.machine import PROPERTY, read_machine
 if TYPE_CHECKING:
     from forewarn_collector.ingest.listener import Listener
 
+log = logging.getLogger(__name__)
+
 # For clients that ask for none: a connection whose other end is gone must end some day.
 KEEP_ALIVE_SECONDS = 600
 WRITE_LIMIT = 262_144
 # Orders are few and small; a device that does not acknowledge them gets no more.
 ORDERS_ON_THE_WAY = 8
 LETTER_BYTES = 512
+# A device needs one.
+FILTERS_AT_ONCE = 16
 REVOKED = "revoked"
 CONNECT_BYTE = b"\x10"
 # What an older MQTT client understands as "unacceptable protocol version" (3.1.1, section 3.2.2.3).
@@ -37,10 +42,12 @@ _PINGRESP = mqtt5.PingRespPacket().write()
 
 
 class Connection(asyncio.Protocol):
-    """``client`` is "" until CONNECT is accepted. Every method runs in the event loop."""
+    """``client`` is "" until CONNECT is accepted, ``address`` "" where no network is between. Every method runs in the
+    event loop."""
 
-    def __init__(self, listener: "Listener") -> None:
+    def __init__(self, listener: "Listener", address: str = "") -> None:
         self.client = ""
+        self.address = address
         self.visitor = Visitor("")
         self.paused = False
         self.deadline = time.monotonic() + listener.connect_seconds
@@ -56,12 +63,11 @@ class Connection(asyncio.Protocol):
         self._takes: set[str] = set()
         self._orders: set[int] = set()
         self._order_limits = (ORDERS_ON_THE_WAY, 0)
+        self._slow_until = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._listener.open.add(self)
-        if len(self._listener.open) > self._listener.max_connections:
-            self.end(Bye.QUOTA_EXCEEDED, "too-many-connections")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._listener.left(self, self._ended or "connection-lost")
@@ -88,6 +94,7 @@ class Connection(asyncio.Protocol):
         try:
             for packet in self._framer.feed(data):
                 self._packet(packet)
+                self._keep_pace()
                 if self._ended or self.paused:
                     return
         except PacketTooLarge as error:
@@ -124,6 +131,17 @@ class Connection(asyncio.Protocol):
             self._orders.discard(packet.packet_id)
         else:
             self.end(Bye.PROTOCOL_ERROR, "protocol-error")
+
+    def _keep_pace(self) -> None:
+        """Read a client that says too much more slowly: it loses nothing, and the others are served."""
+        now = time.monotonic()
+        wait = self._listener.crowd.pause_after(self.client, now) if self.client else 0.0
+        if wait and not self._ended:
+            if not self._slow_until:
+                log.warning("%s sends more than listen.messages_per_second: it is read more slowly", self.client)
+            self._slow_until = now + wait
+            self._pause()
+            self._listener.resume_later(wait)
 
     def _connect(self, packet: mqtt5.ConnectPacket) -> None:
         if self.client:
@@ -212,7 +230,8 @@ class Connection(asyncio.Protocol):
             self.end(Bye.PROTOCOL_ERROR, "protocol-error")
             return
         below = f"forewarn/v1/{self.client}/down/"
-        codes = [_granted(wanted, below) for wanted in packet.topic_filters]
+        codes = [_granted(wanted, below) for wanted in packet.topic_filters[:FILTERS_AT_ONCE]]
+        codes += [mqtt5.SubAckReasonCode.QUOTA_EXCEEDED] * (len(packet.topic_filters) - len(codes))
         self._write(mqtt5.SubAckPacket(packet.packet_id, codes).write())
         for wanted, code in zip(packet.topic_filters, codes, strict=True):
             if code is mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE:
@@ -241,8 +260,10 @@ class Connection(asyncio.Protocol):
             self._listener.paused.add(self)
             self._transport.pause_reading()
 
-    def resume(self) -> None:
-        """Go on with the packets that are here already, then with the socket."""
+    def resume(self, now: float) -> None:
+        """Go on with the packets that are here already, then with the socket; not before the client's pause is over."""
+        if now < self._slow_until and not self._ended:
+            return
         self.paused = False
         self._listener.paused.discard(self)
         if self._keepalive is not None:

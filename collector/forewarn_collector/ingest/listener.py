@@ -17,6 +17,8 @@ from mqtt5 import PubAckPacket, PubAckReasonCode
 
 from forewarn_collector.identity.admission import Visitor
 from forewarn_collector.ingest.connection import REVOKED, Connection, InsideConnection
+from forewarn_collector.ingest.crowd import USUAL_LIMITS, Crowd, Limits
+from forewarn_collector.ingest.entrance import Entrance
 from forewarn_collector.ingest.intake import Intake, Verdict
 from forewarn_wire.machine import Machine
 
@@ -42,6 +44,7 @@ class Listener:
         max_packet_bytes: int = 262_144,
         receive_maximum: int = 200,
         max_connections: int = 50_000,
+        limits: Limits = USUAL_LIMITS,
         connect_seconds: float = 15.0,
         close_seconds: float = 10.0,
         tls: ssl.SSLContext | None = None,
@@ -54,10 +57,10 @@ class Listener:
         self.now = now
         self.max_packet_bytes = max_packet_bytes
         self.receive_maximum = receive_maximum
-        self.max_connections = max_connections
         self.connect_seconds = connect_seconds
         self.close_seconds = close_seconds
         self.tls = tls
+        self.crowd = Crowd(max_connections, limits)
         self._admit = admit
         self.clients: dict[str, Connection] = {}
         self.open: set[Connection] = set()
@@ -65,19 +68,18 @@ class Listener:
         self.ended: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.on_subscribed: Callable[[str], None] = lambda _device: None
-        self._server: asyncio.Server | None = None
+        self._entrance: Entrance | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self, address: str, port: int) -> tuple[str, int]:
         """Listen; return the address and port in use (port 0 takes a free one). Raise OSError when it can't."""
         self._loop = asyncio.get_running_loop()
-        self._server = await self._loop.create_server(
-            lambda: Connection(self), address, port, backlog=4096, ssl=self.tls,
-            ssl_handshake_timeout=self.connect_seconds if self.tls else None,
+        self._entrance = Entrance(
+            self.crowd, self.ended, lambda peer: Connection(self, peer), self.tls, self.connect_seconds
         )  # fmt: skip
+        where = self._entrance.open(address, port)
         self._sweeper = self._loop.create_task(self._sweep())
-        host, bound = self._server.sockets[0].getsockname()[:2]
-        return str(host), int(bound)
+        return where
 
     def connect_inside(self) -> socket.socket:
         """One end of a connection that no network carries and nobody else can open, from any thread. Raise OSError."""
@@ -90,9 +92,9 @@ class Listener:
         return ours
 
     async def stop(self) -> None:
-        if self._server is None:
+        if self._entrance is None:
             return
-        self._server.close()
+        self._entrance.close()
         if self._sweeper:
             self._sweeper.cancel()
         for connection in list(self.open):
@@ -140,6 +142,8 @@ class Listener:
         self.open.discard(connection)
         self.paused.discard(connection)
         self.ended[reason] += 1
+        if connection.address:
+            self.crowd.leave(connection.address, time.monotonic(), welcome=bool(connection.client))
         if self.clients.get(connection.client) is connection:
             del self.clients[connection.client]
 
@@ -166,10 +170,15 @@ class Listener:
         self._resume()
 
     def _resume(self) -> None:
+        now = time.monotonic()
         for connection in list(self.paused):
             if not self.intake.has_room:
                 return
-            connection.resume()
+            connection.resume(now)
+
+    def resume_later(self, seconds: float) -> None:
+        """From the loop. A timer may come a hair too early."""
+        asyncio.get_running_loop().call_later(seconds + 0.01, self._resume)
 
     async def _sweep(self) -> None:
         """End connections whose keepalive ran out, and those that never said who they are."""
