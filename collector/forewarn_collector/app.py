@@ -105,7 +105,7 @@ class Collector:
         own_tls = _server_context(config.listen.tls) if config.listen.tls else None
         self._api_tls = _api_context(config.api.tls) if config.api.tls else None
         destinations = [_destination(entry) for entry in config.destinations]
-        broker = _broker(config.broker) if config.broker else None
+        broker = _broker(config.broker, config.listen.max_packet_bytes) if config.broker else None
         ping_url = _ping_url(config.self_check)
         now = self.clock.now
         roster = Roster()
@@ -381,7 +381,7 @@ def _destination(entry: DestinationEntry) -> Webhook:
     return Webhook(entry.name, entry.url, _token(entry.token_file) if entry.token_file else None)
 
 
-def _broker(broker: Broker) -> BrokerSettings:
+def _broker(broker: Broker, packet_bytes: int) -> BrokerSettings:
     return BrokerSettings(
         broker.url,
         broker.client_id,
@@ -391,6 +391,7 @@ def _broker(broker: Broker) -> BrokerSettings:
         broker.ca,
         broker.certificate,
         broker.key,
+        packet_bytes,
     )
 
 

@@ -1,6 +1,8 @@
 """The other front door against a real Mosquitto: acknowledged after the commit, so nothing is lost or doubled."""
 
+import contextlib
 import json
+import socket
 import subprocess
 import threading
 import time
@@ -278,6 +280,38 @@ def test_a_broker_that_is_not_there_is_said_and_taken_when_it_comes(
     wait_for(lambda: not running.collector.health().troubles)
     make_agent(server.port).send(reports(1, 10))
     wait_for(lambda: running.reader.counts().reports == 10)
+
+
+def test_what_a_broker_does_not_do_is_said_in_the_status(
+    make_mosquitto: Make, make_running: Make, wait_for: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = make_mosquitto("max_packet_size 20000\nretain_available false\nmax_qos 0\nmax_inflight_messages 5\n")
+    running = make_running(broker_config(server.port))
+    begins = ("takes QoS 0 only", "keeps no retained", "takes packets of 20,000 bytes", "takes 5 unacknowledged")
+    wait_for(lambda: len(running.collector.health().troubles) == len(begins), 60)
+    for trouble, begin in zip(running.collector.health().troubles, begins, strict=True):
+        assert trouble.startswith(f"mqtt://127.0.0.1:{server.port}: the broker {begin}")
+        assert trouble in [record.getMessage() for record in caplog.records]
+
+
+def test_a_broker_that_speaks_an_older_mqtt_only_is_said(make_running: Make, wait_for: Make) -> None:
+    """Its answer is that of MQTT 3.1.1, section 3.2.2.3: unacceptable protocol version."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.recv(1000)
+                        connection.sendall(b"\x20\x02\x00\x01")
+
+        threading.Thread(target=answer, daemon=True).start()
+        port = server.getsockname()[1]
+        running = make_running(broker_config(port))
+        said = f"mqtt://127.0.0.1:{port}: the broker refuses: Unsupported protocol version: it must speak MQTT 5"
+        wait_for(lambda: running.collector.health().troubles == [said], 60)
+        running.stop()
 
 
 def test_two_collectors_share_the_reports(

@@ -20,6 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from forewarn_collector.ingest.accept import Publish
+from forewarn_collector.ingest.broker_terms import Needs, shortcomings
 from forewarn_collector.ingest.intake import Intake, Item, Verdict
 from forewarn_wire import down_topic
 
@@ -31,11 +32,13 @@ KEEPALIVE_SECONDS = 60
 # Mosquitto's name for it; other brokers have none, and then nothing comes.
 DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"
 PUBLISH_SECONDS = 15.0
+UNSUPPORTED_PROTOCOL_VERSION = 0x84
 
 
 @dataclass(frozen=True)
 class BrokerSettings:
-    """``url``: mqtt://HOST[:PORT] or mqtts://HOST[:PORT]. ``group``: share the load with other collectors."""
+    """``url``: mqtt://HOST[:PORT] or mqtts://HOST[:PORT]. ``group``: share the load with other collectors.
+    ``packet_bytes``: the largest packet that devices may send."""
 
     url: str
     client_id: str = "collector"
@@ -45,6 +48,7 @@ class BrokerSettings:
     ca: str | None = None
     certificate: str | None = None
     key: str | None = None
+    packet_bytes: int = 262_144
 
 
 class Subscriber:
@@ -53,6 +57,8 @@ class Subscriber:
         self.trouble: str | None = None
         self.dropped: int | None = None
         """How many messages the broker says it dropped, for whomever; None: it does not say."""
+        self.shortcomings: list[str] = []
+        """What the broker does not grant though it is needed, as of the newest connection."""
         self._intake = intake
         self._now = now
         self._settings = settings
@@ -106,16 +112,27 @@ class Subscriber:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _on_connect(self, client: mqtt.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+    def _on_connect(self, client: mqtt.Client, _u: Any, _f: Any, reason: Any, granted: Any) -> None:
         if reason.is_failure:
-            self._say(f"the broker refuses: {reason}")
+            remedy = ": it must speak MQTT 5" if reason.value == UNSUPPORTED_PROTOCOL_VERSION else ""
+            self._say(f"the broker refuses: {reason}{remedy}")
             return
+        self._compare(granted.json() if granted is not None else {})
         group = self._settings.group
         prefix = f"$share/{group}/" if group else ""
         # A session that goes on gets no retained messages again: an old birth is no sign of life.
         options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         client.subscribe(f"{prefix}forewarn/v1/+/up/#", options=options)
         client.subscribe(DROPPED_TOPIC)
+
+    def _compare(self, granted: dict[str, Any]) -> None:
+        settings = self._settings
+        needs = Needs(SESSION_EXPIRY_SECONDS, settings.packet_bytes, settings.group is not None)
+        found = [f"{settings.url}: {text}" for text in shortcomings(granted, needs)]
+        for text in found:
+            if text not in self.shortcomings:
+                log.error("%s", text)
+        self.shortcomings = found
 
     def _on_subscribe(self, _c: Any, _u: Any, _m: Any, reasons: Any, _p: Any) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]

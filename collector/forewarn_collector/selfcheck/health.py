@@ -59,6 +59,7 @@ class Condition:
             self._intake.trouble,
             self._judge.trouble,
             subscriber.trouble if subscriber else None,
+            *(subscriber.shortcomings if subscriber else []),
             *(trouble() for trouble in self._other_troubles),
             *backlog_troubles(unjudged, unsent),
             *(canary.trouble for canary in canaries),
