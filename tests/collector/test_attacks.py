@@ -1,4 +1,4 @@
-"""Attacks at both front doors: the collector's own listener, and a Mosquitto with the configuration of deploy/mosquitto
+"""Attacks at both front doors: the collector's own listener, and a Mosquitto with the packaged configuration
 whose certificates, revocations and access rights the collector writes."""
 
 import itertools
@@ -27,7 +27,7 @@ from forewarn_collector.identity.certificates import key_pem
 from forewarn_wire import down_topic, up_topic
 from forewarn_wire.machine import PROPERTY, Machine, machine_of
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "mosquitto"
+EXAMPLE = Path(__file__).resolve().parents[2] / "collector/forewarn_collector/identity/mosquitto"
 SBIN = f"{os.environ['PATH']}:/usr/sbin"
 DAY = 86_400.0
 NUMBERS = itertools.count(1)

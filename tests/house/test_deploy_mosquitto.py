@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from forewarn_wire import up_topic
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "mosquitto"
+EXAMPLE = Path(__file__).resolve().parents[2] / "collector/forewarn_collector/identity/mosquitto"
 SBIN = f"{os.environ['PATH']}:/usr/sbin"
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 NOT_AUTHORIZED = 0x87

@@ -25,6 +25,7 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
         "up": Lazy("up", "Start the collector: MQTT front door, judge, tickets and API."),
         "status": Lazy("status", "How the collector is: counters, addresses, troubles."),
         "ca": Lazy("ca", "forewarn's own certificate authority: make it, show it, replace it."),
+        "broker": Lazy("broker", "A broker as the front door: write its configuration."),
         "deadletters": Lazy("traffic", "What could not be accepted, and why."),
         "deliveries": Lazy("traffic", "What was sent to ticket systems, what waits, what is parked."),
     },

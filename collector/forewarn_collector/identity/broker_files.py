@@ -1,8 +1,8 @@
 """What a Mosquitto must know of identities, as files in a directory that it reads, and the signal to read them again.
 
-The files are those that deploy/mosquitto names: ``ca.crt``, ``ca.crl``, ``acl-devices``, ``server.crt`` and
-``server.key``. Mosquitto judges certificates only at new connections; the access list, which it reads at the signal
-too, ends what a revoked device can do on the connection that it has.
+The files are those that the packaged configuration (mosquitto/) names: ``ca.crt``, ``ca.crl``, ``acl-devices``,
+``server.crt`` and ``server.key``. Mosquitto judges certificates only at new connections; the access list, which it
+reads at the signal too, ends what a revoked device can do on the connection that it has.
 """
 
 import os
@@ -10,18 +10,16 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from forewarn_collector.identity.broker_directory import PACKAGED
+
 RELOAD_BY_HAND = "systemctl reload mosquitto"
-_RULES = """\
-# Written by forewarn at every revocation. A device writes and reads below its own name only; those named first nothing.
-{denied}pattern write forewarn/v1/%u/up/#
-pattern read forewarn/v1/%u/down/#
-"""
+_DENIED = "# Revoked: forewarn writes this file anew at every revocation.\n"
 
 
 def access_list(revoked: Sequence[str]) -> str:
     """``revoked``: device names."""
     denied = "".join(f"user {name}\ntopic deny #\n" for name in sorted(revoked))
-    return _RULES.format(denied=f"{denied}\n" if denied else "")
+    return (PACKAGED / "acl-devices").read_text(encoding="utf-8") + (_DENIED + denied if denied else "")
 
 
 class BrokerFiles:
