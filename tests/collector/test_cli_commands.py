@@ -452,7 +452,7 @@ def test_completion_asks_the_running_collector(running: Running, tmp_path: Path)
         assert done.stderr == ""
         return done.stdout.split()
 
-    assert complete(running.data, "device", "sh") == ["plain,shop-07"]
+    assert complete(running.data, "device", "sh") == ["plain,show", "plain,shop-07"]
     assert "plain,filesystem.used_percent" in complete(running.data, "series", "shop-07", "files")
     assert complete(running.data, "rules", "explain", "filesystem-f") == ["plain,filesystem-full"]
-    assert complete(tmp_path, "device", "sh") == []
+    assert complete(tmp_path, "device", "sh") == ["plain,show"]

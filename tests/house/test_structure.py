@@ -54,7 +54,7 @@ def test_every_dependency_is_used(project: Path, modules: list[Path]) -> None:
     declared = text[text.index("dependencies = [") : text.index("dev = [")]
     names = {
         "argon2-cffi": "argon2", "paho-mqtt": "paho", "prometheus-client": "prometheus_client", "PyYAML": "yaml",
-        "pywin32": "win32service",
+        "pywin32": "win32service", "scikit-learn": "sklearn",
     }  # fmt: skip
     used = {name.lower() for path in modules for name in imported(path)}
     wanted = re.findall(r'^    "([A-Za-z0-9-]+)', declared, re.M)

@@ -27,7 +27,7 @@ class DeviceGroup(click.Group):
         return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        return [*super().shell_complete(ctx, incomplete), *device_names(ctx, self.params[0], incomplete)]
+        return [*super().shell_complete(ctx, incomplete), *device_names(ctx, self.get_params(ctx)[0], incomplete)]
 
 
 @click.group("device", cls=DeviceGroup)
