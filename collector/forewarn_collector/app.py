@@ -70,7 +70,7 @@ from forewarn_collector.selfcheck.ways import BrokerWay, ListenerWay
 from forewarn_collector.store.history import History
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import Accepted
-from forewarn_collector.store.state import open_state
+from forewarn_collector.store.state import database_trouble, open_state
 from forewarn_collector.tickets.budget import allowance
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
@@ -223,8 +223,15 @@ class Collector:
             self._checker.start()
 
     def first_link(self) -> str | None:
-        """Where the first administrator sets a password; None when there are users. An earlier link is void then."""
-        return None if self._users.all() else self._link_url(self._users.make_link(None).secret)
+        """Where the first administrator sets a password; an earlier link is void then. None when there are users, or
+        when the link cannot be kept: reports are taken all the same, or wait."""
+        try:
+            return None if self._users.all() else self._link_url(self._users.make_link(None).secret)
+        except Exception as error:
+            if (known := database_trouble(error)) is None:
+                raise
+            log.error("no link for the first administrator, the next start makes one: %s", known)
+            return None
 
     def _link_url(self, code: str) -> str:
         return f"{self.public_url}/welcome/{code}"

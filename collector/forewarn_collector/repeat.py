@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.state import database_trouble
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +15,7 @@ class Repeat:
     def __init__(self, name: str, seconds: float, work: Callable[[], None]) -> None:
         self.trouble: str | None = None
         self.stopping = threading.Event()
+        self._name = name
         self._seconds = seconds
         self._work = work
         self._thread = threading.Thread(target=self._run, name=name)
@@ -32,7 +33,9 @@ class Repeat:
             try:
                 self._work()
                 self.trouble = None
-            except StoreError as error:
-                if str(error) != self.trouble:
-                    log.error("%s", error)
-                self.trouble = str(error)
+            except Exception as error:
+                known = database_trouble(error)
+                text = f"{self._name}: {known or f'{type(error).__name__}: {error}'}"
+                if text != self.trouble:
+                    log.error("%s", text, exc_info=known is None)
+                self.trouble = text

@@ -448,7 +448,7 @@ def test_a_state_file_that_is_garbage_is_one_clear_line(tmp_path: Path, content:
     with pytest.raises(StoreError) as refused:
         open_state(path)
     assert said in str(refused.value)
-    assert "restore it from a backup or move it away" in str(refused.value)
+    assert f"restore {path} from a backup or move it away" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert path.read_bytes() == content
 

@@ -169,6 +169,31 @@ def test_a_damaged_file_is_named_with_a_remedy(tmp_path: Path, damage: object) -
         assert journal.commit([report(1)]) == [True]
 
 
+def test_a_damaged_write_ahead_log_ends_where_the_damage_is(tmp_path: Path) -> None:
+    """Its pages have checksums: what was committed before is there, and what follows is a gap that is seen."""
+    collector = child(
+        """
+        import os
+        journal = Journal(Path(sys.argv[1]))
+        for seq in range(1, 501, 50):
+            journal.commit([report(number) for number in range(seq, seq + 50)])
+        os.kill(os.getpid(), 9)
+        """,
+        tmp_path,
+    )
+    collector.wait(60)
+    log = tmp_path / "journal.db-wal"
+    damaged = bytearray(log.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    log.write_bytes(damaged)
+    with Journal(tmp_path) as journal, journal.history() as history:
+        stored = len(history.read("dev-1", "load", "", [], 0, 1e10)[0])
+        assert stored in range(50, 500, BATCH)
+        assert journal.commit([report(seq) for seq in range(450, 502)]) == [True] * 52
+        with journal.reader() as reader:
+            assert [(gap.first, gap.last) for gap in reader.gaps("dev-1")] == [(stored + 1, 449)]
+
+
 def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = filled(tmp_path)
     with sqlite3.connect(path) as connection:

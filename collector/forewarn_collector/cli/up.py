@@ -78,6 +78,14 @@ async def _run(collector: Collector, with_agent: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    try:
+        await _serve(collector, with_agent, stop)
+    finally:
+        # Also after a start that failed half-way: its threads would keep a process alive that takes no report.
+        await collector.stop()
+
+
+async def _serve(collector: Collector, with_agent: bool, stop: asyncio.Event) -> None:
     began = collector.clock.now()
     await collector.start()
     click.echo(f"forewarn is up: MQTT {collector.mqtt_url or 'off'}, API {collector.api_url}, data {collector.data}")
@@ -93,7 +101,6 @@ async def _run(collector: Collector, with_agent: bool) -> None:
             agent.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(agent.wait, 15)
-        await collector.stop()
 
 
 def _start_agent(collector: Collector) -> "subprocess.Popen[bytes]":

@@ -30,6 +30,7 @@ from forewarn_collector.judge.warming import Warming
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import DeviceRow, Latest, Row, Series, StoreError
 from forewarn_collector.store.reader import Reader
+from forewarn_collector.store.state import database_trouble
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.model import Acceptance
 from forewarn_rules import Account, Change, Engine, Key, Kind, Rule, Standing
@@ -166,9 +167,11 @@ class Judge:
                     next_tick = time.monotonic() + self._tick_seconds
                     self.tick()
             except Exception as error:
+                known = database_trouble(error)
                 if self.trouble is None:
-                    log.exception("the judge could not finish a step; it tries again")
-                self.trouble = f"judge: {type(error).__name__}: {error}"
+                    said = f": {known}" if known else ""
+                    log.error("the judge could not finish a step; it tries again%s", said, exc_info=known is None)
+                self.trouble = f"judge: {known or f'{type(error).__name__}: {error}'}"
                 self._stopping.wait(retry)
                 retry = min(2 * retry, LONGEST_RETRY_SECONDS)
                 continue

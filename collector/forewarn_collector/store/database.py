@@ -3,7 +3,7 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -85,9 +85,22 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", None) or 0
-        remedy = _REMEDIES.get(code & 0xFF, "")
-        raise StoreError(f"{path}: {error}" + (f"; {remedy.format(path=path)}" if remedy else "")) from error
+        raise StoreError(explanation(path, error)) from error
+
+
+def explanation(path: Path, error: BaseException) -> str:
+    """What SQLite said of a file, and the remedy where there is a known one."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    remedy = _REMEDIES.get(code & 0xFF, "")
+    return f"{path}: {error}" + (f"; {remedy.format(path=path)}" if remedy else "")
+
+
+def damage(path: Path, check: Callable[[], object]) -> str | None:
+    """What is wrong with a file of SQLite's, or None; ``check`` asks it for ``integrity_check(1)``. A large file is not
+    read through at every start."""
+    if path.stat().st_size > _CHECKED_AT_START_BYTES or (verdict := check()) == "ok":
+        return None
+    return f"{path}: {verdict}; {_DAMAGED.format(path=path)}"
 
 
 @contextmanager
@@ -122,9 +135,14 @@ def lock_directory(directory: Path) -> IO[str]:
         raise StoreError(
             f"{directory}: another collector (process {holder}) uses this directory; stop it or name another directory"
         ) from error
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
+    try:
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+    except OSError as error:
+        with suppress(OSError):  # what could not be written is tried once more
+            lock.close()
+        raise StoreError(f"{directory / LOCK_NAME}: {error.strerror}; free some space there") from error
     return lock
 
 
@@ -200,8 +218,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number + 1}")
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    if path.stat().st_size <= _CHECKED_AT_START_BYTES:
-        with closing(connection.execute("PRAGMA quick_check(1)")) as check:
-            (verdict,) = check.fetchone()
-        if verdict != "ok":
-            raise StoreError(f"{path}: {verdict}; {_DAMAGED.format(path=path)}")
+    if problem := damage(path, lambda: _integrity(connection)):
+        raise StoreError(problem)
+
+
+def _integrity(connection: sqlite3.Connection) -> object:
+    with closing(connection.execute("PRAGMA integrity_check(1)")) as check:
+        return check.fetchone()[0]

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy import Column, Float, Index, Integer, LargeBinary, String, Table, Text
 
+from forewarn_collector.store.database import damage, explanation
 from forewarn_collector.store.model import StoreError
 
 SCHEMA_VERSION = 1
@@ -238,9 +239,23 @@ def open_state(path: Path) -> sa.Engine:
                 raise StoreError(f"{path}: written by a newer forewarn (schema {version}); update forewarn")
             metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    except sa.exc.DatabaseError as error:
-        raise StoreError(f"{path}: {error.orig}; restore it from a backup or move it away") from None
+            if problem := damage(path, connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one):
+                raise StoreError(problem)
+    except BaseException as error:
+        engine.dispose()
+        if isinstance(error, sa.exc.DatabaseError) and error.orig is not None:
+            raise StoreError(explanation(path, error.orig)) from None
+        raise
     return engine
+
+
+def database_trouble(error: Exception) -> str | None:
+    """What a database said, with the remedy, in one line; None where it is no error of a database."""
+    if isinstance(error, StoreError):
+        return str(error)
+    if isinstance(error, sa.exc.DBAPIError) and error.orig is not None:
+        return explanation(Path("state.db"), error.orig)
+    return None
 
 
 def open_state_to_read(path: Path) -> sa.Engine:

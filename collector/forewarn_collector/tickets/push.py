@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 
-from forewarn_collector.store.state import delivery, reading
+from forewarn_collector.store.state import database_trouble, delivery, reading
 from forewarn_collector.tickets.destination import DeliveryError, Destination, Parcel, Unreachable
 
 log = logging.getLogger(__name__)
@@ -132,8 +132,12 @@ class _Worker:
                 pause = min(LONGEST_PAUSE, max(FIRST_DELAY, 2 * pause))
                 self._stopping.wait(pause)
                 continue
-            except sa.exc.SQLAlchemyError:
-                log.exception("the deliveries to %s could not use the state database", self.name)
+            except sa.exc.SQLAlchemyError as error:
+                known = database_trouble(error)
+                log.error(
+                    "the deliveries to %s could not use the state database: %s",
+                    self.name, known or error, exc_info=known is None,
+                )  # fmt: skip
                 self._stopping.wait(FIRST_DELAY)
                 continue
             pause = 0.0
