@@ -37,7 +37,7 @@ READY_TEST := $(VENV)/ready-to-test-$(KEY)
 MACHINE := build/debian-$(shell echo $(DEBIAN_MACHINE) | cat - deploy/setup/root | sha256sum | cut -c1-16).tar
 PACKAGED := dist/SHA256SUMS
 
-.PHONY: help run test check corpus soak idle vm peers package nspawn fresh clean run-packages test-packages vm-packages
+.PHONY: help run test check corpus soak idle chaos vm peers package nspawn fresh clean run-packages test-packages vm-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,10 @@ soak: $(READY_TEST) ## two weeks of the agent's polling at a short interval: its
 
 idle: $(READY_TEST) ## 5,000 idle connections, half-open ones and slow senders at the listener: served, and what they cost
 	@FOREWARN_IDLE_CONNECTIONS=5000 exec $(BIN)/pytest -s tests/collector/test_crowd.py -k idle
+
+chaos: $(READY_TEST) ## as root: agents and collector are killed on a bad network; MINUTES=10 AGENTS=50 SEED=number
+	@FOREWARN_MINUTES=$(or $(MINUTES),10) FOREWARN_AGENTS=$(or $(AGENTS),50) FOREWARN_SEED=$(or $(SEED),20261126) \
+		exec $(BIN)/pytest -s tests/endurance/chaos
 
 vm: $(READY_TEST) vm-packages $(VM_IMAGE) ## as root: the agent in a virtual machine whose disks warn, go and lose power
 	@FOREWARN_VM_IMAGE=$(dir $(VM_IMAGE)) exec $(BIN)/pytest -s tests/endurance/test_vm.py
