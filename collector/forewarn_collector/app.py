@@ -1,10 +1,7 @@
 """Wires the collector together; the only module that knows every room."""
 
 import asyncio
-import errno
 import logging
-import os
-import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,44 +26,45 @@ from forewarn_collector.api.server import (
     leave_address,
     own_certificate,
     public_url,
-    server_context,
     token_of,
     url_of,
 )
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.config import (
-    ApiTls,
-    Broker,
     Config,
-    DestinationEntry,
     Enrol,
-    Listen,
-    SelfCheck,
-    Tls,
-    ping_url_problem,
 )
 from forewarn_collector.configured import configured_directory, configured_rules
 from forewarn_collector.directory import Directory
-from forewarn_collector.identity.broker_files import BrokerFiles
 from forewarn_collector.identity.bureau import Bureau, names_of, terms
 from forewarn_collector.identity.clones import Birth
 from forewarn_collector.identity.notices import Notices
 from forewarn_collector.identity.office import Surroundings, Terms
 from forewarn_collector.identity.roster import Roster
-from forewarn_collector.ingest.crowd import Limits
 from forewarn_collector.ingest.intake import Intake
 from forewarn_collector.ingest.listener import Listener
-from forewarn_collector.ingest.subscriber import BrokerSettings, Subscriber
+from forewarn_collector.ingest.subscriber import Subscriber
 from forewarn_collector.judge.judge import Judge
 from forewarn_collector.orders.book import Book
 from forewarn_collector.orders.dispatch import Dispatch, WayDown
 from forewarn_collector.repeat import Repeat
-from forewarn_collector.secret_files import warn_if_open_to_all
 from forewarn_collector.selfcheck.canary import Canary, Way
 from forewarn_collector.selfcheck.health import Condition
 from forewarn_collector.selfcheck.ping import Ping
 from forewarn_collector.selfcheck.ways import BrokerWay, ListenerWay
+from forewarn_collector.start import (
+    StartError,
+    address_taken,
+    api_context,
+    broker_files,
+    broker_settings,
+    listener_context,
+    listener_limits,
+    make_data_directory,
+    make_destination,
+    ping_address,
+)
 from forewarn_collector.store.history import History
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import Accepted
@@ -74,7 +72,6 @@ from forewarn_collector.store.state import database_trouble, open_state
 from forewarn_collector.tickets.budget import allowance
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
-from forewarn_collector.tickets.webhook import Webhook
 from forewarn_collector.web.pages import pages
 from forewarn_rules import Engine
 
@@ -84,10 +81,6 @@ SEAL_SECONDS = 10.0
 IDENTITY_SECONDS = 2.0
 TICK_SECONDS = 15.0
 SIMULATED_TICK_SECONDS = 0.2
-
-
-class StartError(Exception):
-    """The collector cannot start; the text says why and what to do."""
 
 
 class Collector:
@@ -102,15 +95,15 @@ class Collector:
         self.public_url = ""
         # Everything that can be wrong with the configuration is found before the first file is written.
         rules = configured_rules(config)
-        own_tls = _server_context(config.listen.tls) if config.listen.tls else None
-        self._api_tls = _api_context(config.api.tls) if config.api.tls else None
-        destinations = [_destination(entry) for entry in config.destinations]
-        broker = _broker(config.broker, config.listen.max_packet_bytes) if config.broker else None
-        ping_url = _ping_url(config.self_check)
+        own_tls = listener_context(config.listen.tls) if config.listen.tls else None
+        self._api_tls = api_context(config.api.tls) if config.api.tls else None
+        destinations = [make_destination(entry) for entry in config.destinations]
+        broker = broker_settings(config.broker, config.listen.max_packet_bytes) if config.broker else None
+        ping_url = ping_address(config.self_check)
         now = self.clock.now
         roster = Roster()
         directory = configured_directory(config.directory, roster.enrolled)
-        _make_data_directory(data)
+        make_data_directory(data)
         self.journal = Journal(data)
         try:
             self._state = open_state(data / "state.db")
@@ -133,7 +126,7 @@ class Collector:
         elif config.enrol and own_tls is not None:
             self.bureau.trust(own_tls)
         self.listener = Listener(
-            self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, limits=_limits(config.listen),
+            self.intake, now, max_packet_bytes=config.listen.max_packet_bytes, limits=listener_limits(config.listen),
             tls=own_tls, admit=roster.admit,
         )  # fmt: skip
         self.subscriber = Subscriber(self.intake, broker, now) if broker else None
@@ -175,7 +168,7 @@ class Collector:
         try:
             listening = bind(api.address, api.port)
         except OSError as error:
-            raise StartError(_taken("api", api.address, api.port, error)) from None
+            raise StartError(address_taken("api", api.address, api.port, error)) from None
         token = token_of(self.data)
         https = self._api_tls is not None
         self.api_url = url_of(listening, https)
@@ -203,7 +196,7 @@ class Collector:
                 host, port = await self.listener.start(listen.address, listen.port)
             except OSError as error:
                 listening.close()
-                raise StartError(_taken("listen", listen.address, listen.port, error)) from None
+                raise StartError(address_taken("listen", listen.address, listen.port, error)) from None
             self.mqtt_url = f"{'mqtts' if self.listener.tls else 'mqtt'}://{host}:{port}"
         if self.config.enrol:
             await self._open_enrolment(self.config.enrol)
@@ -261,7 +254,7 @@ class Collector:
         try:
             listening = bind(enrol.address, enrol.port)
         except OSError as error:
-            raise StartError(_taken("enrol", enrol.address, enrol.port, error)) from None
+            raise StartError(address_taken("enrol", enrol.address, enrol.port, error)) from None
         routes = build_enrolment(self.bureau.office, self.bureau.authorities, self.patience)
         self._enrolment = ApiServer(routes, listening, self.bureau.server_context())
         self.enrol_url = f"https://{bracketed(enrol.names[0])}:{listening.getsockname()[1]}"
@@ -286,7 +279,7 @@ class Collector:
                 recheck=lambda: self.listener.recheck(roster.barred),
                 revoked_changed=lambda: None,
             ),
-            broker_files=_broker_files(config.broker) if config.broker else None,
+            broker_files=broker_files(config.broker) if config.broker else None,
             client_ca=Path(config.listen.tls.client_ca) if config.listen.tls else None,
         )
 
@@ -332,95 +325,3 @@ class Collector:
             canary.fly(self._checker.stopping.is_set)
         if self.condition.ping and not self._checker.stopping.is_set() and not self.health().troubles:
             self.condition.ping.send()
-
-
-def _make_data_directory(data: Path) -> None:
-    try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        reason = "it is not a directory" if isinstance(error, FileExistsError) else error.strerror
-        raise StartError(f"{data}: {reason}; name a data directory that this user may write") from None
-
-
-def _taken(section: str, address: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        remedy = f"stop what uses it, or set {section}.port to another one (0 takes any)"
-    elif error.errno == errno.EACCES:
-        remedy = f"set {section}.port to one above 1023, or give this user the right to it"
-    else:
-        remedy = f"set {section}.address to an address of this machine"
-    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-    return f"cannot listen on {address}:{port}: {reason}; {remedy}"
-
-
-def _server_context(tls: Tls) -> ssl.SSLContext:
-    """TLS 1.2 or newer; a client without a certificate of our CA does not get in."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    try:
-        context.load_cert_chain(tls.certificate, tls.key)
-        context.load_verify_locations(tls.client_ca)
-    except (OSError, ssl.SSLError) as error:
-        raise StartError(f"listen.tls: {error}; give PEM files that belong together") from None
-    return context
-
-
-def _api_context(tls: ApiTls) -> ssl.SSLContext:
-    warn_if_open_to_all(tls.key)
-    try:
-        return server_context(tls.certificate, tls.key)
-    except OSError as error:
-        raise StartError(f"api.tls: {error}; give PEM files that belong together") from None
-
-
-def _limits(listen: Listen) -> Limits:
-    return Limits(listen.connections_per_address, listen.connections_per_second, listen.messages_per_second)
-
-
-def _broker_files(broker: Broker) -> BrokerFiles | None:
-    if broker.files is None:
-        return None
-    return BrokerFiles(Path(broker.files), Path(broker.pid_file) if broker.pid_file else None)
-
-
-def _destination(entry: DestinationEntry) -> Webhook:
-    return Webhook(entry.name, entry.url, _token(entry.token_file) if entry.token_file else None)
-
-
-def _broker(broker: Broker, packet_bytes: int) -> BrokerSettings:
-    return BrokerSettings(
-        broker.url,
-        broker.client_id,
-        broker.username,
-        _secret(broker.password_file) if broker.password_file else None,
-        broker.group,
-        broker.ca,
-        broker.certificate,
-        broker.key,
-        packet_bytes,
-    )
-
-
-def _ping_url(check: SelfCheck) -> str | None:
-    if check.ping_url_file is None:
-        return check.ping_url
-    url = _secret(check.ping_url_file)
-    if problem := ping_url_problem(url):
-        raise StartError(f"{check.ping_url_file}: {problem}; it must hold https://HOST/PATH and nothing else")
-    return url
-
-
-def _token(path: str) -> str:
-    token = _secret(path)
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise StartError(f"{path}: holds no token; it must hold the token and nothing else")
-    return token
-
-
-def _secret(path: str) -> str:
-    warn_if_open_to_all(path)
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"{path}: cannot be read: {error}") from None

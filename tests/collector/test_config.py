@@ -15,9 +15,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forewarn_collector.app import Collector, StartError
+from forewarn_collector.app import Collector
 from forewarn_collector.config import Api, Config, DestinationEntry, Listen, is_loopback
 from forewarn_collector.config_file import ConfigError, load_config
+from forewarn_collector.start import StartError
 from forewarn_collector.store.model import StoreError
 
 BAD = Path(__file__).resolve().parent.parent / "data" / "collector" / "bad-config"

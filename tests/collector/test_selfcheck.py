@@ -14,12 +14,12 @@ import pytest
 from mqtt5 import ConnAckReasonCode as Reply
 from prometheus_client.parser import text_string_to_metric_families
 
-from forewarn_collector.app import StartError
 from forewarn_collector.config import Api, Broker, Config, Listen, SelfCheck
 from forewarn_collector.ingest.rate import Rate
 from forewarn_collector.selfcheck.canary import Canary
 from forewarn_collector.selfcheck.troubles import backlog_troubles
 from forewarn_collector.selfcheck.ways import ListenerWay
+from forewarn_collector.start import StartError
 from forewarn_wire import CANARY
 
 Make = Callable[..., Any]

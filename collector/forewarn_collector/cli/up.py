@@ -14,12 +14,13 @@ import msgspec
 import yaml
 
 from forewarn_collector.api.views import DeviceLine
-from forewarn_collector.app import Collector, StartError
+from forewarn_collector.app import Collector
 from forewarn_collector.cli import hint
 from forewarn_collector.clock import SettableClock
 from forewarn_collector.config import Config
 from forewarn_collector.config_file import ConfigError, kept_with, load_config
 from forewarn_collector.paths import default_data
+from forewarn_collector.start import StartError
 from forewarn_collector.store.model import StoreError
 from forewarn_rules.document import RuleFileErrors
 
