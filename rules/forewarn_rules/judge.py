@@ -70,7 +70,8 @@ class Judge:
         raises, clears = self._verdicts(rows, seen)
         if self._off.any():
             off = self._off[self.timers.watched].take(self._scope_of[rows], axis=1)
-            raises[off], clears[off] = FALSE, TRUE
+            np.copyto(raises, FALSE, where=off)
+            np.copyto(clears, TRUE, where=off)
             self.timers.end(rows, off)
         since_last = at - self._last_at[rows]
         self._last_at[rows] = at
@@ -304,7 +305,8 @@ class Judge:
         """Whether each watched pair raises, and whether it clears [watched pair, component]."""
         raises, clears = np.split(self._verdict(seen), 2)
         elsewhere = ~self._applies[self.timers.watched].take(self._scope_of[rows], axis=1)
-        raises[elsewhere] = clears[elsewhere] = UNKNOWN
+        np.copyto(raises, UNKNOWN, where=elsewhere)
+        np.copyto(clears, UNKNOWN, where=elsewhere)
         return raises, clears
 
     def _standing_verdicts(self, rows: Rows) -> tuple[Verdicts, Verdicts]:

@@ -81,8 +81,8 @@ class Timers:
 
     def end(self, rows: Rows, where: npt.NDArray[np.bool_]) -> None:
         """No more waiting for ``hold`` at these [watched pair, row]."""
-        mine = self.watched[:, np.newaxis], rows
-        self.elapsed[mine] = np.where(where & self.raised[mine], np.inf, self.elapsed[mine])
+        pairs, columns = np.nonzero(where & self.raised[self.watched[:, np.newaxis], rows])
+        self.elapsed[self.watched[pairs], rows[columns]] = np.inf
 
     def quiet(self, row: int, where: npt.NDArray[np.bool_]) -> None:
         """End these pairs [pair] of one component at once, unless a higher level of the rule stays."""
