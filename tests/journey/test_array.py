@@ -42,7 +42,7 @@ def agent(collector: Any, md: Path, tmp_path: Path) -> Iterator[Any]:
         "server": f"mqtt://127.0.0.1:{collector.mqtt_port}",
         "data": str(tmp_path / "agent"),
         "load_interval": 1,
-        "probes": {"smart": False},
+        "probes": {"smart": False, "log": False},
         "roots": {"proc": str(TREE / "proc"), "sys": str(tmp_path / "sys"), "root": str(TREE / "root")},
     }
     path = tmp_path / "agent.yaml"
