@@ -12,6 +12,7 @@ log = logging.getLogger(__name__)
 
 # MQTT 5, table 2-6. These say that this very report will never be taken.
 TOPIC_NAME_INVALID, PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE = 0x90, 0x99, 0x95
+NO_MATCHING_SUBSCRIBERS = 0x10
 _FIRST_FAILURE = 0x80
 _PAUSE_FIRST, _PAUSE_LONGEST = 5.0, 900.0
 
@@ -23,8 +24,12 @@ class Verdict(enum.Enum):
 
 
 def judge_reason(code: int) -> Verdict:
-    """What a PUBACK's reason code means for the report. 0x10, "no matching subscribers", is a success."""
-    if code < _FIRST_FAILURE:
+    """What a PUBACK's reason code means for the report.
+
+    "No matching subscribers" is a success to the broker, which keeps the report for nobody: the collector's session is
+    lost, and it is not back yet.
+    """
+    if code < _FIRST_FAILURE and code != NO_MATCHING_SUBSCRIBERS:
         return Verdict.STORED
     if code in (TOPIC_NAME_INVALID, PAYLOAD_FORMAT_INVALID, PACKET_TOO_LARGE):
         return Verdict.NEVER

@@ -34,7 +34,7 @@ class Judge:
         self.rules = [rule for rule in rules if rule.kind == kind and rule.status != "retired"]
         self.signals = Signals(self.rules)
         self.timers = Timers(self.rules)
-        self._met = 0
+        self._met = -1  # what is asleep is known only after the first look
         self._verdict = Verdict([])
         self._scoped: list[str] = []
         self._scopes: dict[Any, int] = {}
@@ -251,7 +251,7 @@ class Judge:
         self._met = met
         awake = {rule.id for rule in self.rules if self.signals.asks_for_met(rule)}
         asked = ((*rule.where, *itertools.chain(*rule.off, *(level.where for level in rule.levels)))
-                 for rule in self.rules if rule.id in awake)  # fmt: skip
+                 for rule in self.rules if rule.id in awake or not awake)  # fmt: skip
         scoped = sorted({where.label for where in itertools.chain.from_iterable(asked)})
         if scoped != self._scoped:  # where the rules that sleep apply is asked when they awake
             self._scoped, self._scopes = scoped, {}

@@ -359,12 +359,12 @@ def test_a_disk_that_only_pysmart_finds_is_read_too(machine: Machine, shared_dat
     assert [report.disk.slot for report in disks.read_all()] == ["/dev/sda"]
 
 
-def test_a_hint_that_hangs_is_given_up(machine: Machine) -> None:
+def test_a_hint_that_hangs_is_given_up(machine: Machine, wait_for: Callable[..., Any]) -> None:
     path = machine({"/dev/sda": {"type": "sat", "hang": True}})
     begin = time.monotonic()
     assert read_hints(Runner(), str(path), 1.0) == []
     assert time.monotonic() - begin < 10
-    assert not _processes_with(str(path))
+    wait_for(lambda: not _processes_with(str(path)))
 
 
 def test_a_hint_without_smartctl_is_empty() -> None:

@@ -37,7 +37,7 @@ def report(collector: Any, device: str) -> None:
     reports = {
         "load": LoadReport(device=device, boot="b", seq=1, sampled_at=now, cpu=Cpu(used_percent=7.0)),
         "smart": SmartReport(
-            device=device, boot="b", seq=2, sampled_at=now, disk=disk, outcome=Outcome.MEASURED,
+            device=device, boot="b", seq=2, sampled_at=now, disk=disk, outcome=Outcome.MEASURED, passed=False,
             attributes=[Attribute(197, 100, 100, 0, 40)],
         ),
     }  # fmt: skip

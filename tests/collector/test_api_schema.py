@@ -26,7 +26,7 @@ def one_device_and_one_ticket(collector: Any) -> None:
     reports = {
         "load": LoadReport(device="0", boot="b", seq=1, sampled_at=now, cpu=Cpu(used_percent=7.0)),
         "smart": SmartReport(
-            device="0", boot="b", seq=2, sampled_at=now, disk=disk, outcome=Outcome.MEASURED,
+            device="0", boot="b", seq=2, sampled_at=now, disk=disk, outcome=Outcome.MEASURED, passed=False,
             attributes=[Attribute(197, 100, 100, 0, 40)],
         ),
     }  # fmt: skip

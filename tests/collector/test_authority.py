@@ -103,10 +103,10 @@ def test_the_list_names_what_is_revoked_and_does_not_become_too_old(authority: A
     assert listed.is_signature_valid(authority.issuers()[0].certificate.public_key())
 
 
-def test_the_access_list_denies_before_it_allows() -> None:
-    lines = access_list(["b", "a"]).splitlines()[1:]
-    assert lines[:4] == ["user a", "topic deny #", "user b", "topic deny #"]
-    assert lines[-2:] == ["pattern write forewarn/v1/%u/up/#", "pattern read forewarn/v1/%u/down/#"]
+def test_the_access_list_denies_the_revoked() -> None:
+    lines = [line for line in access_list(["b", "a"]).splitlines() if not line.startswith("#")]
+    assert lines[-4:] == ["user a", "topic deny #", "user b", "topic deny #"]
+    assert lines[:2] == ["pattern write forewarn/v1/%u/up/#", "pattern read forewarn/v1/%u/down/#"]
 
 
 def test_a_broker_that_cannot_be_told_is_a_trouble_with_a_command(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def handshake(running: Any, authority: Path, pem: Path) -> str:
             answer, _ = mqtt5.read(encrypted.recv(1000))
             assert isinstance(answer, mqtt5.ConnAckPacket)
             return "in" if answer.reason_code == 0 else str(answer.reason_str)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, IndexError) as error:  # IndexError: the connection ended before an answer
         return str(error)
 
 

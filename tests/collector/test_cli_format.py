@@ -90,8 +90,8 @@ def test_a_sparkline_has_a_gap_exactly_where_a_value_is_unknown(values: list[flo
 
 def test_a_span_names_a_day_once() -> None:
     times = Times(0.0, utc=True)
-    assert times.span(1_795_000_000, 1_795_000_900) == "2026-11-18 09:46-10:01 UTC"
-    assert times.span(1_795_000_000, 1_795_086_400) == "2026-11-18 09:46 UTC - 2026-11-19 09:46 UTC"
+    assert times.span(1_795_000_000, 1_795_000_900) == "2026-11-18 11:06-11:21 UTC"
+    assert times.span(1_795_000_000, 1_795_086_400) == "2026-11-18 11:06 UTC - 2026-11-19 11:06 UTC"
 
 
 def test_buckets_keep_the_greatest_and_leave_gaps() -> None:

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -180,6 +181,7 @@ def test_a_ping_that_is_refused_is_told_without_its_address(
     make_running: Make, watchdog: Watchdog, wait_for: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     watchdog.status = 404
+    caplog.set_level(logging.WARNING, "httpx")  # as `forewarn up` does
     collector = make_running(config(every_seconds=1, ping_url=watchdog.url)).collector
     wait_for(lambda: collector.health().ping.error)
     assert collector.health().ping.error == "HTTP 404"
