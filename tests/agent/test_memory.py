@@ -5,11 +5,13 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -36,8 +38,25 @@ def reports(data: Path) -> tuple[int, int]:
 
 
 @pytest.fixture
+def subscriber(mosquitto: Any) -> Iterator[None]:
+    """A broker that knows nobody who wants the reports takes none from the agent."""
+    client = Client(CallbackAPIVersion.VERSION2, client_id="collector", protocol=MQTTProtocolVersion.MQTTv5)
+    client.on_connect = lambda client, *_: client.subscribe("forewarn/v1/+/up/#", qos=1)
+    client.connect("127.0.0.1", mosquitto.port)
+    client.loop_start()
+    yield
+    client.disconnect()
+    client.loop_stop()
+
+
+@pytest.fixture
 def polling(
-    agent_process: Callable[[dict[str, Any]], Any], mosquitto: Any, machine: Any, shared_data: Path, tmp_path: Path
+    agent_process: Callable[[dict[str, Any]], Any],
+    subscriber: None,
+    mosquitto: Any,
+    machine: Any,
+    shared_data: Path,
+    tmp_path: Path,
 ) -> Any:
     """An agent that reads this machine's own values, and two recorded disks."""
     files = sorted((shared_data / "smartctl" / "prometheus-community__smartctl_exporter").glob("*.json"))[:2]
