@@ -4,13 +4,14 @@ import contextlib
 import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import mqtt5
 import pytest
 from mqtt5 import QoS
 
+from forewarn_collector.config import Api, Config, Listen
 from forewarn_wire import up_topic
 
 SEED = 20_261_123
@@ -56,6 +57,17 @@ def mutated(rng: random.Random, packet: bytes) -> bytes:
         if not found:
             return b"\x00"
     return bytes(found)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, start_collector: Callable[..., Any]) -> Iterator[Any]:
+    """A collector that does not slow down an address from which little that is good comes."""
+    listen = Listen(port=0, connections_per_address=1_000_000, connections_per_second=100_000.0)
+    running = start_collector(
+        tmp_path_factory.mktemp("collector") / "data", Config(listen=listen, api=Api(port=0))
+    )  # fmt: skip
+    yield running
+    running.stop()
 
 
 @pytest.mark.slow
