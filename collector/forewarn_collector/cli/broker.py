@@ -1,13 +1,12 @@
 """``forewarn broker config mosquitto``: a broker's configuration, on the collector's own machine."""
 
-import os
 import time
 from pathlib import Path
 
 import click
 import msgspec
 
-from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
+from forewarn_collector.cli.session import Session, json_option, mask_files, pass_session, print_json
 from forewarn_collector.identity.authority import Authority, AuthorityError
 from forewarn_collector.identity.broker_directory import CERTIFICATES, PASSWORDS, LaidOut, Taken, lay_out
 from forewarn_collector.identity.bureau import DIRECTORY
@@ -53,7 +52,7 @@ def mosquitto(session: Session, directory: Path, as_json: bool) -> None:
 
     Example: forewarn broker config mosquitto --out /etc/mosquitto/forewarn
     """
-    os.umask(0o027)
+    mask_files(0o027)
     try:
         laid_out = lay_out(directory, Authority(Path(session.data or default_data()) / DIRECTORY), time.time())
     except (Taken, AuthorityError) as error:

@@ -1,6 +1,5 @@
 """``forewarn ca init|show|rotate``: the authority's files, on the collector's own machine."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TypeVar
 import click
 import msgspec
 
-from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
+from forewarn_collector.cli.session import Session, json_option, mask_files, pass_session, print_json
 from forewarn_collector.identity.authority import Authority, AuthorityError, Issuer
 from forewarn_collector.identity.bureau import DIRECTORY
 from forewarn_collector.paths import default_data
@@ -101,7 +100,7 @@ def _do(work: Callable[[], T]) -> T:
 
 
 def _authority(session: Session) -> Authority:
-    os.umask(0o077)
+    mask_files(0o077)
     return Authority(Path(session.data or default_data()) / DIRECTORY)
 
 

@@ -1,8 +1,9 @@
 """What every command shares: which collector, which clock, how an answer is printed."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -72,3 +73,8 @@ def json_option(command: Command) -> Command:
 def print_json(answer: Any) -> None:
     document = msgspec.json.format(msgspec.json.encode(answer), indent=2).decode("utf-8")
     click.echo(clean_json(document))
+
+
+def mask_files(mask: int) -> None:
+    """What the running command makes lacks these rights; whoever runs it within a process keeps the mask of its own."""
+    click.get_current_context().call_on_close(partial(os.umask, os.umask(mask)))
