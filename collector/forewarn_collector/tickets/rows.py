@@ -7,9 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from forewarn_collector.store.state import LAST_NUMBER, acceptance, delivery, evidence, ticket, timeline, verdict
+from forewarn_collector.tickets.life import no_such_ticket
 from forewarn_collector.tickets.model import Acceptance, Entry, Evidence, Key, Recorded, Subject, Ticket
 from forewarn_collector.tickets.outcomes import Ended
-from forewarn_rules import Kind
+from forewarn_collector.tickets.words import plain
+from forewarn_rules import Change, Kind
 
 
 def live_number(db: sa.Connection, key: Key) -> int | None:
@@ -78,6 +80,14 @@ def get(db: sa.Connection, number: int) -> Ticket | None:
             ).mappings()
         ],
     )
+
+
+def existing(db: sa.Connection, number: int) -> Ticket:
+    """One ticket with its evidence and timeline. Raise NoTicket when there is none."""
+    ticket = get(db, number)
+    if ticket is None:
+        raise no_such_ticket(number)
+    return ticket
 
 
 def find(
@@ -167,6 +177,26 @@ def put_evidence(db: sa.Connection, number: int, item: Evidence) -> None:
 def add_entry(db: sa.Connection, number: int, entry: Entry) -> None:
     values = {name: getattr(entry, name) for name in Entry.__struct_fields__}
     db.execute(timeline.insert().values(ticket=number, **values))
+
+
+def add_state(db: sa.Connection, number: int, at: float, actor: str, said: str) -> None:
+    add_entry(db, number, Entry(at, actor, "state", "customer", said))
+
+
+def add_verdict(db: sa.Connection, change: Change) -> None:
+    db.execute(
+        verdict.insert().values(
+            at=change.at,
+            kind=change.kind,
+            device=change.key[0],
+            part=change.key[1],
+            rule=change.rule,
+            before=change.before,
+            after=change.after,
+            text=change.text,
+            detail=json.dumps({"values": plain(change.values)}),
+        )
+    )
 
 
 def add_deliveries(

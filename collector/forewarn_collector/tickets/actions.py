@@ -1,0 +1,56 @@
+"""What a person does to a ticket, within the desk's transaction."""
+
+from typing import Any, TypedDict, Unpack
+
+import sqlalchemy as sa
+
+from forewarn_collector.tickets import life, rows
+from forewarn_collector.tickets.announce import Announcer
+from forewarn_collector.tickets.model import Entry
+
+EVENTS = {"resolve": "resolved", "close": "closed"}
+
+
+class How(TypedDict, total=False):
+    """``outcome`` when it is closed; ``waiting_for`` when it waits; ``text`` is a note, ``visibility`` whose."""
+
+    outcome: str | None
+    text: str
+    waiting_for: str
+    visibility: str
+
+
+def act(
+    db: sa.Connection, announcer: Announcer, number: int, action: str, actor: str, now: float, **how: Unpack[How]
+) -> None:
+    """Acknowledge, start, wait, resolve or close. Raise TicketError when that does not fit."""
+    ticket = rows.existing(db, number)
+    outcome = how.get("outcome")
+    state = life.next_state(ticket.state, action, outcome)
+    waiting_for = how.get("waiting_for", "") if state == life.WAITING else ""
+    columns: dict[str, Any] = {"state": state, "updated_at": now, "waiting_for": waiting_for}
+    if action in ("acknowledge", "start") and not ticket.owner:
+        columns["owner"] = actor
+    if ticket.acknowledged_at is None:
+        columns["acknowledged_at"] = now
+    if state in life.ENDED:
+        columns["resolved_at" if action == "resolve" else "closed_at"] = now
+        if outcome:
+            columns["outcome"] = outcome
+        rows.end(db, number, **columns)
+    else:
+        rows.update(db, number, **columns)
+    said = state + (f" for {waiting_for}" if waiting_for else "") + (f", {outcome}" if outcome else "")
+    rows.add_state(db, number, now, actor, said)
+    if text := how.get("text"):
+        rows.add_entry(db, number, Entry(now, actor, "note", how.get("visibility", "internal"), text))
+    announcer.tell(db, number, EVENTS.get(action, "updated"), now)
+
+
+def note(
+    db: sa.Connection, announcer: Announcer, number: int, actor: str, now: float, text: str, visibility: str
+) -> None:
+    rows.existing(db, number)
+    rows.add_entry(db, number, Entry(now, actor, "note", visibility, text))
+    rows.update(db, number, updated_at=now)
+    announcer.tell(db, number, "updated", now)
