@@ -1,0 +1,94 @@
+"""Writes down who is to be told what: a row for each channel, in the caller's transaction. Sending is another loop."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import sqlalchemy as sa
+
+from forewarn_collector.notify import rows, words
+from forewarn_collector.notify.decide import Action, decide
+from forewarn_collector.notify.model import Contact, Contacts, Kind, State, Subject
+from forewarn_collector.tickets.life import ENDED, OPEN
+from forewarn_collector.tickets.model import Ticket
+
+UNREACHABLE = "it is not known how to reach this engineer; name a channel in notify.engineers"
+NO_SUCH_CHANNEL = "no channel of this name is configured"
+
+
+class Notifier:
+    """``channels``: names of those that are configured; without any nobody is told, and nothing is written down."""
+
+    def __init__(self, contacts: Contacts, channels: Collection[str], now: Callable[[], float]) -> None:
+        self.wake: Callable[[], None] = lambda: None
+        self._contacts = contacts
+        self._channels = channels
+        self._now = now
+
+    def tell(
+        self, db: sa.Connection, ticket: Ticket, engineer: str, kind: Kind, urgent: bool, text: str = ""
+    ) -> list[int]:
+        """Tell an engineer about a ticket. Return the rows that will be sent; none when nobody can be reached.
+
+        ``urgent`` breaks quiet hours and no digest waits for it. ``text``: one more sentence of the caller's. After
+        the transaction, ``wake`` makes the loops look at once.
+        """
+        if not self._channels:
+            return []
+        contact = self._contacts.contact(engineer)
+        about: dict[str, Any] = {
+            "ticket": ticket.number,
+            "severity": ticket.severity,
+            "customer": ticket.customer,
+            "site": ticket.site,
+            "device": ticket.device,
+            "title": words.title(kind, ticket),
+            "body": words.body(kind, ticket, text),
+        }
+        return self._write(db, engineer, contact, kind, urgent, _subject(ticket), about)
+
+    def test(self, db: sa.Connection, engineer: str, actor: str) -> list[int]:
+        """A message on every channel of an engineer, at any hour."""
+        nothing = Subject("", "", "", "")
+        about: dict[str, Any] = {
+            "ticket": None, "severity": "", "customer": "", "site": "", "device": "", "title": words.TEST_TITLE,
+            "body": words.test_body(engineer, actor),
+        }  # fmt: skip
+        return self._write(db, engineer, self._contacts.contact(engineer), Kind.TEST, True, nothing, about)
+
+    def _write(
+        self,
+        db: sa.Connection,
+        engineer: str,
+        contact: Contact | None,
+        kind: Kind,
+        urgent: bool,
+        subject: Subject,
+        about: dict[str, Any],
+    ) -> list[int]:
+        now = self._now()
+        both = about | {
+            "engineer": engineer, "kind": kind, "urgent": urgent, "created_at": now, "not_before": now,
+            "next_try_at": now,
+        }  # fmt: skip
+        if contact is None or not contact.channels + contact.urgent_channels:
+            rows.add(db, **both, channel="", state=State.PARKED, last_error=UNREACHABLE)
+            return []
+        windows = rows.windows_open(db, now)
+        written = []
+        for channel in dict.fromkeys(contact.channels + (contact.urgent_channels if urgent else ())):
+            if channel not in self._channels:
+                rows.add(db, **both, channel=channel, state=State.PARKED, last_error=NO_SUCH_CHANNEL)
+                continue
+            # Whether it was told before is known when it is due.
+            found = decide(kind, urgent, now, subject, contact, windows, True, now)
+            until = found.until if found.action is Action.HOLD else now
+            held = both | {"not_before": until, "reason": found.reason}
+            written.append(rows.add(db, **held, channel=channel, state=State.WAITING))
+        return written
+
+
+def _subject(ticket: Ticket) -> Subject:
+    return Subject(
+        ticket.severity, ticket.customer, ticket.site, ticket.device,
+        ended=ticket.state in ENDED, taken=ticket.state not in (OPEN, *ENDED), owner=ticket.owner,
+    )  # fmt: skip
