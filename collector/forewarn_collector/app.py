@@ -36,6 +36,7 @@ from forewarn_collector.config import (
     Enrol,
 )
 from forewarn_collector.configured import configured_directory, configured_rules
+from forewarn_collector.destinations import Destinations, plan
 from forewarn_collector.directory import Directory
 from forewarn_collector.identity.bureau import Bureau, names_of, terms
 from forewarn_collector.identity.clones import Birth
@@ -62,7 +63,6 @@ from forewarn_collector.start import (
     listener_context,
     listener_limits,
     make_data_directory,
-    make_destination,
     ping_address,
 )
 from forewarn_collector.store.history import History
@@ -72,6 +72,7 @@ from forewarn_collector.store.state import database_trouble, open_state
 from forewarn_collector.tickets.budget import allowance
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
+from forewarn_collector.tickets.systems.external import Links
 from forewarn_collector.web.pages import pages
 from forewarn_rules import Engine
 
@@ -97,7 +98,7 @@ class Collector:
         rules = configured_rules(config)
         own_tls = listener_context(config.listen.tls) if config.listen.tls else None
         self._api_tls = api_context(config.api.tls) if config.api.tls else None
-        destinations = [make_destination(entry) for entry in config.destinations]
+        planned = [plan(entry) for entry in config.destinations]
         broker = broker_settings(config.broker, config.listen.max_packet_bytes) if config.broker else None
         ping_url = ping_address(config.self_check)
         now = self.clock.now
@@ -111,8 +112,9 @@ class Collector:
             self.journal.close()
             raise
         self._reader = self.journal.reader()
-        self.desk = Desk(self._state, [destination.name for destination in destinations], now, self._allowed)
-        self.push = Push(self._state, destinations, now)
+        self.desk = Desk(self._state, [entry.name for entry in config.destinations], now, self._allowed)
+        destinations = Destinations(planned, lambda name: Links(self._state, name), self.desk, now)
+        self.push = Push(self._state, destinations.senders, now)
         self.desk.wake_push = self.push.wake
         simulated = isinstance(self.clock, SettableClock)
         tick = SIMULATED_TICK_SECONDS if simulated else TICK_SECONDS

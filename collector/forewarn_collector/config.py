@@ -4,10 +4,12 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
+
+from forewarn_collector.addresses import address_parts, is_loopback
+from forewarn_collector.config_destinations import DestinationEntry, destination_mistakes
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 takes a free one", examples=[1883])]
 Address = Annotated[str, Meta(description="IP address to listen on", examples=["127.0.0.1"])]
@@ -198,17 +200,6 @@ class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
-class DestinationEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who is told about tickets."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=100, description="how it is shown", examples=["desk"])]
-    kind: Annotated[str, Meta(pattern="^webhook$", description="webhook: CloudEvents", examples=["webhook"])]
-    url: Annotated[str, Meta(description="where to post", examples=["https://desk.example/hook"])]
-    token_file: Annotated[
-        str | None, Meta(description="file with a token, sent as Authorization: Bearer", examples=["desk.token"])
-    ] = None
-
-
 class DirectoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Whose devices they are. The first entry that matches a device wins."""
 
@@ -237,13 +228,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     directory: list[DirectoryEntry] = []
 
 
-def is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
-
-
 def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
     """What the types cannot tell: (path, what is wrong, remedy) for each. Reads no network, only looks for files."""
     found: list[tuple[tuple[str | int, ...], str, str]] = []
@@ -262,18 +246,7 @@ def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
     found += _broker_mistakes(config.broker)
     found += _ping_mistakes(config.self_check)
     found += _file_mistakes(config)
-    names: set[str] = set()
-    for index, entry in enumerate(config.destinations):
-        if entry.name in names:
-            found.append((("destinations", index, "name"), "two destinations of this name", "name them apart"))
-        names.add(entry.name)
-        scheme, host = _parts(entry.url)
-        if scheme not in ("http", "https") or not host:
-            found.append((("destinations", index, "url"), "not an http or https address", "write https://HOST/PATH"))
-        elif scheme == "http" and entry.token_file and not is_loopback(host):
-            found.append(
-                (("destinations", index, "url"), "the token would go in plain text", "write https://HOST/PATH")
-            )
+    found += destination_mistakes(config.destinations)
     return found
 
 
@@ -283,7 +256,7 @@ def _api_mistakes(api: Api) -> list[tuple[tuple[str | int, ...], str, str]]:
         found.append((("api", "address"), "not an IP address", "write 127.0.0.1, or 0.0.0.0 for every network"))
     elif api.tls is None and not is_loopback(api.address):
         found.append((("api", "address"), "plain text is for loopback only", "use 127.0.0.1, or add api.tls"))
-    if api.url is not None and (_parts(api.url)[0] not in ("http", "https") or not _parts(api.url)[1]):
+    if api.url is not None and (address_parts(api.url)[0] not in ("http", "https") or not address_parts(api.url)[1]):
         found.append((("api", "url"), "not an http or https address", "write https://HOST"))
     for index, proxy in enumerate(api.proxies):
         if not _is_address(proxy) or proxy == "localhost":
@@ -299,15 +272,6 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _parts(url: str) -> tuple[str, str]:
-    """Scheme and host; both are empty when it is no address."""
-    try:
-        parts = urlsplit(url)
-        return (parts.scheme, parts.hostname or "") if parts.port != 0 else ("", "")
-    except ValueError:
-        return "", ""
-
-
 def _enrol_mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
     enrol = config.enrol
     if enrol is None:
@@ -318,7 +282,7 @@ def _enrol_mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, st
     for index, name in enumerate(enrol.names):
         if not _is_host(name):
             found.append((("enrol", "names", index), "not a host", "write a DNS name or an IP address"))
-    if enrol.server is not None and (_parts(enrol.server)[0] != "mqtts" or not _parts(enrol.server)[1]):
+    if enrol.server is not None and (address_parts(enrol.server)[0] != "mqtts" or not address_parts(enrol.server)[1]):
         found.append((("enrol", "server"), "not an MQTT address with TLS", "write mqtts://HOST:8883"))
     if enrol.server is None and not config.listen.enabled:
         found.append((("enrol", "server"), "no front door of its own is on", "write the broker's mqtts://HOST:8883"))
@@ -334,7 +298,7 @@ def _broker_mistakes(broker: Broker | None) -> list[tuple[tuple[str | int, ...],
     if broker is None:
         return []
     found: list[tuple[tuple[str | int, ...], str, str]] = []
-    scheme, host = _parts(broker.url)
+    scheme, host = address_parts(broker.url)
     if scheme not in ("mqtt", "mqtts") or not host:
         found.append((("broker", "url"), "not an MQTT address", "write mqtts://HOST:8883 or mqtt://127.0.0.1:1883"))
     elif "@" in broker.url:
@@ -353,7 +317,7 @@ def _broker_mistakes(broker: Broker | None) -> list[tuple[tuple[str | int, ...],
 
 def ping_url_problem(url: str) -> str | None:
     """What is wrong with the address of a ping, without repeating it: it may be a secret."""
-    scheme, host = _parts(url)
+    scheme, host = address_parts(url)
     if scheme not in ("http", "https") or not host:
         return "not an http or https address"
     return None if scheme == "https" or is_loopback(host) else "it would go in plain text"
@@ -377,7 +341,6 @@ def _file_mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str
         files = ("password_file", "ca", "certificate", "key")
         named += [(("broker", key), getattr(config.broker, key)) for key in files]
     named.append((("self_check", "ping_url_file"), config.self_check.ping_url_file))
-    named += [(("destinations", n, "token_file"), entry.token_file) for n, entry in enumerate(config.destinations)]
     missing = [(path, name) for path, name in named if name is not None and not Path(name).is_file()]
     found = [(path, "there is no such file", "give the path of a readable file") for path, _ in missing]
     if config.broker and config.broker.files is not None and not Path(config.broker.files).is_dir():

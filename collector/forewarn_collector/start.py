@@ -9,12 +9,11 @@ import ssl
 from pathlib import Path
 
 from forewarn_collector.api.server import server_context
-from forewarn_collector.config import ApiTls, Broker, DestinationEntry, Listen, SelfCheck, Tls, ping_url_problem
+from forewarn_collector.config import ApiTls, Broker, Listen, SelfCheck, Tls, ping_url_problem
 from forewarn_collector.identity.broker_files import BrokerFiles
 from forewarn_collector.ingest.crowd import Limits
 from forewarn_collector.ingest.subscriber import BrokerSettings
 from forewarn_collector.secret_files import warn_if_open_to_all
-from forewarn_collector.tickets.webhook import Webhook
 
 
 class StartError(Exception):
@@ -71,16 +70,12 @@ def broker_files(broker: Broker) -> BrokerFiles | None:
     return BrokerFiles(Path(broker.files), Path(broker.pid_file) if broker.pid_file else None)
 
 
-def make_destination(entry: DestinationEntry) -> Webhook:
-    return Webhook(entry.name, entry.url, _token(entry.token_file) if entry.token_file else None)
-
-
 def broker_settings(broker: Broker, packet_bytes: int) -> BrokerSettings:
     return BrokerSettings(
         broker.url,
         broker.client_id,
         broker.username,
-        _secret(broker.password_file) if broker.password_file else None,
+        secret_of(broker.password_file) if broker.password_file else None,
         broker.group,
         broker.ca,
         broker.certificate,
@@ -92,20 +87,20 @@ def broker_settings(broker: Broker, packet_bytes: int) -> BrokerSettings:
 def ping_address(check: SelfCheck) -> str | None:
     if check.ping_url_file is None:
         return check.ping_url
-    url = _secret(check.ping_url_file)
+    url = secret_of(check.ping_url_file)
     if problem := ping_url_problem(url):
         raise StartError(f"{check.ping_url_file}: {problem}; it must hold https://HOST/PATH and nothing else")
     return url
 
 
-def _token(path: str) -> str:
-    token = _secret(path)
+def secret_token(path: str) -> str:
+    token = secret_of(path)
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise StartError(f"{path}: holds no token; it must hold the token and nothing else")
     return token
 
 
-def _secret(path: str) -> str:
+def secret_of(path: str) -> str:
     warn_if_open_to_all(path)
     try:
         return Path(path).read_text(encoding="utf-8").strip()

@@ -15,8 +15,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forewarn_collector.addresses import is_loopback
 from forewarn_collector.app import Collector
-from forewarn_collector.config import Api, Config, DestinationEntry, Listen, is_loopback
+from forewarn_collector.config import Api, Config, DestinationEntry, Listen
 from forewarn_collector.config_file import ConfigError, load_config
 from forewarn_collector.start import StartError
 from forewarn_collector.store.model import StoreError
@@ -39,7 +40,7 @@ MESSAGES = {
     "destination-broken-url": ["4: destinations[0].url: not an http or https address (found 'https://[::1/hook'); wri"],
     "destination-token-in-plain-text": ["4: destinations[0].url: the token would go in plain text (found 'http://desk"],
     "destination-twice": ["3: destinations[1].name: two destinations of this name (found 'desk'); name them apart"],
-    "destination-unknown-kind": ["3: destinations[0].kind: expected `str` matching regex '^webhook$' (found 'telepath"],
+    "destination-unknown-kind": ["3: destinations[0].kind: there is no such kind (found 'telepathy'); write one of "],
     "destination-url": ["4: destinations[0].url: not an http or https address (found 'desk.example/hook'); write http"],
     "destination-without-kind": ["2: destinations[0].kind: this key is missing; add kind: webhook"],
     "directory-devices-are-text": ["3: directory[0].devices: expected `array`, got `str` (found 'acme-*'); for exampl"],
@@ -64,8 +65,8 @@ MESSAGES = {
         "4: api.address: plain text is for loopback only (found '192.168.1.5'); use 127.0.0.1",
         "6: broker.url: plain text is for loopback only (found 'mqtt://broker.example'); write mqtts://HOST:8883",
         "8: destinations[0].url: not an http or https address (found 'x'); write https://HOST/PATH",
-        "9: destinations[1].token_file: there is no such file (found '/nowhere/token'); give the path of a readable fi",
         "9: destinations[1].name: two destinations of this name (found 'desk'); name them apart",
+        "9: destinations[1].token_file: there is no such file (found '/nowhere/token'); give the path of a readable fi",
         "11: rules.directories[0]: there is no such directory (found '/nowhere/rules'); make it, or remove the line",
     ],
     "nested-too-deeply": ["1: not YAML: it is nested too deeply"],
@@ -110,7 +111,7 @@ MESSAGES = {
         "3: listen.prot: unknown key; did you mean port?",
         "4: listen.port: expected `int`, got `str` (found 'many'); for example: 1883",
         "6: api.port: expected `int` >= 0 (found -1); for example: 8383",
-        "9: destinations[0].kind: expected `str` matching regex '^webhook$' (found 'telepathy'); for example: webhook",
+        "9: destinations[0].kind: expected `str`, got `int` (found 5); for example: webhook",
         "11: colour: unknown key; known here: data, listen, api, enrol, broker, rules, tickets, self_check, destinatio",
     ],
     "unknown-key": ["1: listn: unknown key; did you mean listen?"],

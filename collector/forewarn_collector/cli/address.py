@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from forewarn_collector.addresses import is_loopback
 from forewarn_collector.cli import logins
-from forewarn_collector.config import is_loopback
 from forewarn_collector.paths import default_data
 
 FILE_NAME = "api.json"

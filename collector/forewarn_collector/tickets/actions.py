@@ -12,12 +12,14 @@ EVENTS = {"resolve": "resolved", "close": "closed"}
 
 
 class How(TypedDict, total=False):
-    """``outcome`` when it is closed; ``waiting_for`` when it waits; ``text`` is a note, ``visibility`` whose."""
+    """``outcome`` when it is closed; ``waiting_for`` when it waits; ``text`` is a note, ``visibility`` whose;
+    ``owner``: who has a ticket that nobody had, if it is not the actor."""
 
     outcome: str | None
     text: str
     waiting_for: str
     visibility: str
+    owner: str
 
 
 def act(
@@ -30,7 +32,7 @@ def act(
     waiting_for = how.get("waiting_for", "") if state == life.WAITING else ""
     columns: dict[str, Any] = {"state": state, "updated_at": now, "waiting_for": waiting_for}
     if action in ("acknowledge", "start") and not ticket.owner:
-        columns["owner"] = actor
+        columns["owner"] = how.get("owner", actor)
     if ticket.acknowledged_at is None:
         columns["acknowledged_at"] = now
     if state in life.ENDED:
@@ -53,4 +55,17 @@ def note(
     rows.existing(db, number)
     rows.add_entry(db, number, Entry(now, actor, "note", visibility, text))
     rows.update(db, number, updated_at=now)
+    announcer.tell(db, number, "updated", now)
+
+
+def assign(db: sa.Connection, announcer: Announcer, number: int, owner: str, actor: str, now: float, text: str) -> None:
+    """Give it to somebody, who has not acknowledged it by that, or to nobody. Raise TicketError when it has ended."""
+    ticket = rows.existing(db, number)
+    if ticket.state in life.ENDED:
+        raise life.TicketError(f"cannot assign a ticket that is {ticket.state}")
+    if owner != ticket.owner:
+        rows.add_state(db, number, now, actor, f"assigned to {owner or 'nobody'}")
+    if text:
+        rows.add_entry(db, number, Entry(now, actor, "note", "internal", text))
+    rows.update(db, number, owner=owner, updated_at=now)
     announcer.tell(db, number, "updated", now)

@@ -117,6 +117,14 @@ class Desk:
         self.wake_push()
         return ticket
 
+    def assign(self, number: int, owner: str, actor: str, text: str = "") -> Ticket:
+        """Give it to somebody. Raise TicketError when it has ended."""
+        with self._engine.begin() as db:
+            actions.assign(db, self.announcer, number, owner, actor, self._now(), text)
+            ticket = rows.existing(db, number)
+        self.wake_push()
+        return ticket
+
     def open_watched(self, number: int, actor: str, text: str = "") -> Ticket:
         """Make a ticket of what waits on the watch list. Raise NoTicket when nothing of this number waits."""
         with self._engine.begin() as db:

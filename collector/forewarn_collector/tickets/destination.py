@@ -1,4 +1,4 @@
-"""What every destination offers, and the one error type they share."""
+"""What every destination offers, and the error types they share."""
 
 from typing import NamedTuple, Protocol
 
@@ -17,15 +17,26 @@ class Parcel(NamedTuple):
 
 
 class DeliveryError(Exception):
-    """It could not be delivered. ``permanent``: trying again cannot help (a refused body, a wrong address)."""
+    """It could not be delivered. ``permanent``: trying again cannot help (a refused body, a wrong address).
+    ``retry_after``: seconds before which another try of this one is pointless."""
 
-    def __init__(self, text: str, *, permanent: bool = False) -> None:
+    def __init__(self, text: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
         super().__init__(text)
         self.permanent = permanent
+        self.retry_after = retry_after
 
 
 class Unreachable(DeliveryError):
-    """Nobody answered: nothing else can be delivered there now either."""
+    """Nobody answered, or nobody who lets us in: nothing else can be delivered there now either."""
+
+
+class Busy(DeliveryError):
+    """We are asked to be slower: nothing is sent there before ``retry_after`` seconds."""
+
+    retry_after: float
+
+    def __init__(self, text: str, retry_after: float) -> None:
+        super().__init__(text, retry_after=retry_after)
 
 
 class Destination(Protocol):

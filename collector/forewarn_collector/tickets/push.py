@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import sqlalchemy as sa
 
 from forewarn_collector.store.state import database_trouble, delivery, reading
-from forewarn_collector.tickets.destination import DeliveryError, Destination, Parcel, Unreachable
+from forewarn_collector.tickets.destination import Busy, DeliveryError, Destination, Parcel, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +132,9 @@ class _Worker:
                 pause = min(LONGEST_PAUSE, max(FIRST_DELAY, 2 * pause))
                 self._stopping.wait(pause)
                 continue
+            except Busy as busy:
+                self._stopping.wait(max(busy.retry_after, FIRST_DELAY))
+                continue
             except sa.exc.SQLAlchemyError as error:
                 known = database_trouble(error)
                 log.error(
@@ -146,7 +149,7 @@ class _Worker:
                 self._wake.clear()
 
     def _step(self) -> int:
-        """Try everything that is due; return how many were delivered. Raise Unreachable when nobody answers."""
+        """Try everything that is due; return how many were delivered. Raise Unreachable or Busy."""
         sent = 0
         for parcel in self._due():
             if self._stopping.is_set():
@@ -179,7 +182,7 @@ class _Worker:
             self._destination.send(parcel)
         except DeliveryError as error:
             self._failed(parcel, error)
-            if isinstance(error, Unreachable):
+            if isinstance(error, Unreachable | Busy):
                 raise
             return 0
         except Exception as error:  # a destination's own mistake must not stop the loop
@@ -198,11 +201,18 @@ class _Worker:
             parcel,
             state="parked" if parked else "pending",
             tries=tries,
-            # While nobody answers the whole destination pauses, and this one is the first to be tried again.
-            next_try_at=self._now() + (0.0 if isinstance(error, Unreachable) else delay_after(parcel.tries)),
+            next_try_at=self._now() + _wait(error, parcel.tries),
             last_error=str(error),
         )
 
     def _mark(self, parcel: Parcel, **columns: object) -> None:
         with self._engine.begin() as db:
             db.execute(delivery.update().where(delivery.c.id == parcel.id).values(**columns))
+
+
+def _wait(error: DeliveryError, tries: int) -> float:
+    """Seconds until this one is tried again."""
+    if isinstance(error, Unreachable | Busy):
+        # The whole destination pauses, and this one is the first to be tried again.
+        return 0.0
+    return max(delay_after(tries), error.retry_after or 0.0)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from forewarn_collector.tickets.destination import DeliveryError, Parcel, Unreachable
+from forewarn_collector.tickets.systems.kind import Kind, Setup
 
 TYPE_PREFIX = "forewarn.ticket."
 READ_BYTES = 4096
@@ -76,3 +77,15 @@ def _beginning(answer: httpx.Response) -> str:
         if len(found) >= READ_BYTES:
             break
     return found[:READ_BYTES].decode("utf-8", "replace")
+
+
+def _make(setup: Setup) -> Webhook:
+    return Webhook(setup.name, setup.url, setup.token, setup.timeout)
+
+
+KIND = Kind(
+    summary="CloudEvents 1.0 webhook",
+    proof="documented format",
+    sender=_make,
+    credential="token that is sent as Authorization: Bearer",
+)
