@@ -49,6 +49,8 @@ from forewarn_collector.ingest.subscriber import Subscriber
 from forewarn_collector.judge.judge import Judge
 from forewarn_collector.orders.book import Book
 from forewarn_collector.orders.dispatch import Dispatch, WayDown
+from forewarn_collector.people import history
+from forewarn_collector.people.register import Register
 from forewarn_collector.repeat import Repeat
 from forewarn_collector.selfcheck.canary import Canary, Way
 from forewarn_collector.selfcheck.health import Condition
@@ -103,7 +105,6 @@ class Collector:
         ping_url = ping_address(config.self_check)
         now = self.clock.now
         roster = Roster()
-        directory = configured_directory(config.directory, roster.enrolled)
         make_data_directory(data)
         self.journal = Journal(data)
         try:
@@ -112,10 +113,13 @@ class Collector:
             self.journal.close()
             raise
         self._reader = self.journal.reader()
+        self.register = Register(self._state, now)
+        directory = configured_directory(config.directory, roster.enrolled, self.register.whose)
         self.desk = Desk(self._state, [entry.name for entry in config.destinations], now, self._allowed)
         destinations = Destinations(planned, lambda name: Links(self._state, name), self.desk, now)
         self.push = Push(self._state, destinations.senders, now)
         self.desk.wake_push = self.push.wake
+        self.desk.announcer.hearers.append(history.hear)
         simulated = isinstance(self.clock, SettableClock)
         tick = SIMULATED_TICK_SECONDS if simulated else TICK_SECONDS
         self.judge = Judge(lambda: Engine(rules), self.journal.reader, self.desk, directory, self.clock, tick)

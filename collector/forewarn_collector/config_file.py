@@ -1,10 +1,12 @@
 """Reads a configuration file and names everything that is wrong with it at once: line, path, value and remedy."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import msgspec
+import yaml
 from msgspec.inspect import type_info
 
 from forewarn_collector.config import Config, mistakes
@@ -30,7 +32,7 @@ def load_config(path: Path | None) -> Config:
     document = read_document(path, str(path), begin="listen: or another key", may_be_empty=True)
     config: Config | None = None
     if document.tree is not None:
-        config = _build(document, (), document.tree, Config)
+        config = build(document, (), document.tree, Config)
     if config is not None and not document.problems:
         for where, text, remedy in mistakes(config):
             document.problem(where, text, remedy)
@@ -40,7 +42,7 @@ def load_config(path: Path | None) -> Config:
     return config
 
 
-def _build(document: Document, where: Where, tree: Any, type_: type[msgspec.Struct]) -> Any:
+def build(document: Document, where: Where, tree: Any, type_: type[msgspec.Struct]) -> Any:
     """One section as its struct, or None when something in it is wrong (then it is noted)."""
     if not isinstance(tree, dict):
         document.problem(where, "this is not a section", "write its keys below it, indented")
@@ -68,14 +70,15 @@ def _value(document: Document, where: Where, value: Any, type_: Any) -> Any:
         if not isinstance(value, list):
             document.problem(where, "this is not a list", "begin each entry with a dash")
             return None
-        return [_build(document, (*where, n), item, inner) for n, item in enumerate(value)]
+        return [build(document, (*where, n), item, inner) for n, item in enumerate(value)]
     section = _section(type_)
     if section is not None and not (value is None and type(None) in get_args(type_)):
-        return _build(document, where, value, section)
+        return build(document, where, value, section)
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
-        text = str(error).split(" - at")[0]
+        # A long pattern says less than the example.
+        text = re.sub("matching regex '.{40,}'", "of another form", str(error).split(" - at")[0])
         document.problem(where, text[:1].lower() + text[1:], f"for example: {_example(type_)}")
         return None
 
@@ -88,7 +91,13 @@ def _section(type_: Any) -> type[msgspec.Struct] | None:
 
 
 def _example(type_: Any) -> str:
+    """As it stands in the file: YAML would take the text 22:00 for a number."""
+    if (inner := _section(type_)) is not None:
+        needed = [field for field in msgspec.structs.fields(inner) if field.required]
+        return "{" + ", ".join(f"{field.name}: {_example(field.type)}" for field in needed) + "}"
     info = type_info(type_)
     extra = getattr(info, "extra_json_schema", None) or {}
-    examples = extra.get("examples") or [extra.get("description", "...")]
-    return str(examples[0])
+    examples = extra.get("examples") or []
+    if examples and isinstance(examples[0], str) and yaml.safe_load(examples[0]) != examples[0]:
+        return f'"{examples[0]}"'
+    return str(examples[0] if examples else extra.get("description", "..."))

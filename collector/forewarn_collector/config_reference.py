@@ -35,9 +35,9 @@ def keys(struct: type[msgspec.Struct] = Config, prefix: str = "") -> Iterator[Ke
             yield from keys(inner, f"{prefix}{field.name}{dots}")
 
 
-def reference() -> str:
+def reference(struct: type[msgspec.Struct] = Config) -> str:
     """A table for the keys at the top and for each section."""
-    return "\n".join(_lines(Config, ""))
+    return "\n".join(_lines(struct, ""))
 
 
 def _lines(struct: type[msgspec.Struct], prefix: str) -> Iterator[str]:

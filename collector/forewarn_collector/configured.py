@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from forewarn_collector.config import Config, DirectoryEntry
-from forewarn_collector.directory import Directory, Entry, Whose
+from forewarn_collector.directory import Directory, Enrolled, Entry, Whose
 from forewarn_rules import RuleSet, SwitchedOff, load_rules
 
 DISABLE_BY = ("customer", "site", "model", "device")
@@ -22,7 +22,10 @@ def configured_rules(config: Config, more: Sequence[Path] = ()) -> RuleSet:
 
 
 def configured_directory(
-    entries: Sequence[DirectoryEntry], enrolled: Callable[[str], tuple[str, str] | None] = lambda _device: None
+    entries: Sequence[DirectoryEntry],
+    enrolled: Callable[[str], Enrolled | None] = lambda _device: None,
+    applied: Callable[[str, Enrolled | None], Whose | None] = lambda _device, _enrolled: None,
 ) -> Directory:
+    """See ``Directory``."""
     known = [Entry(Whose(e.customer, e.site, e.engineer, tuple(e.tags)), tuple(e.devices)) for e in entries]
-    return Directory(known, enrolled)
+    return Directory(known, enrolled, applied)

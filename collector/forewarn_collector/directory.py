@@ -21,25 +21,36 @@ class Entry(NamedTuple):
     devices: tuple[str, ...]
 
 
+Enrolled = tuple[str, str]
+"""Customer and site."""
+
+
 class Directory:
     """The first entry that matches wins; a device that none matches is "unassigned", never dropped.
 
     What a device was enrolled for goes before every pattern: a name alone gives nobody another customer's place. An
-    entry of the same customer still says who is responsible and which tags it has.
+    entry of the same customer still says who is responsible and which tags it has. The applied directory goes before
+    the entries, which are the configuration's.
     """
 
     def __init__(
         self,
         entries: Sequence[Entry] = (),
-        enrolled: Callable[[str], tuple[str, str] | None] = lambda _device: None,
+        enrolled: Callable[[str], Enrolled | None] = lambda _device: None,
+        applied: Callable[[str, Enrolled | None], Whose | None] = lambda _device, _enrolled: None,
     ) -> None:
-        """``enrolled``: customer and site of a device's token, or None."""
+        """``enrolled``: customer and site of a device's token, or None. ``applied``: what the applied directory says
+        of a device, beside its token; None where it says nothing."""
         self._entries = tuple(entries)
         self._enrolled = enrolled
+        self._applied = applied
         self._known: dict[str, Whose] = {}
 
     def whose(self, device: str) -> Whose:
         token = self._enrolled(device)
+        said = self._applied(device, token)
+        if said is not None:
+            return said
         if token is not None:
             return self._by_token(device, *token)
         found = self._known.get(device)

@@ -40,6 +40,7 @@ class Desk:
         self.announcer = Announcer([to_destinations(destinations)])
         self._findings = Findings(self.announcer, self._quota, now)
         self.wake_push: Callable[[], None] = lambda: None
+        self.on_assigned: Callable[[sa.Connection, Ticket, str], None] = lambda _db, _ticket, _actor: None
 
     # The judge's side
 
@@ -122,6 +123,8 @@ class Desk:
         with self._engine.begin() as db:
             actions.assign(db, self.announcer, number, owner, actor, self._now(), text)
             ticket = rows.existing(db, number)
+            if owner not in ("", actor):
+                self.on_assigned(db, ticket, actor)
         self.wake_push()
         return ticket
 

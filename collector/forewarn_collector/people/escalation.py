@@ -1,0 +1,165 @@
+"""Who is to be told about a ticket now, because nobody has taken it or a clock runs out. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from itertools import pairwise
+from typing import NamedTuple
+
+from forewarn_collector.people.calendars import ALWAYS, reached
+from forewarn_collector.people.clocks import Clock, Moment, clocks
+from forewarn_collector.people.duty import StandIn
+from forewarn_collector.people.lookup import People
+from forewarn_collector.people.schema import BACKUP, ON_CALL, OWNER, PRIMARY, Escalation, Step
+from forewarn_collector.tickets import life
+from forewarn_collector.tickets.model import Ticket
+from forewarn_rules.durations import parse_duration
+
+AT_ONCE = Escalation(name="", steps=[Step(tell=[PRIMARY])])
+"""Where nothing is said: who is responsible hears of it."""
+SOON_SHARE = 0.25
+"""A clock is about to run out when this share of its time is left."""
+LATE_SECONDS = 86_400.0
+"""What was due longer ago is not told any more: an escalation begun today does not ring for last month's tickets."""
+LOOK_AGAIN_SECONDS = 60.0
+
+
+class Reason(StrEnum):
+    OPENED = "opened"
+    ROSE = "rose"
+    ESCALATED = "escalated"
+    DUE = "due"
+
+
+class Telling(NamedTuple):
+    """``since`` and ``step`` name it: it happens once. ``engineers`` is empty when nobody is known; ``late``: it is not
+    told, only noted."""
+
+    since: float
+    step: str
+    reason: Reason
+    engineers: tuple[str, ...]
+    text: str
+    late: bool = False
+
+
+class Plan(NamedTuple):
+    """``next_at``: nothing is due before, unless something is changed; None: nothing more."""
+
+    now: list[Telling]
+    next_at: float | None
+
+
+class Situation(NamedTuple):
+    """What is known of a ticket at a moment. ``taken``: the steps that were taken, by since when."""
+
+    ticket: Ticket
+    history: Sequence[Moment]
+    people: People
+    stand_ins: Sequence[StandIn]
+    taken: dict[float, set[str]]
+    now: float
+
+
+def plan(about: Situation) -> Plan:
+    """What is due now and was not done yet."""
+    if about.ticket.state not in life.LIVE:
+        return Plan([], None)
+    due, later = [], []
+    for at, telling in [*_steps(about), *_rises(about), *_clock_warnings(about)]:
+        if telling.step in about.taken.get(telling.since, ()):
+            continue
+        if at <= about.now:
+            due.append(telling._replace(late=at < about.now - LATE_SECONDS))
+        else:
+            later.append(at)
+    if about.people.targets(about.ticket.customer, about.ticket.site):
+        later.append(about.now + LOOK_AGAIN_SECONDS)
+    return Plan(due, min(later, default=None))
+
+
+def engineers_of(role: str, about: Situation) -> tuple[str, ...]:
+    """Who that is now. Without anybody responsible it is who is on call."""
+    ticket, people = about.ticket, about.people
+    said = people.responsible(ticket.customer, ticket.site, ticket.device)
+    primary = said.primary or (ticket.engineer if ticket.customer not in people.customers else "")
+    duty = people.on_call(ticket.customer, about.now, about.stand_ins)
+    on_call = duty.engineer if duty else ""
+    if role not in (PRIMARY, BACKUP, ON_CALL, OWNER):
+        return (role,)
+    found = {
+        PRIMARY: primary or on_call,
+        BACKUP: said.backup,
+        ON_CALL: on_call,
+        OWNER: ticket.owner or primary or on_call,
+    }
+    return (found[role],) if found[role] else ()
+
+
+def _steps(about: Situation) -> Iterator[tuple[float, Telling]]:
+    """(when, what) of every step, while nobody has taken the ticket."""
+    ticket, people = about.ticket, about.people
+    if ticket.state != life.OPEN:
+        return
+    policy = people.escalation(ticket.customer) or AT_ONCE
+    if ticket.severity not in policy.levels:
+        policy = AT_ONCE
+    since = _open_since(about.history, set(policy.levels))
+    hours = ALWAYS if policy.around_the_clock else people.hours(ticket.customer, ticket.site)
+    for round_, number, after, step in _rounds(policy):
+        at = reached(hours, since, after)
+        if at is None:
+            return
+        first = not round_ and not number
+        who = _names(step.tell, about)
+        roles = " and ".join(step.tell)
+        text = f"step {number + 1}{f' of round {round_ + 1}' if round_ else ''}: {roles}"
+        yield at, Telling(since, f"{round_}.{number}", Reason.OPENED if first else Reason.ESCALATED, who, text)
+
+
+def _rounds(policy: Escalation) -> Iterator[tuple[int, int, float, Step]]:
+    """(round, number, seconds since it is open, step)"""
+    length = parse_duration(policy.steps[-1].after) + parse_duration(policy.repeat_after)
+    for round_ in range(policy.repeat + 1):
+        for number, step in enumerate(policy.steps):
+            yield round_, number, round_ * length + parse_duration(step.after), step
+
+
+def _rises(about: Situation) -> Iterator[tuple[float, Telling]]:
+    """A ticket that gets worse after somebody has taken it; before that, the steps see to it."""
+    if about.ticket.state == life.OPEN:
+        return
+    for before, after in pairwise(about.history):
+        if life.LEVELS.index(after.severity) > life.LEVELS.index(before.severity) and after.state in life.LIVE:
+            text = f"{before.severity} has become {after.severity}"
+            yield after.at, Telling(after.at, "rose", Reason.ROSE, engineers_of(OWNER, about), text)
+
+
+def _clock_warnings(about: Situation) -> Iterator[tuple[float, Telling]]:
+    ticket = about.ticket
+    targets = about.people.targets(ticket.customer, ticket.site)
+    begun = about.history[0].at
+    for clock in clocks(about.history, targets, about.now):
+        if clock.state == "overdue" and clock.due_at is not None:
+            who = _names((OWNER, BACKUP), about)
+            yield clock.due_at, Telling(begun, f"{clock.kind} over", Reason.DUE, who, f"time to {clock.kind} is over")
+        elif is_soon(clock):
+            text = f"time to {clock.kind} is about to run out"
+            yield about.now, Telling(begun, f"{clock.kind} soon", Reason.DUE, engineers_of(OWNER, about), text)
+
+
+def is_soon(clock: Clock) -> bool:
+    return clock.state == "running" and clock.left_seconds <= SOON_SHARE * clock.target_seconds
+
+
+def _open_since(history: Sequence[Moment], levels: set[str]) -> float:
+    """Since when it is open without a break, and of these severities."""
+    found = history[-1].at
+    for moment in reversed(history):
+        if moment.state != life.OPEN or (moment.severity not in levels and history[-1].severity in levels):
+            break
+        found = moment.at
+    return found
+
+
+def _names(roles: Iterable[str], about: Situation) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for role in roles for name in engineers_of(role, about)))

@@ -1,0 +1,125 @@
+"""Whose a device is, who is responsible, who is on call, what is promised there."""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from forewarn_collector.directory import Directory, Entry, Whose
+from forewarn_collector.people.duty import StandIn, next_to_come, on_call
+from forewarn_collector.people.lookup import People
+from forewarn_collector.people.reading import read_directory
+from forewarn_collector.people.schema import Override, Responsible, Schedule, Shift
+
+FILE = read_directory(Path(__file__).resolve().parent.parent / "data" / "collector" / "directory.yaml")
+PEOPLE = People(FILE)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_whose_a_device_is() -> None:
+    assert PEOPLE.whose("acme-12-till-3") == Whose("Acme", "Store 12", "Li Wei")
+    assert PEOPLE.whose("acme-13-srv") == Whose("Acme", "Store 13", "Joe Miller", ("server", "24x7"))
+    assert PEOPLE.whose("acme-13-till") == Whose("Acme", "Store 13", "Ann Smith")
+    assert PEOPLE.whose("acme-hq-1") == Whose("Acme", "", "Li Wei", ("server",))
+    assert PEOPLE.whose("gx-1") == Whose("Globex")
+    assert PEOPLE.whose("stray") is None
+
+
+def test_what_a_device_was_enrolled_for_goes_before_its_name() -> None:
+    assert PEOPLE.whose("acme-12-till-3", ("Globex", "Berlin")) == Whose("Globex", "Berlin")
+    assert PEOPLE.whose("anything", ("Acme", "Store 13")) == Whose("Acme", "Store 13", "Ann Smith")
+    assert PEOPLE.whose("acme-13-srv", ("Acme", "")) == Whose("Acme", "Store 13", "Joe Miller", ("server", "24x7"))
+    assert PEOPLE.whose("acme-12-till-3", ("Initech", "")) is None
+
+
+def test_enrolment_then_the_applied_directory_then_the_configuration() -> None:
+    enrolled = {"acme-12-a": ("Globex", "Berlin"), "other": ("Initech", "Office")}
+    configured = [
+        Entry(Whose("Umbrella", "Lab", "Bob"), ("acme-*", "um-*")),
+        Entry(Whose("Initech", "Office", "Pat"), ("other",)),
+    ]
+    directory = Directory(configured, enrolled.get, PEOPLE.whose)
+    assert directory.whose("acme-12-a") == Whose("Globex", "Berlin")
+    assert directory.whose("acme-12-b") == Whose("Acme", "Store 12", "Li Wei")
+    assert directory.whose("um-1") == Whose("Umbrella", "Lab", "Bob")
+    assert directory.whose("other") == Whose("Initech", "Office", "Pat")
+
+
+def test_responsible_for_device_site_and_customer() -> None:
+    ask = PEOPLE.responsible
+    assert ask("Acme", "Store 13", "acme-13-srv") == Responsible(primary="Joe Miller", backup="Li Wei")
+    assert ask("Acme", "Store 13", "acme-13-till") == Responsible(primary="Ann Smith")
+    assert ask("Acme", "Store 99", "x") == Responsible(primary="Li Wei", backup="Ann Smith")
+    assert ask("Globex", "", "gx-1").primary == ask("Nobody", "", "x").primary == ""
+
+
+def test_what_is_promised_and_by_whose_clock() -> None:
+    critical, warning = (PEOPLE.targets("Acme", "Store 13")[level] for level in ("critical", "warning"))
+    assert (critical.respond, critical.resolve, critical.hours.zone.key) == (1800, 4 * 3600, "UTC")
+    assert (warning.respond, warning.hours.zone.key) == (4 * 3600, "Asia/Urumqi")
+    assert PEOPLE.targets("Acme", "Store 12")["warning"].hours.zone.key == "Asia/Shanghai"
+    assert PEOPLE.targets("Globex", "") == {}
+
+
+def at(text: str, zone: str = "Asia/Shanghai") -> float:
+    return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=ZoneInfo(zone)).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("when", "who"),
+    [
+        ("2026-11-02 08:59", ""),
+        ("2026-11-02 09:00", "Li Wei"),
+        ("2026-11-04 18:00", "Joe Miller"),
+        ("2026-11-05 09:00", "Li Wei"),
+        ("2026-11-09 09:00", "Ann Smith"),
+        ("2026-11-16 09:00", "Li Wei"),
+        ("2027-11-01 09:00", "Li Wei"),
+        ("2027-11-08 09:00", "Ann Smith"),
+    ],
+)
+def test_who_is_on_call(when: str, who: str) -> None:
+    found = PEOPLE.on_call("Acme", at(when))
+    assert found is not None
+    assert found.engineer == who
+
+
+def test_an_override_by_command_goes_before_everything_and_the_newest_before_others() -> None:
+    stand_ins = [
+        StandIn(1, "field-service", "Ann Smith", at("2026-11-04 12:00"), at("2026-11-06 12:00"), "boss"),
+        StandIn(2, "field-service", "Li Wei", at("2026-11-04 20:00"), at("2026-11-04 22:00"), "boss"),
+        StandIn(3, "another", "Joe Miller", at("2026-11-01 00:00"), at("2026-12-01 00:00"), "boss"),
+    ]
+    (schedule,) = FILE.on_call
+    found = [(one.engineer, one.since) for _, one in next_to_come(schedule, stand_ins, at("2026-11-04 11:00"), 6)]
+    assert found == [
+        ("Li Wei", "shift"), ("Ann Smith", "override 1 by boss"), ("Li Wei", "override 2 by boss"),
+        ("Ann Smith", "override 1 by boss"), ("Li Wei", "shift"), ("Ann Smith", "shift"),
+    ]  # fmt: skip
+
+
+def test_a_turn_keeps_its_local_hours_when_the_clocks_change() -> None:
+    nights = Schedule(
+        name="nights", time_zone="Europe/Berlin",
+        shifts=[Shift(engineer="Li Wei", start="2026-10-18 22:00", end="2026-10-19 06:00", repeat_weeks=1)],
+    )  # fmt: skip
+    for night, hours in (("2026-10-18", 8), ("2026-10-25", 8), ("2027-03-28", 8)):
+        start = at(f"{night} 22:00", "Europe/Berlin")
+        assert on_call(nights, [], start).engineer == "Li Wei"
+        assert on_call(nights, [], start - 60).until == start
+        assert on_call(nights, [], start).until == start + hours * 3600
+    long = msgspec.structs.replace(nights, shifts=[], overrides=[
+        Override(engineer="Ann Smith", start="2026-10-25 00:00", end="2026-10-25 06:00"),
+    ])  # fmt: skip
+    night = at("2026-10-25 00:00", "Europe/Berlin")
+    assert on_call(long, [], night).until == night + 7 * 3600, "the clocks are set back: an hour more"
+
+
+def test_a_gap_says_nobody_and_until_when() -> None:
+    (schedule,) = FILE.on_call
+    before = on_call(schedule, [], at("2026-10-01 00:00"))
+    assert (before.engineer, before.until) == ("", at("2026-11-02 09:00"))
+    empty = on_call(Schedule(name="empty", shifts=[]), [], 0)
+    assert (empty.engineer, empty.until) == ("", None)
