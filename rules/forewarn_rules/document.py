@@ -10,6 +10,9 @@ import yaml
 
 Step = str | int
 Where = tuple[Step, ...]
+Loader = yaml.SafeLoader | yaml.CSafeLoader
+# A PyYAML that was built without libyaml has only its own.
+_FAST: type[Loader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,16 @@ def read_document(
 
 
 def _tree(text: str, document: Document) -> Any:
-    loader = yaml.SafeLoader(text)
+    """libyaml is faster, but says less of mistakes: what it refuses is read again without it."""
+    try:
+        return _read(_FAST(text), document)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        document.lines.clear()
+        document.problems.clear()
+        return _read(yaml.SafeLoader(text), document)
+
+
+def _read(loader: Loader, document: Document) -> Any:
     try:
         node = loader.get_single_node()
         return None if node is None else _plain(loader, node, (), document, set())
@@ -120,7 +132,7 @@ def _explained(error: Exception, text: str) -> tuple[int, str, str]:
     return mark.line + 1 if mark else 1, reason, "mind indentation, quotes and brackets on and above this line"
 
 
-def _scalar(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+def _scalar(loader: Loader, node: yaml.Node) -> Any:
     value = loader.construct_object(node)
     if isinstance(value, str):
         value.encode()  # half characters are not text
@@ -129,7 +141,7 @@ def _scalar(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
     return value
 
 
-def _plain(loader: yaml.SafeLoader, node: yaml.Node, where: Where, document: Document, seen: set[int]) -> Any:
+def _plain(loader: Loader, node: yaml.Node, where: Where, document: Document, seen: set[int]) -> Any:
     document.lines.setdefault(where, node.start_mark.line + 1)
     if id(node) in seen:
         document.problem(where, "this is an alias (*name)", "write the value out: aliases are not read")

@@ -43,6 +43,9 @@ class Engine:
         and columns that are not there are unknown. An observation not newer than the component's last one is noted in
         the windows where they still reach back to it, and judges nothing. Raise ValueError for a key that comes twice,
         a time that is no number, or a column of another length.
+
+        ``labels`` are read again when they are another object than at the component's last observation: never change
+        a mapping that was given.
         """
         return self._judges[kind].observe(keys, labels, _checked(keys, at, metrics), metrics)
 
@@ -126,8 +129,6 @@ def _checked(keys: Sequence[Key], at: npt.ArrayLike, metrics: Mapping[str, npt.A
     times = np.asarray(at, dtype=np.float64)
     if times.shape != (len(keys),) or not np.isfinite(times).all():
         raise ValueError("a round needs one finite time per component")
-    if len(set(keys)) != len(keys):
-        raise ValueError("a component may come only once in a round")
     for name, column in metrics.items():
         if np.shape(column) != (len(keys),):
             raise ValueError(f"the column {name} does not have one value per component")

@@ -16,12 +16,15 @@ from forewarn_rules.rule import Rule
 from forewarn_rules.say import accepted, change, standing
 from forewarn_rules.signals import Signals
 from forewarn_rules.snapshot import KeptLevel, KeptRule, Snapshot
-from forewarn_rules.timers import Timers
+from forewarn_rules.timers import Timers, Turn
 from forewarn_rules.verdicts import FALSE, TRUE, UNKNOWN, Floats, Verdict, Verdicts
 from forewarn_rules.windows import Rows, grown
 
 SAME_TIME = 0.002
 """Seconds. Stored times are in milliseconds, those of a round are not."""
+TWICE = "a component may come only once in a round"
+NOTHING_TOLD = 0
+"""No object has this id."""
 NOWHERE = 0
 """The scope of a component that was not judged yet: no rule applies, none is off."""
 
@@ -35,13 +38,15 @@ class Judge:
         self.signals = Signals(self.rules)
         self.timers = Timers(self.rules)
         self._met = -1  # what is asleep is known only after the first look
-        self._verdict = Verdict([])
+        self._raises, self._clears = Verdict([]), Verdict([])
         self._scoped: list[str] = []
         self._scopes: dict[Any, int] = {}
         self._applies, self._off = np.zeros((2, len(self.timers.pairs), 1), dtype=np.bool_)
         self._rows: dict[Key, int] = {}
         self._free: list[int] = []
         self._labels: list[dict[str, str | float]] = []
+        self._told: list[Labels] = []
+        self._told_id = np.zeros(0, dtype=np.intp)
         self._last_at = np.full(0, -np.inf)
         self._seen = np.full((len(self.signals.signals), 0), np.nan)
         self._scope_of = np.zeros(0, dtype=np.intp)
@@ -61,21 +66,13 @@ class Judge:
             rows, at, values = rows[fresh], at[fresh], values[:, fresh]
         if not keys:
             return []
-        known = list(map(labels, keys))
-        self._scope(rows, known)
-        self.signals.peers.join(rows, at, known)
+        self._learn_labels(rows, list(map(labels, keys)))
         seen = self.signals.compute(rows, at, values)
-        awake = self.signals.awake
-        self._seen[awake[:, np.newaxis], rows] = seen[awake]
-        raises, clears = self._verdicts(rows, seen)
-        if self._off.any():
-            off = self._off[self.timers.watched].take(self._scope_of[rows], axis=1)
-            np.copyto(raises, FALSE, where=off)
-            np.copyto(clears, TRUE, where=off)
-            self.timers.end(rows, off)
+        for n in self.signals.awake.tolist():  # faster than all at once: numpy's assignment is in one dimension
+            self._seen[n][rows] = seen[n]
         since_last = at - self._last_at[rows]
         self._last_at[rows] = at
-        turn = self.timers.step(rows, at, since_last, raises, clears)
+        turn = self._step(rows, at, since_last, seen)
         if turn is None:
             return []
         turned = np.argwhere((turn.before != turn.after).T).tolist()
@@ -83,6 +80,22 @@ class Judge:
             self._change(rule, int(turn.columns[n]), keys, rows, labels, at, turn.before[rule, n], turn.after[rule, n])
             for n, rule in turned
         ]
+
+    def _step(self, rows: Rows, at: Floats, since_last: Floats, seen: Floats) -> Turn | None:
+        """Nearly all components are at rest and raise nothing: only the others are looked at closely."""
+        raises = self._raises(seen)
+        stirred = np.flatnonzero(self.timers.busy[rows] | (raises == TRUE).any(axis=0))
+        if not stirred.size:
+            return None
+        rows, at, since_last = rows[stirred], at[stirred], since_last[stirred]
+        raises, clears = self._where_they_apply(rows, raises[:, stirred], self._clears(seen[:, stirred]))
+        if self._off.any():
+            off = self._off[self.timers.watched].take(self._scope_of[rows], axis=1)
+            np.copyto(raises, FALSE, where=off)
+            np.copyto(clears, TRUE, where=off)
+            self.timers.end(rows, off)
+        turn = self.timers.step(rows, at, since_last, raises, clears)
+        return None if turn is None else turn._replace(columns=stirred[turn.columns])
 
     def warm(self, keys: Sequence[Key], at: Floats, metrics: Mapping[str, npt.ArrayLike]) -> None:
         if not self.rules or not keys:
@@ -108,6 +121,7 @@ class Judge:
         self._seen[:, row] = np.nan
         self._scope_of[row] = NOWHERE
         self._labels[row] = {}
+        self._told_id[row] = NOTHING_TOLD
         self._free.append(row)
 
     def accept(self, key: Key, labels: Labels, at: float, values: Mapping[str, float], by: str) -> list[Change]:
@@ -255,20 +269,26 @@ class Judge:
         scoped = sorted({where.label for where in itertools.chain.from_iterable(asked)})
         if scoped != self._scoped:  # where the rules that sleep apply is asked when they awake
             self._scoped, self._scopes = scoped, {}
+        self._told_id[:] = NOTHING_TOLD
         self.signals.awaken(awake)
         watched = [n for n, (rule, _) in enumerate(self.timers.pairs) if rule.id in awake]
         self.timers.watch(np.array(watched, dtype=np.intp))
         pairs = [(self.signals.columns[rule.id], level) for rule, level in self.timers.pairs if rule.id in awake]
         raises, clears = ([(level.raises, c) for c, level in pairs], [(level.clears, c) for c, level in pairs])
-        self._verdict = Verdict([*raises, *clears])
+        self._raises, self._clears = Verdict(raises), Verdict(clears)
 
     def _rows_of(self, keys: Sequence[Key]) -> Rows:
         rows = np.fromiter(map(self._rows.get, keys, itertools.repeat(-1)), dtype=np.intp, count=len(keys))
+        if len(rows) and np.bincount(rows[rows >= 0]).max(initial=0) > 1:
+            raise ValueError(TWICE)
         for n in np.flatnonzero(rows < 0).tolist():
+            if keys[n] in self._rows:
+                raise ValueError(TWICE)
             row = rows[n] = self._free.pop() if self._free else len(self._labels)
             self._rows[keys[n]] = row
             if row == len(self._labels):
                 self._labels.append({})
+                self._told.append({})
             self.signals.siblings.join(int(row), keys[n][0])
         if len(self._labels) > len(self._last_at):
             self._reserve(max(16, 2 * len(self._labels)))
@@ -280,9 +300,24 @@ class Judge:
         self._last_at = grown(self._last_at, capacity, -np.inf)
         self._seen = grown(self._seen, capacity, np.nan)
         self._scope_of = grown(self._scope_of, capacity, NOWHERE)
+        self._told_id = grown(self._told_id, capacity, NOTHING_TOLD)
+
+    def _learn_labels(self, rows: Rows, labels: list[Labels]) -> None:
+        """Look at the labels that are others than last time: most are the same for years, and to read them all at
+        every report would cost a quarter of all judging."""
+        which = np.fromiter(map(id, labels), dtype=np.intp, count=len(labels))
+        new = np.flatnonzero(which != self._told_id[rows])
+        if not new.size:
+            return
+        rows, labels = rows[new], [labels[n] for n in new.tolist()]
+        for row, known in zip(rows.tolist(), labels, strict=True):
+            self._told[row] = known  # held, so that no other object can come to have its id
+        self._told_id[rows] = which[new]
+        self._scope(rows, labels)
+        self.signals.peers.join(rows, labels)
 
     def _scope(self, rows: Rows, labels: Sequence[Labels]) -> None:
-        """Which rules judge which component; asked anew each time, because labels are learned and change."""
+        """Which rules judge which component."""
         scopes = self._scopes
         if len(self._scoped) == 1:  # the tuples of one label would cost more than all the rest
             label = self._scoped[0]
@@ -301,9 +336,8 @@ class Judge:
             self._off = np.column_stack([self._off, off])
         self._scope_of[rows] = np.fromiter(map(scopes.__getitem__, scoped), dtype=np.intp, count=len(scoped))
 
-    def _verdicts(self, rows: Rows, seen: Floats) -> tuple[Verdicts, Verdicts]:
-        """Whether each watched pair raises, and whether it clears [watched pair, component]."""
-        raises, clears = np.split(self._verdict(seen), 2)
+    def _where_they_apply(self, rows: Rows, raises: Verdicts, clears: Verdicts) -> tuple[Verdicts, Verdicts]:
+        """The verdicts [watched pair, component], unknown where the rule does not judge the component."""
         elsewhere = ~self._applies[self.timers.watched].take(self._scope_of[rows], axis=1)
         np.copyto(raises, UNKNOWN, where=elsewhere)
         np.copyto(clears, UNKNOWN, where=elsewhere)
@@ -312,7 +346,9 @@ class Judge:
     def _standing_verdicts(self, rows: Rows) -> tuple[Verdicts, Verdicts]:
         """What the last observations say, of every pair: UNKNOWN for those of rules that sleep."""
         raises, clears = np.full((2, len(self.timers.pairs), len(rows)), UNKNOWN, dtype=np.uint8)
-        raises[self.timers.watched], clears[self.timers.watched] = self._verdicts(rows, self._seen[:, rows])
+        seen = self._seen[:, rows]
+        found = self._where_they_apply(rows, self._raises(seen), self._clears(seen))
+        raises[self.timers.watched], clears[self.timers.watched] = found
         return raises, clears
 
     def _change(

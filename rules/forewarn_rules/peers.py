@@ -13,16 +13,12 @@ import numpy.typing as npt
 from forewarn_rules.model import Labels
 from forewarn_rules.robust_line import SCALED_MAD
 from forewarn_rules.rule import Signal
-from forewarn_rules.trend import DAY
 from forewarn_rules.windows import Rows, grown
 
 Floats = npt.NDArray[np.float64]
 
 FROM_PEERS = ("distance_from_peers", "spreads_from_peers")
 TAKES = (*FROM_PEERS, "count_of_peers")
-
-
-LABELS_LAST = 7 * DAY
 
 NONE = -1
 """The group of a component that has no peers."""
@@ -39,7 +35,6 @@ class _Table:
         self.value = np.full(0, np.nan)
         self.at = np.full(0, -np.inf)
         self.group = np.full(0, NONE, dtype=np.intp)
-        self.joined = np.full(0, -np.inf)
         self.numbers: dict[tuple[str | float | None, ...], int] = {}
 
 
@@ -61,7 +56,6 @@ class Peers:
             table.value = grown(table.value, capacity, np.nan)
             table.at = grown(table.at, capacity, -np.inf)
             table.group = grown(table.group, capacity, NONE)
-            table.joined = grown(table.joined, capacity, -np.inf)
 
     def forget(self, row: int) -> None:
         for table in self._tables:
@@ -71,18 +65,13 @@ class Peers:
         """Compare for these signals from now on, and for no others: labels are not looked up for rules that sleep."""
         self._awake = [table for table in self._tables if any(n in signals for n in table.signals)]
 
-    def join(self, rows: Rows, at: Floats, labels: Sequence[Labels]) -> None:
-        """Which group each component belongs to; one that lacks a label that is asked for has no peers.
-
-        Labels are looked up until they are there, and anew after a week: a disk's model does not change, and looking
-        at every report would cost a fifth of all judging.
-        """
+    def join(self, rows: Rows, labels: Sequence[Labels]) -> None:
+        """Which group each component belongs to; one that lacks a label that is asked for has no peers."""
         for table in self._awake:
-            due = (table.group[rows] == NONE) | (np.abs(at - table.joined[rows]) >= LABELS_LAST)
-            for n in np.flatnonzero(due).tolist():
-                known = tuple([labels[n].get(label) for label in table.by])
-                number = NONE if None in known else table.numbers.setdefault(known, len(table.numbers))
-                table.group[rows[n]], table.joined[rows[n]] = number, at[n]
+            known = [tuple([mine.get(label) for label in table.by]) for mine in labels]
+            for new in set(known) - table.numbers.keys():
+                table.numbers[new] = NONE if None in new else len(table.numbers)
+            table.group[rows] = list(map(table.numbers.__getitem__, known))
 
     def compute(self, rows: Rows, at: Floats, now: Floats, out: Floats) -> None:
         """Note the values of ``now`` [signal, component], or what ``out`` has of other signals, and fill in ``out``.

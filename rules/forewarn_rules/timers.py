@@ -42,23 +42,27 @@ class Timers:
             if rule is above
         ]
         self._below = np.array(same, dtype=np.intp)
-        self.watch(np.zeros(0, dtype=np.intp))
         shape = (len(self.pairs), 0)
         self.raised = np.zeros(shape, dtype=np.bool_)
         self.elapsed = np.zeros(shape)
         self.ticking = np.zeros(shape, dtype=np.bool_)
         self.since = np.full(shape, np.nan)
+        self.busy: npt.NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+        """Components of which any pair is raised or being timed; the others need no step until something is true."""
+        self.watch(np.zeros(0, dtype=np.intp))
 
     def watch(self, pairs: Rows) -> None:
         """Step only these pairs from now on: their numbers ascending, of a rule all or none."""
         self.watched = pairs
         self._lower = np.flatnonzero(np.isin(pairs, self._below))[::-1].tolist()
+        self.busy = np.asarray((self.raised | self.ticking | (self.elapsed > 0)).any(axis=0))
 
     def reserve(self, capacity: int) -> None:
         self.raised = grown(self.raised, capacity, False)
         self.elapsed = grown(self.elapsed, capacity, 0.0)
         self.ticking = grown(self.ticking, capacity, False)
         self.since = grown(self.since, capacity, np.nan)
+        self.busy = grown(self.busy, capacity, False)
 
     def forget(self, row: int) -> None:
         self.raised[:, row] = self.ticking[:, row] = False
@@ -78,6 +82,7 @@ class Timers:
         self.ticking[pair, row] = state.ticking
         self.elapsed[pair, row] = state.elapsed
         self.since[pair, row] = np.nan if state.since is None else state.since
+        self.busy[row] = True
 
     def end(self, rows: Rows, where: npt.NDArray[np.bool_]) -> None:
         """No more waiting for ``hold`` at these [watched pair, row]."""
@@ -118,8 +123,10 @@ class Timers:
             now_raised[low] |= now_raised[low + 1]
         changed = now_raised != raised
         elapsed[changed] = 0.0
-        self.ticking[mine] = true & ~changed
+        ticking = true & ~changed
+        self.ticking[mine] = ticking
         self.elapsed[mine] = elapsed
+        self.busy[rows] = (now_raised | ticking | (elapsed > 0)).any(axis=0)
         if not changed.any():
             return None
         columns = np.flatnonzero(changed.any(axis=0))

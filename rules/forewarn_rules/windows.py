@@ -106,18 +106,23 @@ class Window:
             newer = there & (at >= time)
             flat["last"][where] = np.where(newer, values, flat["last"].take(where))
             flat["time"][where] = np.where(newer, at, time)
-            mine = self._held[:, np.newaxis], rows
-            self.seen[mine] = np.minimum(self.seen[mine] + there, 2)
+            mine = self._mine(rows)
+            seen = self.seen.reshape(-1)
+            before = seen.take(mine)
+            if (before < 2).any():
+                seen[mine] = np.minimum(before + there, 2)
 
     def _note_lowest(self, rows: Rows, bins: npt.NDArray[np.int64], values: Floats) -> None:
         """Keep the lowest of the window and the newest bin that holds it: most counters stand still, so that this bin
         is the one of now and the lowest need not be looked for again when another bin leaves."""
-        mine = self._held[:, np.newaxis], rows
-        lowest, lowest_bin = self._lowest[mine], self._lowest_bin[mine]
+        mine = self._mine(rows)
+        all_lowest, all_bins = self._lowest.reshape(-1), self._lowest_bin.reshape(-1)
+        lowest, lowest_bin = all_lowest.take(mine), all_bins.take(mine)
         lower = values < lowest  # false where the value is unknown
         same = (values == lowest) & (bins > lowest_bin)
-        self._lowest[mine] = np.where(lower, values, lowest)
-        self._lowest_bin[mine] = np.where(lower | same, bins, lowest_bin)
+        if lower.any():
+            all_lowest[mine] = np.where(lower, values, lowest)
+        all_bins[mine] = np.where(lower | same, bins, lowest_bin)
 
     def _hold(self, values: Floats) -> npt.NDArray[np.bool_]:
         """Which values are known, of the metrics that ever were: the bins of the others stay empty and untouched."""
@@ -125,6 +130,11 @@ class Window:
         if len(self._held) < len(values):
             self._held = np.union1d(self._held, np.flatnonzero(there.any(axis=1)))
         return there[self._held]
+
+    def _mine(self, rows: Rows) -> Rows:
+        """Where each component lies in a flat array [held metric, component]."""
+        where: Rows = self._held[:, np.newaxis] * len(self.newest) + rows
+        return where
 
     def _where(self, rows: Rows, place: npt.NDArray[np.int64]) -> Rows:
         """Where the bin at ``place`` of each component lies in a flat array of bins [held metric, ...]."""
@@ -176,8 +186,9 @@ class Window:
         where = self._where(rows, place)
         if "last" in self.bins:
             left = self.bins["last"].reshape(-1).take(where)
-            mine = self._held[:, np.newaxis], rows
-            self.carry[mine] = np.where(np.isnan(left), self.carry[mine], left)
+            mine, carry = self._mine(rows), self.carry.reshape(-1)
+            gone = np.isnan(left)
+            carry[mine] = np.where(gone, carry.take(mine), left) if gone.any() else left
         for name, array in self.bins.items():
             array.reshape(-1)[where] = _EMPTY[name]
 
@@ -205,7 +216,7 @@ class Window:
 
     def lowest(self, rows: Rows) -> Floats:
         """Infinite where the window holds nothing."""
-        left = (self._lowest_bin[self._held[:, np.newaxis], rows] <= self.newest[rows] - self.slots).any(axis=0)
+        left = (self._lowest_bin.reshape(-1).take(self._mine(rows)) <= self.newest[rows] - self.slots).any(axis=0)
         if left.any():
             self._look_for_lowest(rows[left])
         return self._lowest.take(rows, axis=1)
@@ -285,10 +296,12 @@ class Window:
         """
         low = self.bins["low"].reshape(-1)
         lowest = self.lowest(rows)[self._held]
+        mine = self._mine(rows)
         empty = low.take(self._where(rows, (self.newest[rows] + 1) % self.slots)) == np.inf
-        mine = self._held[:, np.newaxis], rows
-        carry = self.carry[mine]
-        before = np.where(empty & ~np.isnan(carry), carry, np.inf)
+        if empty.any():
+            carry = self.carry.reshape(-1).take(mine)
+            lowest = np.fmin(lowest, np.where(empty, carry, np.inf))
+        lowest[self.seen.reshape(-1).take(mine) < 2] = np.nan
         floor = np.full((len(self.carry), len(rows)), np.nan)
-        floor[self._held] = np.where(self.seen[mine] >= 2, np.minimum(lowest, before), np.nan)
+        floor[self._held] = lowest
         return floor

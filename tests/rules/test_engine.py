@@ -121,14 +121,12 @@ levels: {warning: {raise: {now: {below: {signal: least, times: 1.5, plus: 100}}}
     assert [change.key for change in changes] == [("pc", "slow")]
 
 
-def test_scope_asks_for_labels_each_time() -> None:
+def test_labels_that_are_learned_later_bring_other_rules() -> None:
     engine = Engine(load_rules())
-    labels: dict[str, str | float] = {**ATA, "disk_kind": "nvme"}
-    rounds = [({"ata.197.raw": [100.0]}, START)]
-    for metrics, at in rounds:
-        assert engine.observe(Kind.DISK, [DISK], lambda _: labels, [at], metrics) == []
-    labels["disk_kind"] = "unknown"
-    (change,) = engine.observe(Kind.DISK, [DISK], lambda _: labels, [START + DAY], {"ata.197.raw": [100.0]})
+    first: dict[str, str | float] = {**ATA, "disk_kind": "nvme"}
+    assert engine.observe(Kind.DISK, [DISK], lambda _: first, [START], {"ata.197.raw": [100.0]}) == []
+    learned = {**first, "disk_kind": "unknown"}
+    (change,) = engine.observe(Kind.DISK, [DISK], lambda _: learned, [START + DAY], {"ata.197.raw": [100.0]})
     assert (change.rule, change.after) == ("ata-pending-sectors", "critical")
 
 

@@ -106,22 +106,20 @@ def test_a_report_that_comes_days_late_is_not_compared_with_today(write_rules: C
     assert engine.levels(Kind.DISK, like[4])[0].values["count"] == 4
 
 
-def test_a_label_that_changes_counts_within_a_week(write_rules: Callable[..., RuleSet]) -> None:
+def test_a_label_that_changes_brings_other_peers(write_rules: Callable[..., RuleSet]) -> None:
     engine = Engine(write_rules(metric="ata.5.raw", peers=RULE))
-    firmware: dict[str, str | float] = {"model": "A"}
 
-    def count(day: int) -> float | None:
-        engine.observe(Kind.DISK, KEYS[:4], lambda _: firmware, [START + day * DAY] * 4, {"ata.5.raw": [1.0] * 4})
-        return engine.levels(Kind.DISK, KEYS[0])[0].values["count"]
+    def count(day: int, keys: list[tuple[str, str]], labels: dict[str, str | float]) -> float | None:
+        engine.observe(
+            Kind.DISK, keys, lambda _: labels, [START + day * DAY] * len(keys), {"ata.5.raw": [1.0] * len(keys)}
+        )
+        return engine.levels(Kind.DISK, keys[0])[0].values["count"]
 
-    assert count(0) is None
-    firmware["firmware"] = "1"
-    assert count(1) == 4
-    engine.observe(Kind.DISK, KEYS[4:6], lambda _: {"model": "A", "firmware": "2"}, [START + DAY] * 2,
-                   {"ata.5.raw": [1.0] * 2})  # fmt: skip
-    firmware["firmware"] = "2"
-    engine.observe(Kind.DISK, KEYS[4:6], lambda _: firmware, [START + 7 * DAY] * 2, {"ata.5.raw": [1.0] * 2})
-    assert count(8) == 6
+    assert count(0, KEYS[:4], {"model": "A"}) is None
+    assert count(1, KEYS[:4], {"model": "A", "firmware": "1"}) == 4
+    count(1, KEYS[4:6], {"model": "A", "firmware": "2"})
+    count(2, KEYS[4:6], {"model": "A", "firmware": "2"})
+    assert count(2, KEYS[:4], {"model": "A", "firmware": "2"}) == 6
 
 
 GROWTH = """

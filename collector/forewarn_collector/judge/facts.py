@@ -80,6 +80,8 @@ class FactBook:
         now = time.monotonic()
         if known is None or now > known[0]:
             found = labels_of(kind, key, self._facts(kind, key), self._inventory(key[0]), self._directory)
+            if known is not None and found == known[1]:
+                found = known[1]  # the engine looks again only at another one
             known = self._labels[kind, key] = (now + REMEMBER_SECONDS, found)
         return known[1]
 
