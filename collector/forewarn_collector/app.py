@@ -47,6 +47,7 @@ from forewarn_collector.ingest.intake import Intake
 from forewarn_collector.ingest.listener import Listener
 from forewarn_collector.ingest.subscriber import Subscriber
 from forewarn_collector.judge.judge import Judge
+from forewarn_collector.judge.sites import Sites
 from forewarn_collector.orders.book import Book
 from forewarn_collector.orders.dispatch import Dispatch, WayDown
 from forewarn_collector.people import history
@@ -66,6 +67,7 @@ from forewarn_collector.start import (
     listener_limits,
     make_data_directory,
     ping_address,
+    terms_of,
 )
 from forewarn_collector.store.history import History
 from forewarn_collector.store.journal import Journal
@@ -115,7 +117,9 @@ class Collector:
         self._reader = self.journal.reader()
         self.register = Register(self._state, now)
         directory = configured_directory(config.directory, roster.enrolled, self.register.whose)
-        self.desk = Desk(self._state, [entry.name for entry in config.destinations], now, self._allowed)
+        names = [entry.name for entry in config.destinations]
+        heard = Sites(self._reader, directory).heard
+        self.desk = Desk(self._state, names, now, self._allowed, terms_of(config.tickets), heard)
         destinations = Destinations(planned, lambda name: Links(self._state, name), self.desk, now)
         self.push = Push(self._state, destinations.senders, now)
         self.desk.wake_push = self.push.wake

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from forewarn_collector.addresses import address_parts, is_loopback
 from forewarn_collector.config_destinations import DestinationEntry, destination_mistakes
+from forewarn_collector.config_tickets import Tickets
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 takes a free one", examples=[1883])]
 Address = Annotated[str, Meta(description="IP address to listen on", examples=["127.0.0.1"])]
@@ -158,30 +159,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         list[str], Meta(description="directories with rule files of your own", examples=[["my-rules"]])
     ] = []
     disable: list[Disable] = []
-
-
-class Tickets(msgspec.Struct, frozen=True, kw_only=True):
-    """How many predictions become tickets. Facts always do."""
-
-    false_per_1000_disks_a_month: Annotated[
-        float,
-        Meta(
-            ge=0.5,
-            le=8,
-            description="how many tickets on hard disks that will not fail the risk model may cost: it opens them "
-            "above the probability at which it was measured to cost that many. More finds more failures",
-            examples=[3],
-        ),
-    ] = 2.0
-
-    budget_per_1000_devices_a_month: Annotated[
-        Annotated[float, Meta(ge=0, le=1_000_000)] | None,
-        Meta(
-            description="predictive tickets within a month (30.4 days), never less than 5 for the fleet; the rest "
-            "wait on the watch list. 0 allows none, null allows all",
-            examples=[8],
-        ),
-    ] = 20.0
 
 
 class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):

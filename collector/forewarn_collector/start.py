@@ -10,10 +10,12 @@ from pathlib import Path
 
 from forewarn_collector.api.server import server_context
 from forewarn_collector.config import ApiTls, Broker, Listen, SelfCheck, Tls, ping_url_problem
+from forewarn_collector.config_tickets import Tickets
 from forewarn_collector.identity.broker_files import BrokerFiles
 from forewarn_collector.ingest.crowd import Limits
 from forewarn_collector.ingest.subscriber import BrokerSettings
 from forewarn_collector.secret_files import warn_if_open_to_all
+from forewarn_collector.tickets.again import Terms
 
 
 class StartError(Exception):
@@ -68,6 +70,10 @@ def broker_files(broker: Broker) -> BrokerFiles | None:
     if broker.files is None:
         return None
     return BrokerFiles(Path(broker.files), Path(broker.pid_file) if broker.pid_file else None)
+
+
+def terms_of(tickets: Tickets) -> Terms:
+    return Terms(tickets.again_within_days * 86_400.0, tickets.after_a_close == "reopen")
 
 
 def broker_settings(broker: Broker, packet_bytes: int) -> BrokerSettings:

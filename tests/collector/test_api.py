@@ -306,7 +306,7 @@ def test_a_device_in_full(client: httpx.Client) -> None:
         ("GET", "/tickets/-1", "there is no ticket -1"),
         ("GET", "/tickets/1e3", ""),
         ("POST", "/tickets/999/start", "there is no ticket 999"),
-        ("POST", "/tickets/1/fly", "'fly' is not an action: acknowledge, start, wait, resolve, close, note"),
+        ("POST", "/tickets/1/fly", "'fly' is not an action: acknowledge, start, wait, resolve, close, reopen, note"),
         ("GET", "/nothing", "Not Found"),
         ("PUT", "/clock", "Not Found"),
     ],
@@ -426,7 +426,7 @@ def test_an_engineer_s_work_over_http(make_running: Callable[..., Any]) -> None:
         assert one_line(refused) == (
             "cannot acknowledge a ticket that is acknowledged; possible now: start, wait, resolve, close"
         )
-        assert act("wait", waiting_for="a disk").json()["waiting_for"] == "a disk"
+        assert act("wait", waiting_for="part").json()["waiting_for"] == "part"
         assert act("note", text="told them", visibility="customer").json()["timeline"][-1]["visibility"] == "customer"
         refused = act("close", outcome="magic")
         assert (refused.status_code, "choose one of failed" in one_line(refused)) == (409, True)

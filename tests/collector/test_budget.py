@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forewarn_collector.cli.main import forewarn
-from forewarn_collector.config import Api, Config, Listen, Tickets
+from forewarn_collector.config import Api, Config, Listen
+from forewarn_collector.config_tickets import Tickets
 from forewarn_collector.directory import Whose
 from forewarn_collector.store.state import open_state
 from forewarn_collector.tickets.budget import LEAST, MONTH_SECONDS, allowance, decide, next_free

@@ -361,8 +361,8 @@ def test_the_life_of_a_ticket(running: Running) -> None:
     assert "cannot acknowledge a ticket that is acknowledged; possible now: start" in again.stderr
     assert "is in progress, Wang" in ticket("start", "1", "--by", "Wang").stdout
     assert ticket("wait", "1").exit_code == 2
-    assert "is waiting" in ticket("wait", "1", "--for", "the new disk").stdout
-    assert "waiting for the new disk" in running("ticket", "show", "1").stdout
+    assert "is waiting" in ticket("wait", "1", "--for", "part", "--text", "the new disk").stdout
+    assert "waiting for part" in running("ticket", "show", "1").stdout
     no_text = ticket("note", "1")
     assert no_text.exit_code == 2
     assert "--text" in no_text.stderr

@@ -101,7 +101,6 @@ def test_one_ticket_however_many_rules_find_it(office: Office) -> None:
         office.change(rule, "none -> warning")
     found = office.only()
     assert [item.rule for item in found.evidence] == ["pending", "reallocated", "self-test"]
-    assert len(found.timeline) == 4
 
 
 @pytest.mark.parametrize(
@@ -162,13 +161,13 @@ def test_resolved_only_when_all_evidence_is_calm(office: Office) -> None:
 
 def test_it_comes_back_within_a_week_and_is_the_same_ticket(office: Office) -> None:
     office.change("pending", "none -> critical")
-    office.desk.act(1, "wait", "ann", waiting_for="a disk")
+    office.desk.act(1, "wait", "ann", waiting_for="part")
     office.change("pending", "critical -> none")
     office.change("pending", "none -> warning", at=NOON + 7 * DAY)
     found = office.only()
     assert (found.state, found.severity, found.outcome, found.resolved_at) == ("open", "warning", None, None)
     assert (found.owner, found.waiting_for) == ("", "")
-    assert found.timeline[-2].text == "open: warning again, soon after it cleared by itself"
+    assert found.timeline[-2].text == "open: warning again, soon after it ended"
     assert found.opened_at == NOON
     office.change("pending", "warning -> none", at=NOON + 8 * DAY)
     office.change("pending", "none -> warning", at=NOON + 8 * DAY + 7 * DAY + 1)
@@ -244,8 +243,8 @@ def test_an_engineer_s_day(office: Office) -> None:
     office.now = NOON + 10
     assert office.desk.act(1, "acknowledge", "ann").state == "acknowledged"
     office.now = NOON + 20
-    waiting = office.desk.act(1, "wait", "bob", waiting_for="a disk", text="ordered")
-    assert (waiting.state, waiting.waiting_for, waiting.owner) == ("waiting", "a disk", "ann")
+    waiting = office.desk.act(1, "wait", "bob", waiting_for="part", text="ordered")
+    assert (waiting.state, waiting.waiting_for, waiting.owner) == ("waiting", "part", "ann")
     assert waiting.acknowledged_at == NOON + 10
     assert office.desk.act(1, "start", "ann").waiting_for == ""
     assert office.desk.act(1, "resolve", "ann").resolved_at == NOON + 20
@@ -254,7 +253,7 @@ def test_an_engineer_s_day(office: Office) -> None:
     assert (closed.state, closed.outcome, closed.closed_at) == ("closed", "replaced-in-time", NOON + 30)
     assert [(entry.actor, entry.kind, entry.visibility, entry.text) for entry in closed.timeline[1:]] == [
         ("ann", "state", "customer", "acknowledged"),
-        ("bob", "state", "customer", "waiting for a disk"),
+        ("bob", "state", "customer", "waiting for part"),
         ("bob", "note", "internal", "ordered"),
         ("ann", "state", "customer", "in progress"),
         ("ann", "state", "customer", "resolved"),
@@ -412,7 +411,7 @@ def test_several_engineers_and_the_judge_at_once(office: Office) -> None:
     found = office.only()
     assert len([entry for entry in found.timeline if entry.kind == "note"]) == 40
     assert len(found.evidence) == 21
-    assert len(office.rows(delivery)) == 61
+    assert len(office.rows(delivery)) == 41
 
 
 def test_of_several_who_close_at_once_one_does(office: Office) -> None:

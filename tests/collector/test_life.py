@@ -4,7 +4,17 @@ from itertools import product
 
 import pytest
 
-from forewarn_collector.tickets.life import ACTIONS, LEVELS, OUTCOMES, STATES, TicketError, next_state, on_change, worst
+from forewarn_collector.tickets.life import (
+    ACTIONS,
+    LEVELS,
+    OUTCOMES,
+    STATES,
+    WAITING_FOR,
+    TicketError,
+    next_state,
+    on_change,
+    worst,
+)
 
 # state: what can be done with it, and where that leads
 ALLOWED = {
@@ -18,9 +28,9 @@ ALLOWED = {
     "acknowledged": {"start": "in progress", "wait": "waiting", "resolve": "resolved", "close": "closed"},
     "in progress": {"wait": "waiting", "resolve": "resolved", "close": "closed"},
     "waiting": {"start": "in progress", "resolve": "resolved", "close": "closed"},
-    "resolved": {"close": "closed"},
-    "closed": {},
-    "false alarm": {},
+    "resolved": {"close": "closed", "reopen": "open"},
+    "closed": {"reopen": "open"},
+    "false alarm": {"reopen": "open"},
 }
 
 
@@ -40,7 +50,14 @@ def test_every_action_in_every_state(state: str, action: str) -> None:
         next_state(state, action, outcome)
     said = str(refused.value)
     assert f"cannot {action} a ticket that is {state}" in said
-    assert f"possible now: {', '.join(allowed)}" in said if allowed else "nothing more can be done" in said
+    assert f"possible now: {', '.join(allowed)}" in said
+
+
+@pytest.mark.parametrize("waiting_for", ["", *WAITING_FOR])
+def test_it_waits_for_somebody_or_nobody_says_for_whom(waiting_for: str) -> None:
+    assert next_state("open", "wait", None, waiting_for) == "waiting"
+    with pytest.raises(TicketError, match="'Godot' is nothing to wait for; choose one of customer, part, vendor"):
+        next_state("open", "wait", None, "Godot")
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -56,13 +73,14 @@ def test_closing_needs_an_outcome_that_is_known(outcome: str | None) -> None:
 
 @pytest.mark.parametrize("action", sorted(set(ACTIONS) - {"close"}))
 def test_only_closing_takes_an_outcome(action: str) -> None:
+    state = "closed" if action == "reopen" else "open"
     with pytest.raises(TicketError, match=f"{action} takes no outcome"):
-        next_state("open", action, "failed")
+        next_state(state, action, "failed")
 
 
 def test_an_action_that_is_none() -> None:
-    with pytest.raises(TicketError, match="'reopen' is not an action; choose one of acknowledge"):
-        next_state("closed", "reopen")
+    with pytest.raises(TicketError, match="'revive' is not an action; choose one of acknowledge"):
+        next_state("closed", "revive")
 
 
 # What there is: "nothing", "cleared lately" or the severity of the open ticket; what the other rules behind it say;
@@ -75,7 +93,7 @@ DECISIONS = [
     ("nothing", [], "none -> watch", "nothing", "no open ticket rests"),
     ("nothing", [], "warning -> none", "nothing", "no open ticket rests"),
     ("nothing", [], "critical -> watch", "nothing", "no open ticket rests"),
-    ("cleared lately", [], "none -> warning", "reopen", "soon after it cleared by itself"),
+    ("cleared lately", [], "none -> warning", "reopen", "soon after it ended"),
     ("cleared lately", [], "watch -> critical", "reopen", "critical again"),
     ("cleared lately", [], "none -> watch", "nothing", "no open ticket rests"),
     ("cleared lately", [], "warning -> none", "nothing", "no open ticket rests"),

@@ -16,7 +16,6 @@ from forewarn_collector.app import Collector
 from forewarn_collector.config import Api, Config, Listen, Tls
 from forewarn_collector.ingest.accept import REASONS
 from forewarn_collector.store.model import DEAD_LETTERS_KEPT, PAYLOAD_LIMIT
-from forewarn_collector.tickets import life
 
 Rows = Callable[[str, str], list[list[str]]]
 
@@ -35,26 +34,6 @@ def test_every_reason_of_a_dead_letter_is_explained(text: str, rows: Rows) -> No
     assert sorted(explained) == sorted(REASONS)
     assert f"the newest {DEAD_LETTERS_KEPT:,}" in text
     assert f"{PAYLOAD_LIMIT:,} bytes" in text.replace("\n", " ")
-
-
-def test_every_action_of_a_ticket_is_explained(text: str, rows: Rows) -> None:
-    told = {words(row[0])[0]: (row[1].split(", "), row[2].split(", or ")) for row in rows(text, "How a ticket lives")}
-    assert set(told) == set(life.ACTIONS)
-    for action, (states, targets) in told.items():
-        for state in life.STATES:
-            try:
-                target = life.next_state(state, action, "failed" if action == "close" else None)
-            except life.TicketError:
-                assert state not in states, action
-            else:
-                assert state in states, action
-                assert target in targets, action
-    assert life.next_state("open", "close", "false-alarm") in told["close"][1]
-
-
-def test_every_outcome_is_named(text: str) -> None:
-    assert [name for name in (*life.OUTCOMES, life.CONDITION_CLEARED) if f"`{name}`" not in text] == []
-    assert life.REOPEN_SECONDS == 7 * 86_400, "the page says: within seven days"
 
 
 def test_every_line_of_the_log_that_is_explained_is_written(text: str, rows: Rows, modules: list[Path]) -> None:

@@ -1,4 +1,4 @@
-"""``forewarn ticket show|ack|start|wait|note|resolve|close``"""
+"""``forewarn ticket show|ack|start|wait|note|resolve|close|reopen``"""
 
 import sys
 from collections.abc import Callable
@@ -83,12 +83,14 @@ def start(session: Session, number: int, actor: str, text: str, as_json: bool) -
 @ticket.command("wait")
 @act_options
 @text_option
-@click.option("--for", "waiting_for", required=True, help="What or whom it waits for.")
+@click.option(
+    "--for", "waiting_for", type=click.Choice(life.WAITING_FOR), required=True, help="On whom or what it waits."
+)
 @pass_session
 def wait(session: Session, number: int, actor: str, text: str, waiting_for: str, as_json: bool) -> None:
     """Say that it waits for something.
 
-    Example: forewarn ticket wait 12 --for "disk ordered, comes on Friday"
+    Example: forewarn ticket wait 12 --for part --text "comes on Friday"
     """
     _act(session, number, "wait", Act(actor=actor, text=text, waiting_for=waiting_for), as_json)
 
@@ -147,6 +149,18 @@ def close(session: Session, number: int, actor: str, text: str, outcome: str | N
             click.echo(f"{name:20} {meaning}", err=True)
         outcome = _ask("--outcome", "Outcome", f"one of {', '.join(life.OUTCOMES)}", click.Choice(list(life.OUTCOMES)))
     _act(session, number, "close", Act(actor=actor, text=text, outcome=outcome), as_json)
+
+
+@ticket.command("reopen")
+@act_options
+@text_option
+@pass_session
+def reopen(session: Session, number: int, actor: str, text: str, as_json: bool) -> None:
+    """Open it again: the work was not done after all.
+
+    Example: forewarn ticket reopen 12 --text "the errors go on"
+    """
+    _act(session, number, "reopen", Act(actor=actor, text=text), as_json)
 
 
 def _ask(option: str, prompt: str, what: str, type_: click.Choice[str] | None = None) -> str:

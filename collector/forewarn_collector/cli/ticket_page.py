@@ -12,7 +12,7 @@ from forewarn_collector.cli.format import UNKNOWN, Times
 from forewarn_collector.cli.tables import STYLES, cell, fixed, folding, heading, pairs, paragraph, table
 from forewarn_collector.cli.text import clean
 from forewarn_collector.tickets import life
-from forewarn_collector.tickets.model import Evidence, Ticket
+from forewarn_collector.tickets.model import SITE, Evidence, Ticket
 from forewarn_rules import FAULTS
 from forewarn_rules.durations import spell_duration
 from forewarn_rules.wording import number
@@ -32,6 +32,7 @@ def page(ticket: Ticket, times: Times, part: Mapping[str, Any]) -> Iterator[Rend
         yield paragraph(str(explanation["why"]))
     yield from _listed("What to do", explanation.get("do"))
     yield from _listed("What would make us calm", explanation.get("calm_when"))
+    yield from _members(ticket)
     yield from _evidence(ticket, times)
     yield from _timeline(ticket, times)
 
@@ -42,6 +43,7 @@ def _facts(ticket: Ticket, times: Times, part: Mapping[str, Any]) -> Iterator[tu
     state += f", {ticket.outcome}: {_meaning(ticket.outcome)}" if ticket.outcome else ""
     yield "state", state
     serial = f" (serial {ticket.device_serial})" if ticket.device_serial not in ("", ticket.device) else ""
+    serial = "" if ticket.device_serial.startswith(SITE) else serial
     yield "device", f"{ticket.device}{serial}"
     known = [str(part[key]) for key in ("slot", "kind", "model") if part.get(key)]
     yield "part", ", ".join([ticket.part_serial, *known]) if ticket.part_serial else "the whole device"
@@ -52,6 +54,9 @@ def _facts(ticket: Ticket, times: Times, part: Mapping[str, Any]) -> Iterator[tu
     yield "within", _window(ticket, times)
     yield "probability", _probability(ticket.probability)
     yield "queue", ticket.queue
+    yield "found by", "the customer" if ticket.found_by == life.CUSTOMER else ""
+    yield "follows", f"ticket {ticket.follows}" if ticket.follows is not None else ""
+    yield "followed by", ", ".join(f"ticket {number}" for number in ticket.followed_by)
     yield "opened", times.both(ticket.opened_at)
     for name in ("acknowledged", "resolved", "closed"):
         at = getattr(ticket, f"{name}_at")
@@ -80,6 +85,16 @@ def _listed(title: str, items: object) -> Iterator[RenderableType]:
         yield heading(title)
         for place, item in enumerate(items, 1):
             yield paragraph(f"{place}. {item}")
+
+
+def _members(ticket: Ticket) -> Iterator[RenderableType]:
+    if not ticket.members:
+        return
+    yield heading("What shares the cause")
+    shown = table(fixed("level"), folding("device"), folding("part"))
+    for member in ticket.members:
+        shown.add_row(cell(member.level), cell(member.device), cell(member.part or "the whole device"))
+    yield shown
 
 
 def _evidence(ticket: Ticket, times: Times) -> Iterator[RenderableType]:

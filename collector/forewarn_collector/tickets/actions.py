@@ -4,11 +4,11 @@ from typing import Any, TypedDict, Unpack
 
 import sqlalchemy as sa
 
-from forewarn_collector.tickets import life, rows
+from forewarn_collector.tickets import folding, life, rows, story
 from forewarn_collector.tickets.announce import Announcer
-from forewarn_collector.tickets.model import Entry
+from forewarn_collector.tickets.model import Entry, Key, Ticket
 
-EVENTS = {"resolve": "resolved", "close": "closed"}
+EVENTS = {"resolve": "resolved", "close": "closed", "reopen": "opened"}
 
 
 class How(TypedDict, total=False):
@@ -25,17 +25,21 @@ class How(TypedDict, total=False):
 def act(
     db: sa.Connection, announcer: Announcer, number: int, action: str, actor: str, now: float, **how: Unpack[How]
 ) -> None:
-    """Acknowledge, start, wait, resolve or close. Raise TicketError when that does not fit."""
+    """Acknowledge, start, wait, resolve, close or reopen. Raise TicketError when that does not fit."""
     ticket = rows.existing(db, number)
     outcome = how.get("outcome")
-    state = life.next_state(ticket.state, action, outcome)
+    state = life.next_state(ticket.state, action, outcome, how.get("waiting_for", ""))
     waiting_for = how.get("waiting_for", "") if state == life.WAITING else ""
     columns: dict[str, Any] = {"state": state, "updated_at": now, "waiting_for": waiting_for}
     if action in ("acknowledge", "start") and not ticket.owner:
         columns["owner"] = how.get("owner", actor)
     if ticket.acknowledged_at is None:
         columns["acknowledged_at"] = now
-    if state in life.ENDED:
+    if action == "reopen":
+        reopen(db, ticket, now)
+        rows.update(db, number, **columns)
+    elif state in life.ENDED:
+        folding.tell(db, number, now)
         columns["resolved_at" if action == "resolve" else "closed_at"] = now
         if outcome:
             columns["outcome"] = outcome
@@ -47,6 +51,17 @@ def act(
     if text := how.get("text"):
         rows.add_entry(db, number, Entry(now, actor, "note", how.get("visibility", "internal"), text))
     announcer.tell(db, number, EVENTS.get(action, "updated"), now)
+
+
+def reopen(db: sa.Connection, ticket: Ticket, at: float) -> None:
+    """An ended ticket lives again, and how it had ended is kept. Raise TicketError when another one took its place."""
+    key = Key(ticket.customer, ticket.device_serial, ticket.part_serial, ticket.fault)
+    other = rows.live_number(db, key)
+    if other is not None:
+        raise life.TicketError(f"cannot reopen it: ticket {other} is open for the same fault; work on that one")
+    story.add_reopening(db, ticket.number, at)
+    columns = {"outcome": None, "resolved_at": None, "closed_at": None, "waiting_for": ""}
+    rows.update(db, ticket.number, open_key=key.text(), state=life.OPEN, **columns)
 
 
 def note(

@@ -12,7 +12,9 @@ import sqlalchemy as sa
 
 from forewarn_collector.store.state import reading
 from forewarn_collector.tickets import actions, keeping, life, outcomes, replacement, rows, watched
+from forewarn_collector.tickets.again import Terms
 from forewarn_collector.tickets.announce import Announcer, to_destinations
+from forewarn_collector.tickets.belonging import Heard
 from forewarn_collector.tickets.findings import Findings
 from forewarn_collector.tickets.model import Acceptance, Allowance, Entry, Recorded, Subject, Ticket, WatchList
 from forewarn_collector.tickets.parts import Part
@@ -20,11 +22,13 @@ from forewarn_collector.tickets.quota import Quota
 from forewarn_rules import Change
 
 JUDGED = "judged_position"
+A_WEEK = Terms()
 
 
 class Desk:
     """``destinations``: names of everyone who is told. ``now``: receipt clock. ``allowed``: how many predictive
-    tickets may be opened within a month; None: as many as come."""
+    tickets may be opened within a month; None: as many as come. ``terms``: what a fault that comes back does;
+    ``heard``: when the devices of a site were last heard."""
 
     def __init__(
         self,
@@ -32,13 +36,15 @@ class Desk:
         destinations: Sequence[str],
         now: Callable[[], float],
         allowed: Callable[[], int | None] = lambda: None,
+        terms: Terms = A_WEEK,
+        heard: Heard = lambda _customer, _site: {},
     ) -> None:
         self._engine = engine
         self._reading = reading(engine)
         self._now = now
         self._quota = Quota(now, allowed)
         self.announcer = Announcer([to_destinations(destinations)])
-        self._findings = Findings(self.announcer, self._quota, now)
+        self._findings = Findings(self.announcer, self._quota, now, terms, heard)
         self.wake_push: Callable[[], None] = lambda: None
         self.on_assigned: Callable[[sa.Connection, Ticket, str], None] = lambda _db, _ticket, _actor: None
 
@@ -74,6 +80,7 @@ class Desk:
                 rows.add_verdict(db, change)
                 touched += self._findings.apply(db, change, part, note=accepted.note if accepted else "")
             touched += self._findings.open_what_waits(db)
+            touched += self._findings.tell_what_was_kept(db)
             for kind, (device, name), data in snapshots:
                 keeping.put_snapshot(db, kind, device, name, data)
             if accepted is not None:

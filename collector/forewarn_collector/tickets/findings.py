@@ -5,9 +5,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from forewarn_collector.tickets import budget, life, rows, watched, words
+from forewarn_collector.tickets import (
+    actions,
+    belonging,
+    budget,
+    components,
+    folding,
+    life,
+    rows,
+    story,
+    watched,
+    words,
+)
+from forewarn_collector.tickets.again import Again, Terms, again
 from forewarn_collector.tickets.announce import Announcer
-from forewarn_collector.tickets.model import Entry, Evidence, Key, Ticket
+from forewarn_collector.tickets.belonging import Heard, Place
+from forewarn_collector.tickets.model import SITE, Entry, Evidence, Key, Ticket
 from forewarn_collector.tickets.parts import Part
 from forewarn_collector.tickets.quota import Quota
 from forewarn_rules import Change
@@ -16,21 +29,32 @@ EVENTS = {"create": "opened", "reopen": "opened", "resolve": "resolved"}
 
 
 class Findings:
-    def __init__(self, announcer: Announcer, quota: Quota, now: Callable[[], float]) -> None:
+    """``heard``: when the devices of a site were last heard."""
+
+    def __init__(
+        self, announcer: Announcer, quota: Quota, now: Callable[[], float], terms: Terms, heard: Heard
+    ) -> None:
         self._announcer = announcer
         self._quota = quota
         self._now = now
+        self._terms = terms
+        self._heard = heard
 
     def apply(self, db: sa.Connection, change: Change, part: Part, by_hand: bool = False, note: str = "") -> int:
         """What a change of level makes of its ticket; return how many tickets were opened or changed. ``by_hand``: an
         engineer wants the ticket, whatever the budget says."""
         key = Key(part.whose.customer, part.device_serial, part.part_serial, change.fault)
-        name = f"{change.kind}:{change.key[1]}"
-        number = rows.live_number(db, key)
+        number = rows.live_with_evidence(db, change.key[0], change.rule, f"{change.kind}:{change.key[1]}")
         if number is None:
-            number = rows.live_with_evidence(db, change.key[0], change.rule, name)
+            number = rows.live_number(db, key)
         ticket = rows.get(db, number) if number is not None else None
-        step, cleared = self._decide(db, key, ticket, change, name)
+        step, past = self._decide(db, key, ticket, change)
+        place = belonging.place(db, change, part, self._heard) if step.action == "create" else None
+        if place is not None and place.number is not None:
+            ticket = rows.existing(db, place.number)
+            step = life.Step("lead" if place.leads else "join", place.reason)
+        elif place is not None:
+            key, past = place.key, Again()
         held_back = self._quota.held_back(db, change) if step.action == "create" and not by_hand else None
         if held_back is not None:
             watched.put(db, key, change, part, held_back)
@@ -39,17 +63,9 @@ class Findings:
         if step.action == "nothing":
             return 0
         now = self._now()
-        if step.action == "reopen" and cleared is not None:
-            number = cleared
-            self._reopen(db, number, key, change, step.reason)
-        elif number is None:
-            number = rows.create(db, key, **words.new_ticket(change, part, now))
-            if change.ticket_kind == budget.PREDICTION:
-                watched.note_opened(db, number, now)
-        self._add_evidence(db, number, change, name, note)
-        self._write(db, number, ticket, change, step, now)
-        closed = step.action == "resolve" and change.accepted_by
-        self._announcer.tell(db, number, "closed" if closed else EVENTS.get(step.action, "updated"), now)
+        if ticket is None:
+            ticket = self._begin(db, key, change, part, step, past, place, now)
+        self._write(db, ticket, change, step, now, note)
         if step.action in ("create", "reopen"):
             for other, its_part in watched.take(db, key.text()):
                 self.apply(db, other, its_part)
@@ -66,51 +82,96 @@ class Findings:
     def open_watched(self, db: sa.Connection, key: str, by_hand: bool) -> int:
         return sum([self.apply(db, change, part, by_hand) for change, part in watched.take(db, key)])
 
-    def _decide(
-        self, db: sa.Connection, key: Key, ticket: Ticket | None, change: Change, name: str
-    ) -> tuple[life.Step, int | None]:
-        """The step, and the ticket that it reopens."""
-        evidence = ticket.evidence if ticket else ()
-        others = [item.level for item in evidence if (item.rule, item.component) != (change.rule, name)]
+    def tell_what_was_kept(self, db: sa.Connection) -> int:
+        """The day's note of each ticket whose day is over; return how many."""
+        now = self._now()
+        due = folding.due(db, now)
+        for number in due:
+            folding.tell(db, number, now)
+            rows.update(db, number, updated_at=now)
+            self._announcer.tell(db, number, "updated", now)
+        return len(due)
+
+    def _decide(self, db: sa.Connection, key: Key, ticket: Ticket | None, change: Change) -> tuple[life.Step, Again]:
+        """The step, and what it has to do with an ended ticket of the key."""
+        mine = (change.rule, components.write(change, ticket.device)) if ticket else None
+        others = [item.level for item in ticket.evidence if (item.rule, item.component) != mine] if ticket else []
         severity = ticket.severity if ticket else "none"
-        cleared, known = None, "none"
+        past, known = Again(), "none"
         if ticket is None:
-            cleared = rows.cleared_number(db, key, life.CONDITION_CLEARED, change.at - life.REOPEN_SECONDS)
+            ended = story.past(db, key, change.at - self._terms.within_seconds)
+            past = again(ended, change.at, self._terms)
             known = life.worst(rows.severities_ended_by_hand(db, key, life.NOT_BY_HAND, change.at))
+        recent = past.reopens is not None
         step = life.on_change(
-            ticket is not None, cleared is not None, severity, others, change.before, change.after, change.status, known
+            ticket is not None, recent, severity, others, change.before, change.after, change.status, known
         )
-        return step, cleared
+        return step, past
 
-    def _reopen(self, db: sa.Connection, number: int, key: Key, change: Change, reason: str) -> None:
-        columns = {"outcome": None, "resolved_at": None, "waiting_for": ""}
-        rows.update(db, number, open_key=key.text(), state=life.OPEN, **columns)
-        rows.add_state(db, number, change.at, "forewarn", f"open: {reason}")
+    def _begin(
+        self,
+        db: sa.Connection,
+        key: Key,
+        change: Change,
+        part: Part,
+        step: life.Step,
+        past: Again,
+        place: Place | None,
+        now: float,
+    ) -> Ticket:
+        """The ticket of the fault, opened or opened again."""
+        if step.action == "reopen" and past.reopens is not None:
+            actions.reopen(db, rows.existing(db, past.reopens), change.at)
+            rows.add_state(db, past.reopens, change.at, "forewarn", f"open: {step.reason}")
+            return rows.existing(db, past.reopens)
+        number = rows.create(db, key, **words.new_ticket(change, part, now) | (place.words if place else {}))
+        if past.follows is not None:
+            story.add_link(db, number, past.follows, change.at)
+            rows.add_state(
+                db, number, change.at, "forewarn", f"open: the same fault as in ticket {past.follows}, again"
+            )
+        if change.ticket_kind == budget.PREDICTION:
+            watched.note_opened(db, number, now)
+        return rows.existing(db, number)
 
-    def _add_evidence(self, db: sa.Connection, number: int, change: Change, name: str, note: str) -> None:
+    def _write(self, db: sa.Connection, ticket: Ticket, change: Change, step: life.Step, now: float, note: str) -> None:
+        number, name = ticket.number, components.write(change, ticket.device)
         detail = words.of_evidence(change)
         rows.put_evidence(db, number, Evidence(change.rule, name, change.after, change.at, change.text, detail))
         said = f"{change.rule} {change.before} -> {change.after}: {change.text}"
-        rows.add_entry(db, number, Entry(change.at, change.accepted_by or "forewarn", "evidence", "customer", said))
+        if step.action in ("join", "lead"):
+            said += f" It belongs here because {step.reason}."
+        entry = Entry(change.at, change.accepted_by or "forewarn", "evidence", "customer", said)
+        rises = life.LEVELS.index(change.after) > life.LEVELS.index(ticket.severity)
+        noted = folding.add(db, number, "rise" if rises else step.action, entry, bool(change.accepted_by), now)
         if note:
             rows.add_entry(db, number, Entry(change.at, change.accepted_by, "note", "internal", note))
+        rows.update(db, number, updated_at=now, **_columns(ticket, change, step))
+        if step.action == "resolve":
+            self._resolve(db, number, change, step)
+        if noted:
+            closed = step.action == "resolve" and change.accepted_by
+            self._announcer.tell(db, number, "closed" if closed else EVENTS.get(step.action, "updated"), now)
 
-    def _write(
-        self, db: sa.Connection, number: int, ticket: Ticket | None, change: Change, step: life.Step, now: float
-    ) -> None:
-        """What the step makes of the ticket's own columns."""
-        if step.action in ("rise", "reopen"):
-            news = {**words.forecast(change), **words.of_ticket(change)}
-            rows.update(db, number, severity=change.after, updated_at=now, **news)
-        elif step.action == "resolve" and change.accepted_by:
-            columns: dict[str, Any] = {"state": life.CLOSED, "closed_at": change.at, "outcome": life.ACCEPTED}
-            rows.end(db, number, updated_at=now, **columns)
+    def _resolve(self, db: sa.Connection, number: int, change: Change, step: life.Step) -> None:
+        if change.accepted_by:
+            rows.end(db, number, state=life.CLOSED, closed_at=change.at, outcome=life.ACCEPTED)
             rows.add_state(db, number, change.at, change.accepted_by, f"closed, {life.ACCEPTED}")
-        elif step.action == "resolve":
-            columns = {"state": life.RESOLVED, "resolved_at": change.at, "outcome": life.CONDITION_CLEARED}
-            rows.end(db, number, updated_at=now, **columns)
-            rows.add_state(db, number, change.at, "forewarn", f"resolved: {step.reason}")
-        else:
-            likely, told = words.forecast(change), ticket.probability if ticket else None
-            likelier = step.action == "add" and life.is_likelier(likely["probability"], told)
-            rows.update(db, number, updated_at=now, **(likely if likelier else {}))
+            return
+        rows.end(db, number, state=life.RESOLVED, resolved_at=change.at, outcome=life.CONDITION_CLEARED)
+        rows.add_state(db, number, change.at, "forewarn", f"resolved: {step.reason}")
+
+
+def _columns(ticket: Ticket, change: Change, step: life.Step) -> dict[str, Any]:
+    """What a step makes of severity, words and forecast."""
+    # What a member says for itself does not speak for all that share its cause.
+    alone = not ticket.members or (change.fault == ticket.fault and not ticket.device_serial.startswith(SITE))
+    if step.action == "reopen" or (step.action == "rise" and alone):
+        return {"severity": change.after, **words.forecast(change), **words.of_ticket(change)}
+    if step.action in ("join", "lead", "rise"):
+        said = words.of_ticket(change) if step.action == "lead" else {}
+        return {"severity": life.worst((ticket.severity, change.after)), **said}
+    likely = words.forecast(change)
+    if step.action == "add" and life.is_likelier(likely["probability"], ticket.probability):
+        return likely
+    return {}

@@ -25,8 +25,10 @@ ACCEPTED = "accepted-as-known"
 NOT_BY_HAND = (CONDITION_CLEARED, ACCEPTED)
 # Faults of the part itself: replacing it is what was asked for.
 OF_THE_PART = ("disk-failure", "disk-wear")
-# A fault that comes back within this time after it cleared by itself is the same fault.
-REOPEN_SECONDS = 7 * 86_400.0
+# On whom or what it waits; a ticket system that waits may not say.
+WAITING_FOR = ("customer", "part", "vendor")
+# Who found the fault of a ticket.
+US, CUSTOMER = "us", "customer"
 
 LEVELS = ("none", "watch", "warning", "critical")
 TICKET_LEVELS = ("warning", "critical")
@@ -37,6 +39,7 @@ _ACTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "wait": ((OPEN, ACKNOWLEDGED, IN_PROGRESS), WAITING),
     "resolve": (LIVE, RESOLVED),
     "close": ((*LIVE, RESOLVED), CLOSED),
+    "reopen": (ENDED, OPEN),
 }
 ACTIONS = tuple(_ACTIONS)
 
@@ -53,17 +56,18 @@ def no_such_ticket(number: int) -> NoTicket:
     return NoTicket(f"there is no ticket {number}")
 
 
-def next_state(state: str, action: str, outcome: str | None = None) -> str:
+def next_state(state: str, action: str, outcome: str | None = None, waiting_for: str = "") -> str:
     """Given a state and an action, return the new state. Raise TicketError when the action does not fit."""
     if action not in _ACTIONS:
         raise TicketError(f"{action!r} is not an action; choose one of {', '.join(ACTIONS)}")
     allowed, target = _ACTIONS[action]
     if state not in allowed:
         possible = [name for name, (states, _) in _ACTIONS.items() if state in states]
-        hint = f"possible now: {', '.join(possible)}" if possible else "nothing more can be done with it"
-        raise TicketError(f"cannot {action} a ticket that is {state}; {hint}")
+        raise TicketError(f"cannot {action} a ticket that is {state}; possible now: {', '.join(possible)}")
     if action != "close" and outcome is not None:
         raise TicketError(f"{action} takes no outcome; say it when you close the ticket")
+    if action == "wait" and waiting_for not in ("", *WAITING_FOR):
+        raise TicketError(f"{waiting_for!r} is nothing to wait for; choose one of {', '.join(WAITING_FOR)}")
     if action == "close":
         if outcome not in OUTCOMES:
             raise TicketError(f"outcome {outcome!r} is unknown; choose one of {', '.join(OUTCOMES)}")
@@ -97,7 +101,7 @@ def worst(levels: Iterable[str]) -> str:
 class Step:
     """What a change of level does to the ticket of its key, and why."""
 
-    action: str  # create | reopen | add | rise | ease | resolve | nothing
+    action: str  # create | reopen | add | rise | ease | resolve | nothing; join | lead: what roots makes of create
     reason: str
 
 
@@ -112,8 +116,8 @@ def on_change(
     known: str = "none",
 ) -> Step:
     """Decide. ``live`` and ``severity`` describe the ticket of the key, ``others`` the levels of its other evidence;
-    ``recent``: there is none, but one that cleared by itself less than ``REOPEN_SECONDS`` ago; ``known``: the severity
-    of a ticket that an engineer ended after this was measured.
+    ``recent``: there is none, but one that ended lately and is to be opened again; ``known``: the severity of a ticket
+    that an engineer ended after this was measured.
 
     A ticket never lowers its severity by itself and is resolved only when every rule behind it is calm. An engineer's
     word stands: neither a calm rule nor late evidence of what the engineer knew changes an ended ticket.
@@ -128,7 +132,7 @@ def on_change(
         if LEVELS.index(after) <= LEVELS.index(known):
             return Step("nothing", f"an engineer ended a {known} ticket after this was measured")
         if recent:
-            return Step("reopen", f"{after} again, soon after it cleared by itself")
+            return Step("reopen", f"{after} again, soon after it ended")
         return Step("create", f"{after} and no ticket is open for this fault")
     if not live or before not in TICKET_LEVELS:
         return Step("nothing", "no open ticket rests on this rule")

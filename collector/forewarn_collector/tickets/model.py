@@ -19,6 +19,10 @@ class Key(msgspec.Struct, frozen=True):
         return "\x1f".join((self.customer, self.device_serial, self.part_serial, self.fault))
 
 
+SITE = "site:"
+"""What stands before a site's name where a whole site stands in a key in place of a device's serial number."""
+
+
 class Evidence(msgspec.Struct, frozen=True):
     """What one rule says about one component now. ``detail``: values of its signals, why, do, calm_when."""
 
@@ -40,7 +44,18 @@ class Entry(msgspec.Struct, frozen=True):
     text: str
 
 
+class Member(msgspec.Struct, frozen=True):
+    """One of several things that share a root cause, and the worst that is said of it now."""
+
+    device: str
+    part: str
+    level: str
+
+
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """``found_by``: us or customer. ``follows``: the ticket of the same fault before it; ``followed_by``: those after
+    it. ``members``: what shares the root cause, where that is more than one thing."""
+
     number: int
     customer: str
     site: str
@@ -65,6 +80,10 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     waiting_for: str
     outcome: str | None
+    found_by: str = "us"
+    follows: int | None = None
+    followed_by: list[int] = []
+    members: list[Member] = []
     evidence: list[Evidence] = []
     timeline: list[Entry] = []
 

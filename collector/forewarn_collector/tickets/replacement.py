@@ -3,9 +3,9 @@
 import msgspec
 import sqlalchemy as sa
 
-from forewarn_collector.tickets import life, rows, watched
+from forewarn_collector.tickets import components, folding, life, rows, watched
 from forewarn_collector.tickets.announce import Announcer
-from forewarn_collector.tickets.model import Entry
+from forewarn_collector.tickets.model import Entry, Evidence
 from forewarn_collector.tickets.parts import Part
 
 
@@ -15,13 +15,20 @@ def end_tickets(db: sa.Connection, announcer: Announcer, part: Part, at: float, 
     watched.remove_part(db, part.device, part.part_serial)
     for number in numbers:
         ticket = rows.existing(db, number)
+        if life.worst(e.level for e in ticket.evidence if _part(e) != part.part_serial) in life.TICKET_LEVELS:
+            continue  # it is the root cause of more than this part
         outcome = life.outcome_of_replacement(ticket.fault, [(e.component, e.level) for e in ticket.evidence])
+        folding.tell(db, number, now)
         rows.end(db, number, state=life.RESOLVED, resolved_at=at, updated_at=now, outcome=outcome)
         rows.add_state(db, number, at, "forewarn", f"resolved, {outcome}: {text}")
         announcer.tell(db, number, "resolved", now)
-    for number in rows.live_about(db, part.device, ""):
+    for number in rows.live_of(db, part.device):
         _end_evidence(db, announcer, number, part.part_serial, at, text, now)
     return len(numbers)
+
+
+def _part(item: Evidence) -> str:
+    return components.read(item.component).part
 
 
 def _end_evidence(
@@ -29,7 +36,7 @@ def _end_evidence(
 ) -> None:
     """What a ticket about the device rests on is calm as far as a part shows it that is no longer there."""
     evidence = rows.existing(db, number).evidence
-    gone = [e for e in evidence if e.component.partition(":")[2] == part and e.level in life.TICKET_LEVELS]
+    gone = [e for e in evidence if _part(e) == part and e.level in life.TICKET_LEVELS]
     if not gone:
         return
     for item in gone:
@@ -39,6 +46,7 @@ def _end_evidence(
         rows.update(db, number, updated_at=now)
         announcer.tell(db, number, "updated", now)
         return
+    folding.tell(db, number, now)
     rows.end(db, number, state=life.RESOLVED, resolved_at=at, updated_at=now, outcome=life.CONDITION_CLEARED)
     rows.add_state(db, number, at, "forewarn", f"resolved: {text}")
     announcer.tell(db, number, "resolved", now)

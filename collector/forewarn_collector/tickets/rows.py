@@ -7,9 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from forewarn_collector.store.state import LAST_NUMBER, acceptance, delivery, evidence, ticket, timeline, verdict
-from forewarn_collector.tickets.life import no_such_ticket
+from forewarn_collector.tickets import components, story
+from forewarn_collector.tickets.life import US, no_such_ticket
 from forewarn_collector.tickets.model import Acceptance, Entry, Evidence, Key, Recorded, Subject, Ticket
 from forewarn_collector.tickets.outcomes import Ended
+from forewarn_collector.tickets.tables import ticket_report
 from forewarn_collector.tickets.words import plain
 from forewarn_rules import Change, Kind
 
@@ -24,11 +26,12 @@ def number_of(db: sa.Connection, open_key: str) -> int | None:
 
 
 def live_with_evidence(db: sa.Connection, device: str, rule: str, component: str) -> int | None:
-    """The open ticket that rests on this rule. Its key may be an older one: a device changes hands, or its serial
-    number is learned late."""
-    mine = (evidence.c.rule == rule, evidence.c.component == component)
+    """The open ticket that rests on this rule. Its key may be an older one (a device changes hands, or its serial
+    number is learned late), or that of the root cause, perhaps of another device."""
+    here = sa.and_(ticket.c.device == device, evidence.c.component == component)
+    elsewhere = evidence.c.component == f"{device}/{component}"
     query = sa.select(ticket.c.number).join(evidence, evidence.c.ticket == ticket.c.number)
-    query = query.where(ticket.c.device == device, ticket.c.open_key.is_not(None), *mine)
+    query = query.where(ticket.c.open_key.is_not(None), evidence.c.rule == rule, sa.or_(here, elsewhere))
     number: int | None = db.execute(query.order_by(ticket.c.number.desc()).limit(1)).scalar()
     return number
 
@@ -39,11 +42,10 @@ def live_about(db: sa.Connection, device: str, part_serial: str) -> list[int]:
     return list(db.execute(query.where(ticket.c.open_key.is_not(None)).order_by(ticket.c.number)).scalars())
 
 
-def cleared_number(db: sa.Connection, key: Key, outcome: str, since: float) -> int | None:
-    """The newest ticket of the key that ended with ``outcome`` after ``since``."""
-    query = sa.select(ticket.c.number).where(*_of(key), ticket.c.outcome == outcome, ticket.c.resolved_at >= since)
-    number: int | None = db.execute(query.order_by(ticket.c.number.desc()).limit(1)).scalar()
-    return number
+def live_of(db: sa.Connection, device: str) -> list[int]:
+    """Open tickets of a device."""
+    query = sa.select(ticket.c.number).where(ticket.c.device == device, ticket.c.open_key.is_not(None))
+    return list(db.execute(query.order_by(ticket.c.number)).scalars())
 
 
 def severities_ended_by_hand(db: sa.Connection, key: Key, others: Sequence[str], since: float) -> list[str]:
@@ -62,23 +64,21 @@ def get(db: sa.Connection, number: int) -> Ticket | None:
     """One ticket with its evidence and timeline."""
     if not 0 < number <= LAST_NUMBER:
         return None
-    row = db.execute(sa.select(ticket).where(ticket.c.number == number)).mappings().first()
+    row = db.execute(_tickets().where(ticket.c.number == number)).mappings().first()
     if row is None:
         return None
+    said = [
+        Evidence(e["rule"], e["component"], e["level"], e["at"], e["text"], json.loads(e["detail"]))
+        for e in db.execute(sa.select(evidence).where(evidence.c.ticket == number).order_by(evidence.c.at)).mappings()
+    ]
+    entries = db.execute(sa.select(timeline).where(timeline.c.ticket == number).order_by(timeline.c.id)).mappings()
     return _ticket(
         row,
-        evidence=[
-            Evidence(e["rule"], e["component"], e["level"], e["at"], e["text"], json.loads(e["detail"]))
-            for e in db.execute(
-                sa.select(evidence).where(evidence.c.ticket == number).order_by(evidence.c.at)
-            ).mappings()
-        ],
-        timeline=[
-            Entry(e["at"], e["actor"], e["kind"], e["visibility"], e["text"])
-            for e in db.execute(
-                sa.select(timeline).where(timeline.c.ticket == number).order_by(timeline.c.id)
-            ).mappings()
-        ],
+        evidence=said,
+        timeline=[Entry(e["at"], e["actor"], e["kind"], e["visibility"], e["text"]) for e in entries],
+        members=components.members(row["device"], said),
+        follows=story.follows(db, number),
+        followed_by=story.followed_by(db, number),
     )
 
 
@@ -88,6 +88,11 @@ def existing(db: sa.Connection, number: int) -> Ticket:
     if ticket is None:
         raise no_such_ticket(number)
     return ticket
+
+
+def _tickets() -> sa.Select[Any]:
+    found_by = ticket_report.c.found_by
+    return sa.select(ticket, found_by).outerjoin(ticket_report, ticket_report.c.ticket == ticket.c.number)
 
 
 def find(
@@ -100,7 +105,7 @@ def find(
     limit: int = 1000,
 ) -> list[Ticket]:
     """Tickets without evidence and timeline, the worst and newest first."""
-    query = sa.select(ticket)
+    query = _tickets()
     if states:
         query = query.where(ticket.c.state.in_(states))
     for column, value in ((ticket.c.device, device), (ticket.c.customer, customer), (ticket.c.fault, fault)):
@@ -139,7 +144,8 @@ def counts(db: sa.Connection) -> dict[str, int]:
     return {str(state): int(count) for state, count in db.execute(query)}
 
 
-def create(db: sa.Connection, key: Key, **columns: Any) -> int:
+def create(db: sa.Connection, key: Key, open_key: str = "", **columns: Any) -> int:
+    """``open_key``: what no other open ticket may have; the key, unless there may be several of it."""
     columns["explanation"] = json.dumps(columns["explanation"])
     result = db.execute(
         ticket.insert().values(
@@ -147,7 +153,7 @@ def create(db: sa.Connection, key: Key, **columns: Any) -> int:
             device_serial=key.device_serial,
             part_serial=key.part_serial,
             fault=key.fault,
-            open_key=key.text(),
+            open_key=open_key or key.text(),
             **columns,
         )
     )
@@ -239,11 +245,11 @@ def acceptances(db: sa.Connection, device: str) -> dict[tuple[str, str], Accepta
     return {(item.kind, item.part): item for item in found}
 
 
-def _ticket(row: Any, evidence: list[Evidence] | None = None, timeline: list[Entry] | None = None) -> Ticket:
-    names = [name for name in Ticket.__struct_fields__ if name not in ("explanation", "evidence", "timeline")]
+def _ticket(row: Any, **more: Any) -> Ticket:
+    names = [
+        column.name for column in ticket.c if column.name in Ticket.__struct_fields__ and column.name != "explanation"
+    ]
+    found_by = row["found_by"] or US
     return Ticket(
-        **{name: row[name] for name in names},
-        explanation=json.loads(row["explanation"]),
-        evidence=evidence or [],
-        timeline=timeline or [],
+        **{name: row[name] for name in names}, explanation=json.loads(row["explanation"]), found_by=found_by, **more
     )

@@ -65,7 +65,7 @@ def ticket_routes(desk: Desk) -> list[Any]:
 
     @post("/tickets/{number:int}/{action:str}", sync_to_thread=True, status_code=200, responses=PROBLEMS)
     def act(number: int, action: str, data: Act, caller: Caller, noted: Noted) -> Ticket:
-        """acknowledge, start, wait, resolve or close (which needs an outcome)."""
+        """acknowledge, start, wait, resolve, close (which needs an outcome) or reopen."""
         if action not in ACTIONS:
             raise NotHere(f"{action!r} is not an action: {', '.join(ACTIONS)}, note")
         noted.before = audited(desk.ticket(number))
