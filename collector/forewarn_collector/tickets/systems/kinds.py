@@ -3,10 +3,37 @@
 from collections.abc import Mapping
 
 from forewarn_collector.tickets import webhook
-from forewarn_collector.tickets.systems import rt
+from forewarn_collector.tickets.systems import (
+    autotask,
+    connectwise,
+    freshdesk,
+    glpi,
+    halopsa,
+    jira,
+    opsgenie,
+    osticket,
+    pagerduty,
+    rt,
+    servicenow,
+    servicenow_event,
+    zammad,
+)
 from forewarn_collector.tickets.systems.kind import Kind
 
 KINDS: Mapping[str, Kind] = {
+    "autotask": autotask.KIND,
+    "connectwise": connectwise.KIND,
+    "freshdesk": freshdesk.KIND,
+    "glpi": glpi.KIND,
+    "halopsa": halopsa.KIND,
+    "jira": jira.KIND,
+    "jsm-operations": opsgenie.JSM,
+    "opsgenie": opsgenie.KIND,
+    "osticket": osticket.KIND,
+    "pagerduty": pagerduty.KIND,
     "rt": rt.KIND,
+    "servicenow": servicenow.KIND,
+    "servicenow-events": servicenow_event.KIND,
     "webhook": webhook.KIND,
+    "zammad": zammad.KIND,
 }

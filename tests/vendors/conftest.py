@@ -1,0 +1,123 @@
+"""A desk, and one vendor's strict server as its destination, put together as the collector does it from its
+configuration."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from vendors.cases import Case
+
+from forewarn_collector.config_destinations import DestinationEntry, destination_mistakes
+from forewarn_collector.destinations import Destinations, plan
+from forewarn_collector.directory import Whose
+from forewarn_collector.store.state import delivery, open_state
+from forewarn_collector.tickets.desk import Desk
+from forewarn_collector.tickets.destination import DeliveryError, Parcel
+from forewarn_collector.tickets.model import Ticket
+from forewarn_collector.tickets.parts import Part
+from forewarn_collector.tickets.systems.exchange import Exchange
+from forewarn_collector.tickets.systems.external import Links
+from forewarn_collector.tickets.systems.interface import TicketSystem
+from forewarn_rules import Change, Kind
+
+NOON = 1_780_000_000.0
+DISK = Part("shop-07", "MB-1", "S3Z1", Whose("Acme", "Store 12", "Li Wei"))
+
+
+class Bench:
+    """``desk`` here, ``server`` there, ``send`` what waits."""
+
+    def __init__(self, directory: Path, case: Case, **changed: Any) -> None:
+        self.case = case
+        self.now = NOON
+        self.server = case.server()
+        self.engine = open_state(directory / "state.db")
+        self.desk = Desk(self.engine, [case.kind], lambda: self.now)
+        self.entry = self._entry(directory, **changed)
+        assert destination_mistakes([self.entry]) == []
+        found = Destinations([plan(self.entry)], lambda name: Links(self.engine, name), self.desk, lambda: self.now)
+        (self.destination,) = found.senders
+        self.exchange: Exchange | None = found.exchanges.get(case.kind)
+
+    def _entry(self, directory: Path, **changed: Any) -> DestinationEntry:
+        for name, text in {"token": self.case.token, **self.case.secrets}.items():
+            (directory / name).write_text(changed.pop(name, text))
+            (directory / name).chmod(0o600)
+        keys: dict[str, Any] = {
+            "name": self.case.kind,
+            "kind": self.case.kind,
+            "url": self.server.url + self.case.path,
+            "token_file": str(directory / "token"),
+            "secret_files": {name: str(directory / name) for name in self.case.secrets},
+            "options": dict(self.case.options),
+            "users": dict(self.case.users),
+        }
+        return DestinationEntry(**keys | changed)
+
+    @property
+    def system(self) -> TicketSystem:
+        assert self.exchange is not None
+        return self.exchange.system
+
+    def finds(self, levels: str = "none -> warning", rule: str = "disk-pending") -> Ticket:
+        """A rule's level changes; return the ticket."""
+        before, after = levels.split(" -> ")
+        change = Change(
+            rule=rule, at=self.now, before=before, after=after, title="Sectors cannot be read", kind=Kind.DISK,
+            key=(DISK.device, DISK.part_serial), labels={}, text=f"8 sectors wait, Ünïcödé 磁盘 <b>&\n{after}",
+            why="they grow", do=("replace the disk",), calm_when=("a new serial",), values={"sectors": 8.0},
+            forecast=None, fault="disk-failure", queue="storage", status="stable",
+        )  # fmt: skip
+        self.desk.record(None, [(change, DISK)], [])
+        return self.ticket()
+
+    def ticket(self) -> Ticket:
+        (found,) = self.desk.tickets()
+        return self.desk.ticket(found.number)
+
+    def send(self) -> None:
+        """Everything that waits, in its order, as the delivery loop does."""
+        for parcel in self._waiting():
+            self.destination.send(parcel)
+            with self.engine.begin() as db:
+                db.execute(delivery.update().where(delivery.c.id == parcel.id).values(state="done"))
+
+    def again(self) -> None:
+        """What was sent is sent once more: the collector was killed before it had marked it."""
+        with self.engine.begin() as db:
+            db.execute(delivery.update().values(state="pending"))
+        self.send()
+
+    def trouble(self) -> DeliveryError:
+        with pytest.raises(DeliveryError) as refused:
+            self.send()
+        for secret in (self.case.token, *self.case.secrets.values()):
+            assert secret not in str(refused.value)
+        return refused.value
+
+    def seen(self) -> tuple[Any, Any]:
+        """(state, priority) of the only ticket there, in the vendor's words."""
+        (kept,) = self.server.kept.values()
+        return self.case.seen(kept)
+
+    def _waiting(self) -> list[Parcel]:
+        query = sa.select(delivery).where(delivery.c.state == "pending").order_by(delivery.c.id)
+        with self.engine.connect() as db:
+            return [Parcel(**{name: row[name] for name in Parcel._fields}) for row in db.execute(query).mappings()]
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    """make_bench(case, key=value): with other words in the configuration."""
+    made: list[Bench] = []
+
+    def make(case: Case, **changed: Any) -> Bench:
+        made.append(Bench(tmp_path, case, **changed))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.server.stop()
+        bench.engine.dispose()
