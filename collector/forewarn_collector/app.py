@@ -11,6 +11,7 @@ from forewarn_collector.access.tokens import Tokens
 from forewarn_collector.access.users import Users
 from forewarn_collector.api.app import build_api
 from forewarn_collector.api.baselines import Baselines
+from forewarn_collector.api.duty import Duty
 from forewarn_collector.api.enrolment import Patience, build_enrolment
 from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet
@@ -52,6 +53,7 @@ from forewarn_collector.orders.book import Book
 from forewarn_collector.orders.dispatch import Dispatch, WayDown
 from forewarn_collector.people import history
 from forewarn_collector.people.register import Register
+from forewarn_collector.people.service_levels import ServiceLevels
 from forewarn_collector.repeat import Repeat
 from forewarn_collector.selfcheck.canary import Canary, Way
 from forewarn_collector.selfcheck.health import Condition
@@ -145,6 +147,7 @@ class Collector:
         self.dispatch = Dispatch(book, self.journal.reader, doors, now, self.judge.review)
         self.listener.on_subscribed = self.dispatch.arrived
         self.orders = Orders(book, self._reader, now, self.dispatch.wake)
+        self.duty = Duty(self.register, ServiceLevels(self._state, self.register, now), self.desk, now)
         self._history = History(self.journal.reader())
         self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory, book, self.bureau.office.look)
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)
@@ -191,6 +194,7 @@ class Collector:
             self.baselines,
             self.explanations,
             self.orders,
+            self.duty,
             self.desk,
             self.push,
             self.health,

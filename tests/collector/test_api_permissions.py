@@ -23,7 +23,7 @@ def routes() -> set[tuple[str, str]]:
     """Every method and path that a collector can serve; a simulated clock has one route more."""
     nothing: Any = None
     access = Access(nothing, nothing, Audit(sa.create_engine("sqlite://")), nothing, nothing)
-    rooms = [nothing] * 8
+    rooms = [nothing] * 9
     browser = pages(nothing, "http://127.0.0.1", False)
     api = build_api(nothing, access, *rooms, SettableClock(0.0), browser, nothing, nothing)
     found = {(method, route.path_format) for route in api.routes for method in route.methods}

@@ -6,14 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.table import Table
 
+from forewarn_collector.api.people_views import TicketView
 from forewarn_collector.api.views import DeviceLine, SeriesData
+from forewarn_collector.cli.clock_words import colour, sentence, urgency
 from forewarn_collector.cli.devices import build_table, disks, worst_first
+from forewarn_collector.cli.engineer import build_table as work_table
 from forewarn_collector.cli.format import GAP, Times, bucketed, quantity, segments, sparkline
 from forewarn_collector.cli.plot import draw
 from forewarn_collector.cli.series import to_csv
 from forewarn_collector.cli.tickets import build_table as ticket_table
-from forewarn_collector.tickets.model import Ticket
+from forewarn_collector.people.clocks import Clock
 
 NOW = 1_700_000_000.0
 TIMES = Times(NOW, utc=True)
@@ -179,19 +183,59 @@ def test_the_table_of_devices_shows_every_column_in_80_columns_however_long_the_
     assert sum(row.split()[0].count("a") for row in rows if row.startswith("a")) == 63
 
 
-def test_the_table_of_tickets_shows_every_column_in_80_columns_however_long_the_names() -> None:
-    worst = Ticket(
+def worst_ticket(*clocks: Clock) -> TicketView:
+    return TicketView(
         number=12345, customer="Vereinigte Maschinenfabriken", site="Werk Nord", engineer="Li Wei", device="a" * 63,
         device_serial="s", part_serial="p", fault="disk-failure", queue="storage", state="acknowledged",
         severity="critical", title="The disk is reallocating sectors", explanation={}, probability=None,
         within_seconds=None, opened_at=NOW - 99 * 86_400, recorded_at=NOW, updated_at=NOW, acknowledged_at=NOW,
-        resolved_at=None, closed_at=None, owner="", waiting_for="", outcome=None,
+        resolved_at=None, closed_at=None, owner="", waiting_for="", outcome=None, clocks=list(clocks),
     )  # fmt: skip
+
+
+def first_row(shown: Table) -> str:
     screen = Console(width=80)
     with screen.capture() as captured:
-        screen.print(ticket_table([worst], TIMES))
+        screen.print(shown)
     rows = captured.get().splitlines()
-    (first,) = [row for row in rows if "critical" in row]
     assert max(map(len, rows)) <= 80
+    (first,) = [row for row in rows if "critical" in row]
+    return first.rstrip()
+
+
+MET = Clock(kind="respond", state="met", due_at=NOW, left_seconds=60.0, target_seconds=600.0, stopped_at=NOW)
+OVERDUE = Clock(kind="resolve", state="overdue", due_at=NOW - 99 * 86_400, left_seconds=-9.0, target_seconds=600.0)
+PAUSED = Clock(kind="resolve", state="paused", due_at=None, left_seconds=7200.0, target_seconds=14_400.0)
+RUNNING = Clock(kind="resolve", state="running", due_at=NOW + 1200, left_seconds=1200.0, target_seconds=14_400.0)
+
+
+@pytest.mark.parametrize(
+    ("clocks", "said"),
+    [((), "99 days"), ((MET, OVERDUE), "99 days ago"), ((MET, PAUSED), "paused"), ((MET, RUNNING), "in 20 min")],
+)
+def test_the_table_of_tickets_shows_every_column_in_80_columns_however_long_the_names(
+    clocks: tuple[Clock, ...], said: str
+) -> None:
+    first = first_row(ticket_table([worst_ticket(*clocks)], TIMES))
     assert first.split()[:3] == ["12345", "critical", "acknowledged"]
-    assert first.rstrip().endswith("99 days")
+    assert first.endswith(said)
+
+
+def test_an_engineer_s_table_fits_too() -> None:
+    first = first_row(work_table([worst_ticket(MET, OVERDUE)], TIMES))
+    assert first.split()[:7] == ["12345", "critical", "acknowledged", "resolve", "99", "days", "ago"]
+
+
+def test_what_runs_out_first_comes_first() -> None:
+    tickets = [worst_ticket(MET, PAUSED), worst_ticket(MET, RUNNING), worst_ticket(), worst_ticket(MET, OVERDUE)]
+    in_order = [ticket.clocks[-1].state if ticket.clocks else "" for ticket in sorted(tickets, key=urgency)]
+    assert in_order == ["overdue", "running", "paused", ""]
+
+
+def test_a_clock_in_words() -> None:
+    assert sentence(PAUSED, TIMES) == "paused, 2 h left of 4 h"
+    assert sentence(RUNNING, TIMES).startswith("due ")
+    assert sentence(RUNNING, TIMES).endswith("(in 20 min)")
+    assert sentence(OVERDUE, TIMES).endswith("(99 days ago)")
+    assert sentence(MET, TIMES).startswith("met ")
+    assert (colour([MET, RUNNING]), colour([MET, OVERDUE]), colour([PAUSED]), colour([])) == ("yellow", "red", "", "")

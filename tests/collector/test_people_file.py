@@ -76,8 +76,11 @@ MESSAGES = {
     "escalation-not-in-order": [
         "8: escalations[0].steps[1].after: not later than the step before (found '15m'); put the steps in order of t",
     ],
+    "engineer-user-twice": ["3: engineers[1].user: two engineers with this user (found 'li'); name whose it is"],
+    "escalation-too-late": ["4: escalations[0].steps[0].after: too late to help (found '400d'); write one up to 366d"],
+    "on-call-year": ["6: on_call[0].shifts[0].start: expected `str` of another form (found '0001-01-01 09:00'); for e"],
     "escalation-repeats-at-once": [
-        "5: escalations[0].repeat_after: no time at all (found '0s'); write one from 1m on",
+        "5: escalations[0].repeat_after: not a time that serves (found '0s'); write one from 1s to 366d",
     ],
     "escalation-tells-nobody": [
         "3: escalations[0].steps: it tells nobody (found []); add a step with after and tell",
@@ -147,7 +150,7 @@ MESSAGES = {
         "5: customers[0].sites[1].name: two sites of this name (found 'Store 12'); name them apart",
     ],
     "sla-no-time": [
-        "3: slas[0].critical.respond: not a time that can be promised (found '0s'); write one from 1s to 366d",
+        "3: slas[0].critical.respond: not a time that serves (found '0s'); write one from 1s to 366d",
     ],
     "sla-not-a-duration": [
         "3: slas[0].critical.respond: expected `str` of another form (found '30 minutes'); for example: 30m",

@@ -10,6 +10,8 @@ from forewarn_agent.config import load_config as load_agent_config
 from forewarn_collector.config import Config
 from forewarn_collector.config_file import load_config
 from forewarn_collector.directory import Directory, Entry, Whose
+from forewarn_collector.people.lookup import People
+from forewarn_collector.people.reading import read_directory
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 
@@ -65,3 +67,9 @@ def test_the_agent_s_example_loads(tmp_path: Path) -> None:
 def test_it_does_not_load_while_its_certificates_are_missing() -> None:
     with pytest.raises(AgentConfigError, match=r"tls\.certificate.*is not a file here"):
         load_agent_config(DEPLOY / "agent.example.yaml")
+
+
+def test_the_example_of_a_directory_is_one() -> None:
+    people = People(read_directory(DEPLOY / "directory.example.yaml"))
+    assert people.whose("acme-12-till-3") == Whose("Acme", "Store 12", "Li Wei")
+    assert set(people.targets("Acme", "Store 12")) == {"critical", "warning"}

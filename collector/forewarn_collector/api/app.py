@@ -13,6 +13,7 @@ from litestar.openapi.spec import Components
 from forewarn_collector.api.audited import Audited, noted_of
 from forewarn_collector.api.baselines import Baselines
 from forewarn_collector.api.described import TOKEN
+from forewarn_collector.api.duty import Duty
 from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.gate import BODY_BYTES
@@ -30,6 +31,7 @@ from forewarn_collector.api.routes.collector import (
 from forewarn_collector.api.routes.devices import device_routes
 from forewarn_collector.api.routes.identity import Enrolment, identity_routes
 from forewarn_collector.api.routes.orders import order_routes
+from forewarn_collector.api.routes.people import people_routes
 from forewarn_collector.api.routes.rules import rule_routes
 from forewarn_collector.api.routes.tickets import ticket_routes
 from forewarn_collector.api.views import Health
@@ -49,6 +51,7 @@ def build_api(
     baselines: Baselines,
     explanations: Explanations,
     orders: Orders,
+    duty: Duty,
     desk: Desk,
     push: Push,
     health: Callable[[], Health],
@@ -62,7 +65,8 @@ def build_api(
     routes: list[Any] = [
         *collector_routes(fleet, push, health),
         *device_routes(fleet, baselines),
-        *ticket_routes(desk),
+        *ticket_routes(desk, duty),
+        *people_routes(duty),
         *rule_routes(desk, explanations),
         *access_routes(access),
         *identity_routes(office, enrolment, clock.now),

@@ -12,6 +12,8 @@ from forewarn_collector.api.fleet import NotHere
 from forewarn_collector.identity.office import Unknown
 from forewarn_collector.judge.asked import Busy
 from forewarn_collector.orders.model import OrderError
+from forewarn_collector.people.model import Changed, NoEntry
+from forewarn_collector.people.reading import DirectoryError
 from forewarn_collector.tickets.life import NoTicket, TicketError
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,10 @@ def _internal_error(_request: Request[Any, Any, Any], error: Exception) -> Answe
     return Response({"detail": f"the collector failed: {type(error).__name__}; its log says more"}, status_code=500)
 
 
+def _mistaken(_request: Request[Any, Any, Any], error: Exception) -> Answer:
+    return Response({"detail": str(error)}, status_code=400)
+
+
 def _conflict(_request: Request[Any, Any, Any], error: Exception) -> Answer:
     return Response({"detail": str(error)}, status_code=409)
 
@@ -65,6 +71,9 @@ HANDLERS: dict[int | type[Exception], Any] = {
     Unknown: _not_here,
     TicketError: _conflict,
     NoUser: _not_here,
+    NoEntry: _not_here,
+    DirectoryError: _mistaken,
+    Changed: _conflict,
     AccessError: _conflict,
     WrongPassword: _wrong_password,
     Locked: _locked,

@@ -11,6 +11,7 @@ import msgspec
 from forewarn_collector.access.model import ACTOR_HEADER
 from forewarn_collector.api.access_views import WhoAmI
 from forewarn_collector.api.identity_views import CreatedToken, NewToken, Revoke, TokenView
+from forewarn_collector.api.people_views import TicketPeople, TicketView
 from forewarn_collector.api.views import (
     Accept,
     AcceptedView,
@@ -135,13 +136,16 @@ class Client:
         device: str | None = None,
         customer: str | None = None,
         limit: int = EVERYTHING,
-    ) -> list[Ticket]:
+    ) -> list[TicketView]:
         """Tickets that are not ended, or those in ``state`` ("all": every one), the worst first."""
         wanted = {"state": state, "device": device, "customer": customer, "limit": limit}
-        return self._ask(list[Ticket], "/tickets", wanted)
+        return self._ask(list[TicketView], "/tickets", wanted)
 
-    def ticket(self, number: int) -> Ticket:
-        return self._ask(Ticket, f"/tickets/{number}")
+    def ticket(self, number: int) -> TicketView:
+        return self._ask(TicketView, f"/tickets/{number}")
+
+    def ticket_people(self, number: int) -> TicketPeople:
+        return self._ask(TicketPeople, f"/tickets/{number}/people")
 
     def act(self, number: int, action: str, act: Act) -> Ticket:
         """acknowledge, start, wait, resolve, close or note."""

@@ -78,6 +78,23 @@ def ticket_numbers(context: click.Context, _parameter: click.Parameter, incomple
     return _items(found, incomplete)
 
 
+def engineers(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return _of_directory(context, "engineers", incomplete)
+
+
+def schedules(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return _of_directory(context, "on_call", incomplete)
+
+
+def _of_directory(context: click.Context, section: str, incomplete: str) -> list[CompletionItem]:
+    try:
+        with _client(context) as client:
+            found = client.get("/directory")["document"].get(section, [])
+    except (ClientError, KeyError):
+        return []
+    return _items(((one["name"], "") for one in found), incomplete)
+
+
 def metric_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from forewarn_rules import METRICS
 

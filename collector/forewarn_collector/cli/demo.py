@@ -5,6 +5,7 @@ import contextlib
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -79,7 +80,7 @@ def _play(data: Path, play: Play, days: float, pace: float, start: float, stay: 
         asyncio.run(play.through(pace, Told(day, ticket), stay))
 
 
-def _summary(fleet: list[Machine], tickets: list[Ticket], start: float) -> dict[str, object]:
+def _summary(fleet: list[Machine], tickets: Sequence[Ticket], start: float) -> dict[str, object]:
     told: dict[str, list[dict[str, object]]] = {}
     for ticket in tickets:
         row = {"number": ticket.number, "fault": ticket.fault, "severity": ticket.severity, "state": ticket.state}
@@ -92,7 +93,7 @@ def _summary(fleet: list[Machine], tickets: list[Ticket], start: float) -> dict[
     }
 
 
-def _words(tickets: list[Ticket], data: Path) -> str:
+def _words(tickets: Sequence[Ticket], data: Path) -> str:
     first = str(tickets[0].number) if tickets else "N"
     return f"{len(tickets)} tickets. Look closer with: {hint.start(data)}\nand then:\n{_hints(data, first)}"
 

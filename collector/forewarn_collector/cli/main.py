@@ -48,6 +48,17 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
         "watch": Lazy("watch", "Predictions that the ticket budget holds back, the most urgent first."),
         "ticket": Lazy("ticket", "One ticket: look at it, or say what was done."),
     },
+    "People and duty": {
+        "engineer": Lazy("engineer", "An engineer's open work, what runs out soonest first."),
+        "assign": Lazy(
+            "engineer", "Give a ticket to an engineer of the directory, who is told; it is not acknowledged by that."
+        ),
+        "on-call": Lazy("on_call", "Who is on call, and who comes next."),
+        "shift": Lazy("on_call", "Shifts: let somebody else be on call for a while."),
+        "directory": Lazy(
+            "directory", "Customers, sites, engineers, duty and service levels: apply a file, look at what counts."
+        ),
+    },
     "Rules": {
         "rules": Lazy("rules", "The rules: list, check, test, explain."),
         "backtest": Lazy(

@@ -52,7 +52,7 @@ def show(session: Session, number: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    for block in ticket_page.page(found, session.times, _part(session, found)):
+    for block in ticket_page.page(found, session.times, _part(session, found), session.client.ticket_people(number)):
         session.screen.print(block)
 
 

@@ -7,10 +7,13 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from forewarn_collector.api.people_views import TicketPeople, TicketView
+from forewarn_collector.cli.clock_words import sentence
 from forewarn_collector.cli.devices import whose
 from forewarn_collector.cli.format import UNKNOWN, Times
 from forewarn_collector.cli.tables import STYLES, cell, fixed, folding, heading, pairs, paragraph, table
 from forewarn_collector.cli.text import clean
+from forewarn_collector.people.schema import Contact
 from forewarn_collector.tickets import life
 from forewarn_collector.tickets.model import SITE, Evidence, Ticket
 from forewarn_rules import FAULTS
@@ -18,11 +21,13 @@ from forewarn_rules.durations import spell_duration
 from forewarn_rules.wording import number
 
 
-def page(ticket: Ticket, times: Times, part: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """``part``: slot, model and kind of the disk, where it is one."""
+def page(
+    ticket: TicketView, times: Times, part: Mapping[str, Any], people: TicketPeople | None = None
+) -> Iterator[RenderableType]:
+    """``part``: slot, model and kind of the disk, where it is one; ``people``: whom it concerns."""
     words = [(f"Ticket {ticket.number}", "bold"), (f"  {ticket.severity}", STYLES.get(ticket.severity, ""))]
     yield Text.assemble(*words, f"  {clean(ticket.title)}")
-    yield pairs([(name, value) for name, value in _facts(ticket, times, part) if value])
+    yield pairs([(name, value) for name, value in _facts(ticket, times, part, people) if value])
     explanation = ticket.explanation
     if explanation.get("what"):
         yield heading("What is seen")
@@ -37,7 +42,9 @@ def page(ticket: Ticket, times: Times, part: Mapping[str, Any]) -> Iterator[Rend
     yield from _timeline(ticket, times)
 
 
-def _facts(ticket: Ticket, times: Times, part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _facts(
+    ticket: TicketView, times: Times, part: Mapping[str, Any], people: TicketPeople | None
+) -> Iterator[tuple[str, str]]:
     state = ticket.state
     state += f" for {ticket.waiting_for}" if ticket.waiting_for else ""
     state += f", {ticket.outcome}: {_meaning(ticket.outcome)}" if ticket.outcome else ""
@@ -48,8 +55,14 @@ def _facts(ticket: Ticket, times: Times, part: Mapping[str, Any]) -> Iterator[tu
     known = [str(part[key]) for key in ("slot", "kind", "model") if part.get(key)]
     yield "part", ", ".join([ticket.part_serial, *known]) if ticket.part_serial else "the whole device"
     yield "customer", whose(ticket.customer, ticket.site)
-    yield "engineer", ticket.engineer or "nobody is named in the directory"
-    yield "taken by", ticket.owner
+    yield "engineer", _responsible(ticket, people)
+    yield "given to" if ticket.state == life.OPEN else "taken by", ticket.owner
+    if people is not None:
+        yield "contact", "\n".join(_contact(one) for one in people.contacts)
+        yield "address", people.address
+        yield "access", people.access
+    for clock in ticket.clocks:
+        yield clock.kind, sentence(clock, times)
     yield "what will happen", FAULTS.get(ticket.fault, ticket.fault)
     yield "within", _window(ticket, times)
     yield "probability", _probability(ticket.probability)
@@ -61,6 +74,18 @@ def _facts(ticket: Ticket, times: Times, part: Mapping[str, Any]) -> Iterator[tu
     for name in ("acknowledged", "resolved", "closed"):
         at = getattr(ticket, f"{name}_at")
         yield name, times.both(at) if at is not None else ""
+
+
+def _responsible(ticket: Ticket, people: TicketPeople | None) -> str:
+    primary = people.primary if people else ticket.engineer
+    said = primary or "nobody is named in the directory"
+    if people and people.backup:
+        said += f", then {people.backup}"
+    return said + (f"; on call: {people.on_call}" if people and people.on_call else "")
+
+
+def _contact(one: Contact) -> str:
+    return ", ".join(part for part in (one.name, one.role, one.phone, one.mail) if part)
 
 
 def _window(ticket: Ticket, times: Times) -> str:

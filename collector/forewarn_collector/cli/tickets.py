@@ -1,15 +1,18 @@
 """``forewarn tickets``"""
 
+from collections.abc import Sequence
+
 import click
 from rich.table import Column, Table
 
+from forewarn_collector.api.people_views import TicketView
+from forewarn_collector.cli.clock_words import colour, due
 from forewarn_collector.cli.complete import customers, device_names
 from forewarn_collector.cli.devices import whose
 from forewarn_collector.cli.format import ABSENT, Times
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, folding, right, table
 from forewarn_collector.tickets import life
-from forewarn_collector.tickets.model import Ticket
 
 WIDE = 120
 
@@ -36,21 +39,25 @@ def tickets(session: Session, state: str | None, customer: str | None, device: s
         session.screen.print(build_table(found, session.times, session.screen.width >= WIDE))
 
 
-def build_table(found: list[Ticket], times: Times, wide: bool = False) -> Table:
+def build_table(found: Sequence[TicketView], times: Times, wide: bool = False) -> Table:
+    """With clocks where something is promised; then a narrow table says when they run out in place of the age."""
+    promised = [fixed("due")] if any(ticket.clocks for ticket in found) else []
     if wide:
-        shown = table(*_columns(), fixed("age"), folding("engineer"), fixed("opened"))
+        shown = table(*_columns(), fixed("age"), *promised, folding("engineer"), fixed("opened"))
     else:
-        shown = table(*_columns(), fixed("age"), gap=1)
+        shown = table(*_columns(), *(promised or [fixed("age")]), gap=1)
     for ticket in found:
         age = times.age(ticket.opened_at)
         row = [
             cell(ticket.number), cell(ticket.severity), cell(ticket.state), cell(ticket.device),
             cell(whose(ticket.customer, ticket.site)), cell(ticket.title),
         ]  # fmt: skip
+        if wide or not promised:
+            row.append(cell(age if wide else age.removesuffix(" ago")))
+        if promised:
+            row.append(cell(due(ticket.clocks, times)[1], colour(ticket.clocks)))
         if wide:
-            row += [cell(age), cell(ticket.owner or ticket.engineer or ABSENT), cell(times.moment(ticket.opened_at))]
-        else:
-            row += [cell(age.removesuffix(" ago"))]
+            row += [cell(ticket.owner or ticket.engineer or ABSENT), cell(times.moment(ticket.opened_at))]
         shown.add_row(*row)
     return shown
 

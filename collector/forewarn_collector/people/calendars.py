@@ -60,8 +60,8 @@ def without(spans: Iterable[Span], pauses: Sequence[Span]) -> Iterator[Span]:
 def reached(hours: OpenHours, start: float, seconds: float, pauses: Sequence[Span] = ()) -> float | None:
     """When a clock that runs in open hours and stands still in the pauses has counted so many seconds; None: never, or
     not while the last pause lasts."""
-    if seconds <= 0:
-        return start
+    if seconds <= 0 or (hours is ALWAYS and not pauses):
+        return start + max(0.0, seconds)
     left = seconds
     for opens, closes in without(open_spans(hours, start, start + HORIZON_DAYS * DAY), pauses):
         if closes - opens >= left:

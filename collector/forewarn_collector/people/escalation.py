@@ -90,7 +90,7 @@ def engineers_of(role: str, about: Situation) -> tuple[str, ...]:
         PRIMARY: primary or on_call,
         BACKUP: said.backup,
         ON_CALL: on_call,
-        OWNER: ticket.owner or primary or on_call,
+        OWNER: people.named(ticket.owner) or primary or on_call,
     }
     return (found[role],) if found[role] else ()
 

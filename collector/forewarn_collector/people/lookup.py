@@ -43,6 +43,7 @@ class People:
         self.file = file
         self.engineers: dict[str, Engineer] = {one.name: one for one in file.engineers}
         self.customers: dict[str, Customer] = {one.name: one for one in file.customers}
+        self._names_of_users = {one.user: one.name for one in file.engineers if one.user}
         self._calendars = {one.name: one for one in file.calendars}
         self._slas = {one.name: one for one in file.slas}
         self._escalations = {one.name: one for one in file.escalations}
@@ -54,6 +55,10 @@ class People:
         if key not in self._known:
             self._known[key] = self._whose(device, enrolled)
         return self._known[key]
+
+    def named(self, who: str) -> str:
+        """The engineer of a user name; other names are what they are."""
+        return self._names_of_users.get(who, who)
 
     def place(self, customer: str, site: str, device: str) -> Place | None:
         """Where a ticket of this customer and site about this device belongs; None: the customer is not known."""

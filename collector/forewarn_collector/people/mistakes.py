@@ -49,6 +49,11 @@ def _twice(file: DirectoryFile) -> Iterator[Mistake]:
             if one.name in seen:
                 yield (section, n, "name"), "two of this name", "name them apart"
             seen.add(one.name)
+    users: set[str] = set()
+    for n, engineer in enumerate(file.engineers):
+        if engineer.user and engineer.user in users:
+            yield ("engineers", n, "user"), "two engineers with this user", "name whose it is"
+        users.add(engineer.user)
 
 
 def _devices_twice(file: DirectoryFile) -> Iterator[Mistake]:
@@ -101,7 +106,7 @@ def _sla(where: Where, sla: Sla) -> Iterator[Mistake]:
 
 def _duration(where: Where, text: str) -> Iterator[Mistake]:
     if not 0 < parse_duration(text) <= LONGEST_SECONDS:
-        yield where, "not a time that can be promised", "write one from 1s to 366d"
+        yield where, "not a time that serves", "write one from 1s to 366d"
 
 
 def _engineer(where: Where, engineer: Engineer) -> Iterator[Mistake]:
@@ -165,15 +170,17 @@ def _escalation(where: Where, escalation: Escalation, file: DirectoryFile) -> It
     names = {one.name for one in file.engineers}
     last = -1.0
     for n, step in enumerate(escalation.steps):
-        if (after := parse_duration(step.after)) <= last:
+        if (after := parse_duration(step.after)) > LONGEST_SECONDS:
+            yield (*where, "steps", n, "after"), "too late to help", "write one up to 366d"
+        elif after <= last:
             yield (*where, "steps", n, "after"), "not later than the step before", "put the steps in order of time"
         last = max(last, after)
         for m, who in enumerate(step.tell):
             if who not in ROLES and who not in names:
                 remedy = f"write one of {', '.join(ROLES)}, or the name of an engineer"
                 yield (*where, "steps", n, "tell", m), "nobody of this name", remedy
-    if escalation.repeat and parse_duration(escalation.repeat_after) <= 0:
-        yield (*where, "repeat_after"), "no time at all", "write one from 1m on"
+    if escalation.repeat:
+        yield from _duration((*where, "repeat_after"), escalation.repeat_after)
 
 
 def _customer(where: Where, customer: Customer, file: DirectoryFile) -> Iterator[Mistake]:

@@ -72,11 +72,13 @@ class Register:
         with self._engine.begin() as db:
             return rows.add_stand_in(db, StandIn(0, schedule, engineer, start, end, actor), self._now())
 
-    def remove_stand_in(self, number: int, actor: str) -> None:
-        """Raise NoEntry."""
+    def remove_stand_in(self, number: int, actor: str) -> StandIn:
+        """Raise NoEntry when it is over, or was taken back, or never was."""
+        known = next((one for one in self.stand_ins() if one.number == number), None)
         with self._engine.begin() as db:
-            if not rows.remove_stand_in(db, number, actor, self._now()):
-                raise NoEntry(f"there is no override {number}; `forewarn on-call` lists them")
+            if known is None or not rows.remove_stand_in(db, number, actor, self._now()):
+                raise NoEntry(f"there is no override {number} to take back; `forewarn on-call` lists them")
+        return known
 
     def engineer(self, name: str) -> str:
         """Raise NoEntry for a name that the directory does not have."""

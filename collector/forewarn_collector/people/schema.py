@@ -23,7 +23,7 @@ _TEXT = Meta(max_length=2000)
 _HH_MM = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 _TIME_OF_DAY = Meta(pattern=f"^{_HH_MM}$")
 _END_OF_DAY = Meta(pattern=f"^({_HH_MM}|24:00)$")
-_MOMENT = Meta(pattern=f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_HH_MM}$")
+_MOMENT = Meta(pattern=f"^20[0-9]{{2}}-[0-9]{{2}}-[0-9]{{2}} {_HH_MM}$")
 _DURATION = Meta(pattern="^([0-9]{1,4}w)?([0-9]{1,4}d)?([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,7}s)?$", min_length=2)
 _LANGUAGE = Meta(pattern="^[a-z]{2}(_[A-Z]{2})?$")
 

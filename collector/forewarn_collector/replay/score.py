@@ -1,6 +1,6 @@
 """What a replay showed: which drives that failed had a ticket in time, and which that did not had one too. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -49,7 +49,14 @@ def leads(choice: Choice, tickets: Iterable[Ticket]) -> dict[str, int]:
 
 
 def score(
-    choice: Choice, tickets: list[Ticket], *, sent: int, acknowledged: int, refused: int, stored: int, seconds: float
+    choice: Choice,
+    tickets: Sequence[Ticket],
+    *,
+    sent: int,
+    acknowledged: int,
+    refused: int,
+    stored: int,
+    seconds: float,
 ) -> Result:
     ahead = sorted(days for days in leads(choice, tickets).values() if days >= 1)
     warned = {ticket.device for ticket in tickets if ticket.fault == PREDICTS_FAILURE}

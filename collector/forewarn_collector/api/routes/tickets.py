@@ -10,7 +10,9 @@ from litestar.params import Parameter
 from forewarn_collector.access.caller import Caller, Role
 from forewarn_collector.api.audited import Noted
 from forewarn_collector.api.described import PROBLEMS, Limit
+from forewarn_collector.api.duty import Duty
 from forewarn_collector.api.fleet import NotHere
+from forewarn_collector.api.people_views import Assign, TicketPeople, TicketView
 from forewarn_collector.api.views import Act
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.life import ACTIONS, LIVE, STATES
@@ -30,7 +32,7 @@ def audited(ticket: Ticket) -> dict[str, Any]:
     return {name: getattr(ticket, name) for name in ("state", "owner", "waiting_for", "outcome")}
 
 
-def ticket_routes(desk: Desk) -> list[Any]:
+def ticket_routes(desk: Desk, duty: Duty) -> list[Any]:
     @get("/tickets", sync_to_thread=True, responses=PROBLEMS)
     def tickets(
         caller: Caller,
@@ -39,7 +41,7 @@ def ticket_routes(desk: Desk) -> list[Any]:
         fault: str | None = None,
         ticket_state: Annotated[str | None, Parameter(query="state")] = None,
         limit: Limit = 1000,
-    ) -> list[Ticket]:
+    ) -> list[TicketView]:
         """Tickets, the worst first; those that are not ended unless ``state`` says otherwise (or ``all``)."""
         if ticket_state not in (None, "all", *STATES):
             raise ValidationException(f"{ticket_state!r} is not a state: {', '.join(STATES)}, all")
@@ -49,12 +51,27 @@ def ticket_routes(desk: Desk) -> list[Any]:
                 return []
             customer = caller.customer
         found = desk.tickets(states=states, device=device, customer=customer, fault=fault, limit=limit)
-        return [shown_to(caller, ticket) for ticket in found]
+        return duty.with_clocks([shown_to(caller, ticket) for ticket in found])
 
     @get("/tickets/{number:int}", sync_to_thread=True, responses=PROBLEMS)
-    def ticket(number: int, caller: Caller) -> Ticket:
-        """One ticket with its evidence and timeline."""
-        return shown_to(caller, desk.ticket(number))
+    def ticket(number: int, caller: Caller) -> TicketView:
+        """One ticket with its evidence, timeline and clocks."""
+        (shown,) = duty.with_clocks([shown_to(caller, desk.ticket(number))])
+        return shown
+
+    @get("/tickets/{number:int}/people", sync_to_thread=True, responses=PROBLEMS)
+    def people(number: int, caller: Caller) -> TicketPeople:
+        """Who is responsible, who is on call, and whom to ask for there."""
+        return duty.people(desk.ticket(number), caller)
+
+    @post("/tickets/{number:int}/assign", sync_to_thread=True, status_code=200, responses=PROBLEMS)
+    def assign(number: int, data: Assign, caller: Caller, noted: Noted) -> Ticket:
+        """Give it to an engineer of the directory, who is told."""
+        engineer = duty.register.engineer(duty.register.people.named(data.engineer))
+        noted.before = audited(desk.ticket(number))
+        changed = desk.assign(number, engineer, caller.signature(data.actor), data.text)
+        noted.after = audited(changed) | {"text": data.text}
+        return changed
 
     @post("/tickets/{number:int}/note", sync_to_thread=True, status_code=200, responses=PROBLEMS)
     def note(number: int, data: Act, caller: Caller) -> Ticket:
@@ -91,4 +108,4 @@ def ticket_routes(desk: Desk) -> list[Any]:
         """Make a ticket of a prediction that waits, whatever the budget says."""
         return desk.open_watched(number, caller.signature(data.actor), data.text)
 
-    return [tickets, ticket, note, act, watch_list, open_watched]
+    return [tickets, ticket, people, assign, note, act, watch_list, open_watched]
