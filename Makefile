@@ -17,7 +17,7 @@ DEBIAN_VENV := python3-venv
 DEBIAN_RUN := smartmontools
 DEBIAN_VM := qemu-system-x86 qemu-utils mmdebstrap e2fsprogs smartmontools openssl
 DEBIAN_PEERS := prometheus-node-exporter zabbix-agent2 collectd-core netdata mosquitto openssl
-DEBIAN_TEST := smartmontools mosquitto openssl systemd systemd-journal-remote
+DEBIAN_TEST := smartmontools mosquitto openssl systemd systemd-journal-remote prometheus-alertmanager
 DEBIAN_PACKAGE := binutils libpython3.11 lintian
 DEBIAN_NSPAWN := systemd-container openssl
 # What the machine has that packages are tried on.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from forewarn_collector.config_destinations import DestinationEntry
-from forewarn_collector.start import secret_of, secret_token
+from forewarn_collector.start import StartError, secret_of, secret_token
 from forewarn_collector.tickets.destination import Destination
 from forewarn_collector.tickets.systems.exchange import Exchange, Tickets
 from forewarn_collector.tickets.systems.external import Links
@@ -24,7 +24,7 @@ class Planned(NamedTuple):
 
 
 def plan(entry: DestinationEntry) -> Planned:
-    """Raise StartError when a secret cannot be read."""
+    """Raise StartError when a secret cannot be read or used."""
     kind = KINDS[entry.kind]
     setup = Setup(
         name=entry.name,
@@ -37,8 +37,12 @@ def plan(entry: DestinationEntry) -> Planned:
     )
     make = kind.system or kind.sender
     assert make is not None
+    try:
+        made = make(setup)
+    except ValueError as error:
+        raise StartError(f"destination {entry.name}: {error}") from None
     hook_secret = secret_of(entry.hook_secret_file) if entry.hook_secret_file else None
-    return Planned(entry, kind, setup, make(setup), hook_secret)
+    return Planned(entry, kind, setup, made, hook_secret)
 
 
 class Destinations:

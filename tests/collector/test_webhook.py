@@ -6,14 +6,20 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import standardwebhooks
 
-from forewarn_collector.tickets.destination import DeliveryError, Parcel, Unreachable
+from forewarn_collector.config_destinations import DestinationEntry
+from forewarn_collector.destinations import plan
+from forewarn_collector.start import StartError
+from forewarn_collector.tickets.destination import Busy, DeliveryError, Parcel, Unreachable
 from forewarn_collector.tickets.webhook import Webhook
 
 TOKEN = "s3cret-of-the-desk"
+SIGNING_KEY = "whsec_c2lnbmluZy1rZXktb2YtdGhlLWRlc2s="
 BODY = {"number": 7, "title": "Sectors cannot be read", "state": "open", "customer": "Ünï çødé GmbH"}
 PARCEL = Parcel(
     id=3, ticket=7, destination="desk", event="opened", event_id="6f1c0a52-1", body=json.dumps(BODY),
@@ -167,3 +173,36 @@ def test_a_receiver_that_echoes_the_token_does_not_make_us_repeat_it(receiver: R
     said = str(refusal(webhook(receiver, TOKEN)))
     assert TOKEN not in said
     assert "is not valid" in said
+
+
+def test_a_signed_event_is_verified_by_the_specification_s_own_library(receiver: Receiver) -> None:
+    webhook(receiver, key=SIGNING_KEY).send(PARCEL)
+    ((_, headers, body),) = receiver.requests
+    assert headers["webhook-id"] == PARCEL.event_id
+    reader = standardwebhooks.Webhook(SIGNING_KEY)
+    assert reader.verify(body, headers) == json.loads(body)
+    for changed in (headers | {"webhook-id": "another"}, headers | {"webhook-timestamp": "1780000000"}):
+        with pytest.raises(standardwebhooks.WebhookVerificationError):
+            reader.verify(body, changed)
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        reader.verify(body.replace(b"open", b"shut"), headers)
+    webhook(receiver).send(PARCEL)
+    assert not any(name.startswith("webhook-") for name in receiver.requests[-1][1])
+
+
+@pytest.mark.parametrize("text", ["c2lnbmluZw==", "whsec_", "whsec_not base64"])
+def test_a_key_that_cannot_sign(tmp_path: Path, text: str) -> None:
+    (tmp_path / "key").write_text(text.replace(" ", "!"))
+    files = {"signing_key": str(tmp_path / "key")}
+    entry = DestinationEntry(name="desk", kind="webhook", url="https://desk.example/hook", secret_files=files)
+    with pytest.raises(StartError) as refused:
+        plan(entry)
+    assert str(refused.value) == "destination desk: its signing key is not whsec_ and a key in base64"
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_receiver_that_asks_for_time(receiver: Receiver, code: int) -> None:
+    receiver.answer = lambda: (code, {"Retry-After": "40"}, b"later")
+    error = refusal(webhook(receiver))
+    assert isinstance(error, Busy)
+    assert error.retry_after == 40

@@ -110,11 +110,11 @@ class Bench:
 
 @pytest.fixture
 def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
-    """make_bench(case, key=value): with other words in the configuration."""
+    """make_bench(case, directory, key=value): with other words in the configuration."""
     made: list[Bench] = []
 
-    def make(case: Case, **changed: Any) -> Bench:
-        made.append(Bench(tmp_path, case, **changed))
+    def make(case: Case, directory: Path = tmp_path, **changed: Any) -> Bench:
+        made.append(Bench(directory, case, **changed))
         return made[-1]
 
     yield make

@@ -10,6 +10,7 @@ from forewarn_collector.tickets.systems import (
     glpi,
     halopsa,
     jira,
+    mail,
     opsgenie,
     osticket,
     pagerduty,
@@ -23,6 +24,7 @@ from forewarn_collector.tickets.systems.kind import Kind
 KINDS: Mapping[str, Kind] = {
     "autotask": autotask.KIND,
     "connectwise": connectwise.KIND,
+    "email": mail.KIND,
     "freshdesk": freshdesk.KIND,
     "glpi": glpi.KIND,
     "halopsa": halopsa.KIND,
