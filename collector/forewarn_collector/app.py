@@ -49,9 +49,13 @@ from forewarn_collector.ingest.listener import Listener
 from forewarn_collector.ingest.subscriber import Subscriber
 from forewarn_collector.judge.judge import Judge
 from forewarn_collector.judge.sites import Sites
+from forewarn_collector.notify.contacts import KnownContacts
+from forewarn_collector.notify.start import make_senders
+from forewarn_collector.notify.switchboard import Switchboard
 from forewarn_collector.orders.book import Book
 from forewarn_collector.orders.dispatch import Dispatch, WayDown
 from forewarn_collector.people import history
+from forewarn_collector.people.escalator import Escalator
 from forewarn_collector.people.register import Register
 from forewarn_collector.people.service_levels import ServiceLevels
 from forewarn_collector.repeat import Repeat
@@ -86,6 +90,7 @@ log = logging.getLogger(__name__)
 
 SEAL_SECONDS = 10.0
 IDENTITY_SECONDS = 2.0
+ESCALATION_SECONDS = 1.0
 TICK_SECONDS = 15.0
 SIMULATED_TICK_SECONDS = 0.2
 
@@ -108,6 +113,7 @@ class Collector:
         broker = broker_settings(config.broker, config.listen.max_packet_bytes) if config.broker else None
         ping_url = ping_address(config.self_check)
         now = self.clock.now
+        senders = make_senders(config.notify, now)
         roster = Roster()
         make_data_directory(data)
         self.journal = Journal(data)
@@ -124,8 +130,14 @@ class Collector:
         self.desk = Desk(self._state, names, now, self._allowed, terms_of(config.tickets), heard)
         destinations = Destinations(planned, lambda name: Links(self._state, name), self.desk, now)
         self.push = Push(self._state, destinations.senders, now)
-        self.desk.wake_push = self.push.wake
-        self.desk.announcer.hearers.append(history.hear)
+        contacts = KnownContacts(config.notify, lambda: self.register.people.engineers)
+        self.switchboard = Switchboard(self._state, config.notify, senders, contacts, now)
+        escalator = Escalator(self._state, self.register, self.switchboard.escalate, now)
+        escalator.wake = self.switchboard.phones.wake
+        self._escalation = Repeat("escalation", ESCALATION_SECONDS, escalator.step)
+        self.desk.announcer.hearers += [history.hear, self.switchboard.hearing.hear]
+        self.desk.on_assigned = self.switchboard.assigned
+        self.desk.wake_push = self._wake_deliveries
         simulated = isinstance(self.clock, SettableClock)
         tick = SIMULATED_TICK_SECONDS if simulated else TICK_SECONDS
         self.judge = Judge(lambda: Engine(rules), self.journal.reader, self.desk, directory, self.clock, tick)
@@ -160,10 +172,10 @@ class Collector:
         self._api: ApiServer | None = None
         self.condition = Condition(
             self.clock, lambda: self.mqtt_url, self._reader, self.intake, self.listener, self.subscriber,
-            config.broker.url if config.broker else None, self.judge, self.desk, self.push,
+            config.broker.url if config.broker else None, self.judge, self.desk, self.push, self.switchboard.phones,
             [
                 lambda: self._sealer.trouble, lambda: self._keeper.trouble, lambda: self.bureau.trouble,
-                lambda: self.dispatch.trouble,
+                lambda: self.dispatch.trouble, lambda: self._escalation.trouble,
             ],
         )  # fmt: skip
         self.condition.ping = Ping(ping_url, now) if ping_url else None
@@ -202,6 +214,7 @@ class Collector:
             pages(self._users, self.public_url, https),
             self.bureau.office,
             self._enrolment_facts,
+            self.switchboard,
         )
         hosts = [str(urlsplit(self.public_url).hostname)]
         self._api = ApiServer(routes, listening, self._api_tls, api.proxies, hosts)
@@ -218,6 +231,9 @@ class Collector:
         self.judge.start()
         self.intake.start()
         self.push.start()
+        if self.switchboard.notifier.on:
+            self.switchboard.phones.start()
+            self._escalation.start()
         self.dispatch.start()
         self._sealer.start()
         self._keeper.start()
@@ -228,6 +244,10 @@ class Collector:
         leave_address(self.data, self.api_url, token, certificate)
         if self.condition.canaries:
             self._checker.start()
+
+    def _wake_deliveries(self) -> None:
+        self.push.wake()
+        self.switchboard.phones.wake()
 
     def first_link(self) -> str | None:
         """Where the first administrator sets a password; an earlier link is void then. None when there are users, or
@@ -254,6 +274,8 @@ class Collector:
         self.intake.stop()
         self.judge.stop()
         self.push.stop()
+        self._escalation.stop()
+        self.switchboard.phones.stop()
         self._sealer.stop()
         self._keeper.stop()
         for server in (self._api, self._enrolment):

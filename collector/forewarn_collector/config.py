@@ -11,6 +11,7 @@ from msgspec import Meta
 from forewarn_collector.addresses import address_parts, is_loopback
 from forewarn_collector.config_destinations import DestinationEntry, destination_mistakes
 from forewarn_collector.config_tickets import Tickets
+from forewarn_collector.notify.config import Notify, notify_mistakes
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 takes a free one", examples=[1883])]
 Address = Annotated[str, Meta(description="IP address to listen on", examples=["127.0.0.1"])]
@@ -203,6 +204,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     self_check: SelfCheck = SelfCheck()
     destinations: list[DestinationEntry] = []
     directory: list[DirectoryEntry] = []
+    notify: Notify = Notify()
 
 
 def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
@@ -224,6 +226,7 @@ def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
     found += _ping_mistakes(config.self_check)
     found += _file_mistakes(config)
     found += destination_mistakes(config.destinations)
+    found += notify_mistakes(config.notify)
     return found
 
 

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 class Repeat:
     """Calls ``work`` every few seconds in a thread of its own; a failure is kept and the next turn comes."""
 
-    def __init__(self, name: str, seconds: float, work: Callable[[], None]) -> None:
+    def __init__(self, name: str, seconds: float, work: Callable[[], object]) -> None:
         self.trouble: str | None = None
         self.stopping = threading.Event()
         self._name = name

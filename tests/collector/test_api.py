@@ -65,6 +65,11 @@ ENDPOINTS = [
     ("GET", "/orders?device=shop-07", None),
     ("GET", "/orders/none", None),
     ("GET", "/orders/none/attachment", None),
+    ("GET", "/notifications", None),
+    ("POST", "/notifications/test", {"engineer": "Li Wei", "actor": "mallory"}),
+    ("GET", "/maintenance", None),
+    ("POST", "/maintenance", {"customer": "Acme", "ends_at": 99999999999.0, "actor": "mallory"}),
+    ("POST", "/maintenance/1/end", {"actor": "mallory"}),
     ("GET", "/tickets", None),
     ("GET", "/tickets/1", None),
     ("GET", "/tickets/999", None),
@@ -189,7 +194,7 @@ def stranger(collector: Any) -> Iterator[httpx.Client]:
         yield found
 
 
-INTEGERS_TESTED = {"limit", "points", "number"}
+INTEGERS_TESTED = {"limit", "points", "number", "ticket"}
 
 
 def test_every_integer_is_asked_for_with_more_than_64_bits(client: httpx.Client) -> None:
@@ -343,6 +348,7 @@ SERIES = "/devices/shop-07/series?metric=cpu.used_percent"
             for n in BEYOND_64_BITS
         ),
         *((f"{SERIES}&start=0&end=1&points={n}", "points") for n in BEYOND_64_BITS),
+        *((f"/notifications?ticket={n}", "ticket") for n in BEYOND_64_BITS),
         ("/dead-letters?limit=-5", "limit"),
         ("/deliveries?limit=1e9", "limit"),
         (SERIES, "Missing required query parameter"),

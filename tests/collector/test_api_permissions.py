@@ -25,7 +25,7 @@ def routes() -> set[tuple[str, str]]:
     access = Access(nothing, nothing, Audit(sa.create_engine("sqlite://")), nothing, nothing)
     rooms = [nothing] * 9
     browser = pages(nothing, "http://127.0.0.1", False)
-    api = build_api(nothing, access, *rooms, SettableClock(0.0), browser, nothing, nothing)
+    api = build_api(nothing, access, *rooms, SettableClock(0.0), browser, nothing, nothing, nothing)
     found = {(method, route.path_format) for route in api.routes for method in route.methods}
     return {(method, path) for method, path in found if method != "OPTIONS"}
 

@@ -65,17 +65,20 @@ def watchdog() -> Iterator[Watchdog]:
 
 
 @pytest.mark.parametrize(
-    ("unjudged", "unsent", "said"),
+    ("unjudged", "unsent", "untold", "said"),
     [
-        (None, None, []),
-        (300.0, 3600.0, []),
-        (420.0, None, ["judging is 7 min behind"]),
-        (None, 7200.0, ["tickets wait to be sent for 120 min"]),
-        (420.0, 7200.0, ["judging is 7 min behind", "tickets wait to be sent for 120 min"]),
+        (None, None, None, []),
+        (300.0, 3600.0, 900.0, []),
+        (420.0, None, None, ["judging is 7 min behind"]),
+        (None, 7200.0, None, ["tickets wait to be sent for 120 min"]),
+        (None, None, 1200.0, ["phones are not reached for 20 min"]),
+        (420.0, 7200.0, None, ["judging is 7 min behind", "tickets wait to be sent for 120 min"]),
     ],
 )
-def test_a_backlog_is_trouble_when_it_is_old(unjudged: float | None, unsent: float | None, said: list[str]) -> None:
-    assert [trouble.split(":")[0] for trouble in backlog_troubles(unjudged, unsent)] == said
+def test_a_backlog_is_trouble_when_it_is_old(
+    unjudged: float | None, unsent: float | None, untold: float | None, said: list[str]
+) -> None:
+    assert [trouble.split(":")[0] for trouble in backlog_troubles(unjudged, unsent, untold)] == said
 
 
 def test_the_rate_is_that_of_the_last_minute() -> None:

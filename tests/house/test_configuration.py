@@ -43,6 +43,9 @@ def test_every_section_is_reached() -> None:
         "self_check",
         "destinations[]",
         "directory[]",
+        "notify",
+        "notify.channels[]",
+        "notify.engineers[]",
     }
     assert {path.split(".")[0].removesuffix("[]") for path in sections() if path} | {"data"} == set(
         Config.__struct_fields__

@@ -30,6 +30,7 @@ from forewarn_collector.api.routes.collector import (
 )
 from forewarn_collector.api.routes.devices import device_routes
 from forewarn_collector.api.routes.identity import Enrolment, identity_routes
+from forewarn_collector.api.routes.notify import notify_routes
 from forewarn_collector.api.routes.orders import order_routes
 from forewarn_collector.api.routes.people import people_routes
 from forewarn_collector.api.routes.rules import rule_routes
@@ -37,6 +38,7 @@ from forewarn_collector.api.routes.tickets import ticket_routes
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.identity.office import Office
+from forewarn_collector.notify.switchboard import Switchboard
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.version import version
@@ -59,6 +61,7 @@ def build_api(
     pages: Router,
     office: Office,
     enrolment: Callable[[], Enrolment | None],
+    switchboard: Switchboard,
 ) -> Litestar:
     """``pages`` are for browsers; ``enrolment``: where machines are enrolled, None where they are not. What a route
     asks of a caller stands in ``permissions``."""
@@ -71,6 +74,7 @@ def build_api(
         *access_routes(access),
         *identity_routes(office, enrolment, clock.now),
         *order_routes(orders),
+        *notify_routes(switchboard),
         *(clock_routes(clock) if isinstance(clock, SettableClock) else []),
     ]
     return Litestar(

@@ -11,6 +11,7 @@ from forewarn_collector.access.model import AccessError, Locked, NoUser, WrongPa
 from forewarn_collector.api.fleet import NotHere
 from forewarn_collector.identity.office import Unknown
 from forewarn_collector.judge.asked import Busy
+from forewarn_collector.notify.model import NotifyError, NoWindow
 from forewarn_collector.orders.model import OrderError
 from forewarn_collector.people.model import Changed, NoEntry
 from forewarn_collector.people.reading import DirectoryError
@@ -79,6 +80,8 @@ HANDLERS: dict[int | type[Exception], Any] = {
     Locked: _locked,
     Busy: _busy,
     OrderError: _conflict,
+    NoWindow: _not_here,
+    NotifyError: _conflict,
     HTTPException: _refused,
     RecursionError: _too_deep,
     500: _internal_error,

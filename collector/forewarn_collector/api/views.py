@@ -15,6 +15,7 @@ class Health(msgspec.Struct, kw_only=True):
 
     ``intake_rate``: messages written a second, over the last minute. ``unjudged_seconds`` and ``unsent_seconds``:
     age of the oldest report that is not judged, and of the oldest delivery that is not sent; null: there is none.
+    ``untold_seconds``: since when the oldest notification is due that has reached nobody; null: there is none.
     ``broker_dropped``: messages that the broker says it dropped; null: it does not say. ``connections_ended`` and
     ``dead_letter_reasons`` are counts by reason.
     """
@@ -40,6 +41,8 @@ class Health(msgspec.Struct, kw_only=True):
     budget: Allowance | None = None
     deliveries: dict[str, int]
     unsent_seconds: float | None
+    notifications: dict[str, int] = {}
+    untold_seconds: float | None = None
     connections_ended: dict[str, int]
     dead_letter_reasons: dict[str, int]
     broker_dropped: int | None

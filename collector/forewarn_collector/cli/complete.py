@@ -69,6 +69,17 @@ def customers(context: click.Context, _parameter: click.Parameter, incomplete: s
     return _items(((name, "") for name in found), incomplete)
 
 
+def window_numbers(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from forewarn_collector.notify.model import Window
+
+    try:
+        with _client(context) as client:
+            found = client.send(list[Window], "GET", "/maintenance")
+    except ClientError:
+        return []
+    return _items(((str(window.number), window.reason) for window in found), incomplete)
+
+
 def ticket_numbers(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     try:
         with _client(context) as client:

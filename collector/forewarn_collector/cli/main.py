@@ -59,6 +59,10 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
             "directory", "Customers, sites, engineers, duty and service levels: apply a file, look at what counts."
         ),
     },
+    "Phones": {
+        "notify": Lazy("notify", "Who was told what on which phone; try whether an engineer is reached."),
+        "maintenance": Lazy("maintenance", "Maintenance windows: nobody is told until they are over."),
+    },
     "Rules": {
         "rules": Lazy("rules", "The rules: list, check, test, explain."),
         "backtest": Lazy(

@@ -50,6 +50,7 @@ def rows(health: Health, times: Times, api: str) -> list[tuple[str, str]]:
         ("tickets", _tallied(health.tickets)),
         ("ticket budget", say_budget(health.budget, times)),
         ("deliveries", _tallied(health.deliveries) + _age(health.unsent_seconds)),
+        ("phones", _tallied(health.notifications) + _age(health.untold_seconds)),
         *((f"canary, {canary.door}", say_canary(canary, times)) for canary in health.canaries),
         ("ping", say_ping(health.ping, times)),
         ("journal", filesize.decimal(health.file_bytes)),

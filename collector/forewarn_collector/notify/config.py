@@ -13,6 +13,7 @@ from msgspec import Meta
 from forewarn_collector.notify.model import Hours
 
 Mistake = tuple[tuple[str | int, ...], str, str]
+KINDS = ("dingtalk", "wecom", "feishu", "lark", "apprise")
 ChannelName = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -24,7 +25,6 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     kind: Annotated[
         str,
         Meta(
-            pattern="^(dingtalk|wecom|feishu|lark|apprise)$",
             description="dingtalk, wecom, feishu, lark: a group's robot; apprise: everything else",
             examples=["dingtalk"],
         ),
@@ -43,7 +43,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Engineer(msgspec.Struct, frozen=True, kw_only=True):
-    """How an engineer is reached, by the name that the directory uses."""
+    """How an engineer is reached where no directory file says so; by the name that `directory` uses."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200, description="the engineer", examples=["Li Wei"])]
     channels: Annotated[
@@ -103,6 +103,8 @@ def notify_mistakes(notify: Notify) -> Iterator[Mistake]:
     yield from _doubles("channels", [channel.name for channel in notify.channels])
     yield from _doubles("engineers", [engineer.name for engineer in notify.engineers])
     for number, channel in enumerate(notify.channels):
+        if channel.kind not in KINDS:
+            yield ("notify", "channels", number, "kind"), "there is no such kind", f"write one of {', '.join(KINDS)}"
         for key in ("url_file", "secret_file"):
             file = getattr(channel, key)
             if file is not None and not Path(file).is_file():

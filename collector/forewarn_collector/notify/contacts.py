@@ -1,18 +1,46 @@
-"""Contacts from the section ``notify`` of the configuration."""
+"""Contacts: from the directory file, and from the section ``notify`` of the configuration where it names nobody."""
 
-from forewarn_collector.notify.config import Engineer, Notify, read_hours, read_time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from forewarn_collector.notify.config import Notify, read_hours, read_time
 from forewarn_collector.notify.model import Contact
 
 
-class ConfiguredContacts:
-    def __init__(self, notify: Notify) -> None:
-        self._known = {entry.name: contact_of(entry) for entry in notify.engineers}
+class Reachable(Protocol):
+    """What a directory says of an engineer; empty hours are none."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def channels(self) -> list[str]: ...
+    @property
+    def urgent_channels(self) -> list[str]: ...
+    @property
+    def time_zone(self) -> str: ...
+    @property
+    def quiet_hours(self) -> str | None: ...
+    @property
+    def digest_at(self) -> str | None: ...
+    @property
+    def mobile(self) -> str: ...
+
+
+class KnownContacts:
+    """``listed``: the engineers of the directory file that is applied now."""
+
+    def __init__(self, notify: Notify, listed: Callable[[], Mapping[str, Reachable]] = dict) -> None:
+        self._configured = {entry.name: contact_of(entry) for entry in notify.engineers}
+        self._listed = listed
 
     def contact(self, engineer: str) -> Contact | None:
-        return self._known.get(engineer)
+        entry = self._listed().get(engineer)
+        if entry is not None and entry.channels + entry.urgent_channels:
+            return contact_of(entry)
+        return self._configured.get(engineer)
 
 
-def contact_of(entry: Engineer) -> Contact:
+def contact_of(entry: Reachable) -> Contact:
     return Contact(
         entry.name,
         tuple(entry.channels),

@@ -7,6 +7,14 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 
+class NotifyError(ValueError):
+    """What was asked for is not possible; the text says why and what is."""
+
+
+class NoWindow(NotifyError):
+    """There is no maintenance window of this number."""
+
+
 class Kind(StrEnum):
     """Why somebody is told."""
 
@@ -125,3 +133,12 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str
     sent_at: float | None
     told_with: int | None
+
+
+class Waiting(NamedTuple):
+    """A notification with what has to be known to decide. ``told_before``: this engineer was told of the open ticket
+    on this channel."""
+
+    item: Notification
+    subject: Subject
+    told_before: bool

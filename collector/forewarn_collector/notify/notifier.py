@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from forewarn_collector.notify import rows, words
 from forewarn_collector.notify.decide import Action, decide
-from forewarn_collector.notify.model import Contact, Contacts, Kind, State, Subject
+from forewarn_collector.notify.model import Contact, Contacts, Kind, NotifyError, State, Subject
 from forewarn_collector.tickets.life import ENDED, OPEN
 from forewarn_collector.tickets.model import Ticket
 
@@ -24,15 +24,21 @@ class Notifier:
         self._channels = channels
         self._now = now
 
+    @property
+    def on(self) -> bool:
+        """Whether anybody can be told at all."""
+        return bool(self._channels)
+
     def tell(
         self, db: sa.Connection, ticket: Ticket, engineer: str, kind: Kind, urgent: bool, text: str = ""
     ) -> list[int]:
-        """Tell an engineer about a ticket. Return the rows that will be sent; none when nobody can be reached.
+        """Tell an engineer about a ticket. Return the rows that will be sent; none when nobody can be reached, or when
+        the same waits already.
 
         ``urgent`` breaks quiet hours and no digest waits for it. ``text``: one more sentence of the caller's. After
         the transaction, ``wake`` makes the loops look at once.
         """
-        if not self._channels:
+        if not self.on:
             return []
         contact = self._contacts.contact(engineer)
         about: dict[str, Any] = {
@@ -44,16 +50,21 @@ class Notifier:
             "title": words.title(kind, ticket),
             "body": words.body(kind, ticket, text),
         }
-        return self._write(db, engineer, contact, kind, urgent, _subject(ticket), about)
+        written = self._write(db, engineer, contact, kind, urgent, _subject(ticket), about)
+        return [number for number, state in written if state is State.WAITING]
 
     def test(self, db: sa.Connection, engineer: str, actor: str) -> list[int]:
-        """A message on every channel of an engineer, at any hour."""
+        """A message on every channel of an engineer, at any hour; a row for each, whatever becomes of it. Raise
+        NotifyError when nobody can be told at all."""
+        if not self.on:
+            raise NotifyError("no channel is configured; add notify.channels to the configuration")
         nothing = Subject("", "", "", "")
         about: dict[str, Any] = {
             "ticket": None, "severity": "", "customer": "", "site": "", "device": "", "title": words.TEST_TITLE,
             "body": words.test_body(engineer, actor),
         }  # fmt: skip
-        return self._write(db, engineer, self._contacts.contact(engineer), Kind.TEST, True, nothing, about)
+        written = self._write(db, engineer, self._contacts.contact(engineer), Kind.TEST, True, nothing, about)
+        return [number for number, _ in written]
 
     def _write(
         self,
@@ -64,26 +75,30 @@ class Notifier:
         urgent: bool,
         subject: Subject,
         about: dict[str, Any],
-    ) -> list[int]:
+    ) -> list[tuple[int, State]]:
         now = self._now()
         both = about | {
             "engineer": engineer, "kind": kind, "urgent": urgent, "created_at": now, "not_before": now,
             "next_try_at": now,
         }  # fmt: skip
         if contact is None or not contact.channels + contact.urgent_channels:
-            rows.add(db, **both, channel="", state=State.PARKED, last_error=UNREACHABLE)
-            return []
+            number = rows.add(db, **both, channel="", state=State.PARKED, last_error=UNREACHABLE)
+            return [(number, State.PARKED)]
         windows = rows.windows_open(db, now)
         written = []
         for channel in dict.fromkeys(contact.channels + (contact.urgent_channels if urgent else ())):
             if channel not in self._channels:
-                rows.add(db, **both, channel=channel, state=State.PARKED, last_error=NO_SUCH_CHANNEL)
+                number = rows.add(db, **both, channel=channel, state=State.PARKED, last_error=NO_SUCH_CHANNEL)
+                written.append((number, State.PARKED))
+                continue
+            same = (both["ticket"], engineer, channel, both["severity"], urgent)
+            if kind in (Kind.OPENED, Kind.ROSE) and rows.waits_already(db, *same):
                 continue
             # Whether it was told before is known when it is due.
             found = decide(kind, urgent, now, subject, contact, windows, True, now)
             until = found.until if found.action is Action.HOLD else now
             held = both | {"not_before": until, "reason": found.reason}
-            written.append(rows.add(db, **held, channel=channel, state=State.WAITING))
+            written.append((rows.add(db, **held, channel=channel, state=State.WAITING), State.WAITING))
         return written
 
 

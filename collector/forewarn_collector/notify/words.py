@@ -1,6 +1,7 @@
 """What a message says. Pure.
 
-The first line says everything that a phone shows on its locked screen: how bad, whose, which device, what.
+The first line says everything that a phone shows on its locked screen: how bad, whose, which device, what. Much of it
+comes from devices, so no line holds what could not be printed.
 """
 
 from collections import Counter
@@ -26,7 +27,7 @@ _BEGINNINGS = {
 def title(kind: Kind, ticket: Ticket) -> str:
     """One line: ``[critical] Acme, Store 12, pos-3: ...``"""
     beginning = _BEGINNINGS[kind].format(severity=ticket.severity)
-    return f"[{ticket.severity}] {_where(ticket)}: {beginning}{ticket.title}"
+    return _line(f"[{ticket.severity}] {_where(ticket)}: {beginning}{ticket.title}")
 
 
 def body(kind: Kind, ticket: Ticket, text: str = "") -> str:
@@ -38,7 +39,7 @@ def body(kind: Kind, ticket: Ticket, text: str = "") -> str:
     if ticket.part_serial:
         lines.append(f"part {ticket.part_serial}")
     lines.append(f"ticket {ticket.number}, {ticket.state}" + (f", {ticket.outcome}" if ticket.outcome else ""))
-    return "\n".join(line for line in lines if line)
+    return "\n".join(clean for line in lines if (clean := _line(line)))
 
 
 def test_body(engineer: str, actor: str) -> str:
@@ -60,7 +61,7 @@ def _many(items: Sequence[Notification], beginning: str) -> tuple[str, str]:
     worst = ", ".join(f"{severities[level]} {level}" for level in ("critical", "warning") if severities[level])
     customers = Counter({item.ticket: item.customer for item in items}.values())
     shares = ", ".join(f"{name} {count}" for name, count in customers.most_common(LINES))
-    shown = sorted(items, key=lambda item: (item.severity != "critical", item.id))[:LINES]
+    shown = sorted(items, key=lambda item: (item.severity != "critical", item.ticket or 0))[:LINES]
     lines = [shares, *(f"{item.title} (ticket {item.ticket})" for item in shown)]
     if len(items) > LINES:
         lines.append(f"and {len(items) - LINES} more: forewarn tickets")
@@ -80,3 +81,7 @@ def _forecast(ticket: Ticket) -> str:
         return ""
     within = f" within {ticket.within_seconds / DAY_SECONDS:.0f} days" if ticket.within_seconds else ""
     return f"probability {ticket.probability:.0%}{within}"
+
+
+def _line(text: str) -> str:
+    return "".join(char for char in " ".join(text.split()) if char.isprintable())

@@ -10,6 +10,8 @@ from prometheus_client.registry import Collector
 from forewarn_collector.api.views import Health
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+NOTIFIED = ("waiting", "parked")
+"""States that somebody watches: they are told when they are zero, too."""
 COUNTERS: tuple[tuple[str, str, Callable[[Health], float | None]], ...] = (
     ("forewarn_reports_stored", "Reports in the store.", lambda health: health.stored),
     ("forewarn_reports_duplicate", "Reports that were sent twice and dropped.", lambda health: health.duplicates),
@@ -23,6 +25,7 @@ GAUGES: tuple[tuple[str, str, Callable[[Health], float | None]], ...] = (
     ("forewarn_unjudged_rows", "Rows that are not judged.", lambda h: max(0, h.position - h.judged_position)),
     ("forewarn_unjudged_age_seconds", "Age of the oldest of them.", lambda health: health.unjudged_seconds or 0.0),
     ("forewarn_delivery_age_seconds", "Age of the oldest delivery not sent.", lambda h: h.unsent_seconds or 0.0),
+    ("forewarn_notification_age_seconds", "Age of the oldest due one not told.", lambda h: h.untold_seconds or 0.0),
     ("forewarn_connections", "Devices connected to the listener.", lambda health: health.connections),
     ("forewarn_devices", "Devices that have ever reported.", lambda health: health.devices),
     ("forewarn_journal_bytes", "Size of the journal.", lambda health: health.file_bytes),
@@ -63,6 +66,8 @@ def _families(health: Health) -> Iterator[Metric]:
             yield GaugeMetricFamily(name, text, value=found)
     yield _labelled(GaugeMetricFamily("forewarn_tickets", "Tickets.", labels=["state"]), health.tickets)
     yield _labelled(GaugeMetricFamily("forewarn_deliveries", "Deliveries.", labels=["state"]), health.deliveries)
+    told = GaugeMetricFamily("forewarn_notifications", "Notifications.", labels=["state"])
+    yield _labelled(told, {state: health.notifications.get(state, 0) for state in NOTIFIED} | health.notifications)
     letters = CounterMetricFamily("forewarn_dead_letters", "What could not be accepted.", labels=["reason"])
     yield _labelled(letters, health.dead_letter_reasons)
     ended = CounterMetricFamily("forewarn_connections_ended", "Connections that ended.", labels=["reason"])

@@ -8,6 +8,7 @@ from forewarn_collector.ingest.intake import Intake
 from forewarn_collector.ingest.listener import Listener
 from forewarn_collector.ingest.subscriber import Subscriber
 from forewarn_collector.judge.judge import Judge
+from forewarn_collector.notify.phones import Phones
 from forewarn_collector.selfcheck.canary import Canary
 from forewarn_collector.selfcheck.ping import Ping
 from forewarn_collector.selfcheck.troubles import backlog_troubles
@@ -32,6 +33,7 @@ class Condition:
         judge: Judge,
         desk: Desk,
         push: Push,
+        phones: Phones,
         other_troubles: Sequence[Callable[[], str | None]],
     ) -> None:
         self.canaries: Sequence[Canary] = ()
@@ -47,6 +49,7 @@ class Condition:
         self._judge = judge
         self._desk = desk
         self._push = push
+        self._phones = phones
         self._other_troubles = other_troubles
 
     def read(self) -> Health:
@@ -54,6 +57,7 @@ class Condition:
         counts = self._reader.counts()
         subscriber = self._subscriber
         unjudged, unsent = self._unjudged(now), _age(now, self._push.oldest_unsent())
+        untold = _age(now, self._phones.oldest_due())
         canaries = [canary.last for canary in self.canaries if canary.last is not None]
         troubles = [
             self._intake.trouble,
@@ -61,7 +65,7 @@ class Condition:
             subscriber.trouble if subscriber else None,
             *(subscriber.shortcomings if subscriber else []),
             *(trouble() for trouble in self._other_troubles),
-            *backlog_troubles(unjudged, unsent),
+            *backlog_troubles(unjudged, unsent, untold),
             *(canary.trouble for canary in canaries),
         ]
         return Health(
@@ -86,6 +90,8 @@ class Condition:
             budget=self._desk.budget(),
             deliveries=self._push.summary(),
             unsent_seconds=unsent,
+            notifications=self._phones.summary(),
+            untold_seconds=untold,
             connections_ended=dict(self._listener.ended),
             dead_letter_reasons=self._reader.dead_letter_totals(),
             broker_dropped=subscriber.dropped if subscriber else None,

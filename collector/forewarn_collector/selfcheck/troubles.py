@@ -2,10 +2,14 @@
 
 UNJUDGED_SECONDS = 300.0
 UNSENT_SECONDS = 3600.0
+UNTOLD_SECONDS = 900.0
 
 
-def backlog_troubles(unjudged_seconds: float | None, unsent_seconds: float | None) -> list[str]:
-    """Ages of the oldest report that is not judged and of the oldest delivery that is not sent; None: there is none.
+def backlog_troubles(
+    unjudged_seconds: float | None, unsent_seconds: float | None, untold_seconds: float | None
+) -> list[str]:
+    """Ages of the oldest report that is not judged, of the oldest delivery that is not sent and of the oldest
+    notification that is due and reached nobody; None: there is none.
 
     A judge that fills the windows of a whole fleet takes minutes, and ticket systems are restarted: neither is trouble.
     """
@@ -14,6 +18,8 @@ def backlog_troubles(unjudged_seconds: float | None, unsent_seconds: float | Non
         found.append(f"judging is {_minutes(unjudged_seconds)} behind: the log says why, if it is not just a backlog")
     if unsent_seconds is not None and unsent_seconds > UNSENT_SECONDS:
         found.append(f"tickets wait to be sent for {_minutes(unsent_seconds)}: `forewarn deliveries` says why")
+    if untold_seconds is not None and untold_seconds > UNTOLD_SECONDS:
+        found.append(f"phones are not reached for {_minutes(untold_seconds)}: `forewarn notify log` says why")
     return found
 
 

@@ -76,6 +76,15 @@ def test_an_engineer_is_told_on_every_channel(engine: sa.Engine) -> None:
     ]  # fmt: skip
 
 
+def test_what_a_device_says_stays_in_its_line(engine: sa.Engine) -> None:
+    said = "WD\x1b[31m\n\r\u202e[critical] Beta: fire\x00"
+    with engine.begin() as db:
+        notifier().tell(db, ticket(title=said, part_serial=said), "Ann", Kind.OPENED, urgent=False)
+    item = log(engine)[0]
+    assert item.title == "[warning] Acme, Store 1, pos-1: WD[31m [critical] Beta: fire"
+    assert "part WD[31m [critical] Beta: fire" in item.body.splitlines()
+
+
 def test_what_is_urgent_also_goes_to_the_channels_for_that(engine: sa.Engine) -> None:
     with engine.begin() as db:
         notifier().tell(db, ticket(), "Ann", Kind.ESCALATED, urgent=True, text="Second call after 30 minutes.")
@@ -94,12 +103,23 @@ def test_in_quiet_hours_a_row_says_until_when_and_why_it_waits(engine: sa.Engine
     assert (urgent.state, urgent.not_before, urgent.reason) == ("waiting", NIGHT, "")
 
 
+def test_what_waits_already_is_not_told_twice(engine: sa.Engine) -> None:
+    telling = notifier()
+    with engine.begin() as db:
+        assert len(telling.tell(db, ticket(), "Bob", Kind.OPENED, urgent=True)) == 1
+        assert telling.tell(db, ticket(), "Bob", Kind.ROSE, urgent=True) == []
+        assert telling.tell(db, ticket(), "Bob", Kind.OPENED, urgent=False) == []
+        assert len(telling.tell(db, ticket(severity="critical"), "Bob", Kind.ROSE, urgent=True)) == 1
+        assert len(telling.tell(db, ticket(), "Bob", Kind.ESCALATED, urgent=True)) == 1
+        assert len(telling.tell(db, ticket(8), "Bob", Kind.OPENED, urgent=True)) == 1
+
+
 def test_an_open_maintenance_window_holds_back_what_it_covers(engine: sa.Engine) -> None:
     scope = {"customer": "Acme", "site": "", "device": "", "reason": "move", "actor": "ann"}
     with engine.begin() as db:
         number = rows.add_window(db, **scope, starts_at=NIGHT - 1, ends_at=NIGHT + 60, created_at=NIGHT - 1)
         notifier().tell(db, ticket(), "Ann", Kind.OPENED, urgent=True)
-        notifier().tell(db, ticket(customer="Beta"), "Ann", Kind.OPENED, urgent=True)
+        notifier().tell(db, ticket(8, customer="Beta"), "Ann", Kind.OPENED, urgent=True)
     found = log(engine)
     assert [(item.not_before, item.reason) for item in found if item.customer == "Acme"] == [
         (NIGHT + 60, f"maintenance {number}")
