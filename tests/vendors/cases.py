@@ -21,7 +21,8 @@ from vendors.strict import Kept, StrictServer
 
 class Case(NamedTuple):
     """``path``: behind the server's address. ``states`` and ``priorities``: what the vendor keeps for ours; ``seen``:
-    where a ticket there has them. ``refused``: a word of ours that the vendor does not know, as configuration."""
+    where a ticket there has them. ``refused``: a word of ours that the vendor does not know, as configuration.
+    ``addresses``: options that hold the server's address."""
 
     kind: str
     server: Callable[[], StrictServer]
@@ -34,6 +35,7 @@ class Case(NamedTuple):
     path: str = ""
     users: Mapping[str, str] = {}
     refused: Mapping[str, Mapping[str, str]] = {}
+    addresses: tuple[str, ...] = ()
 
 
 def fields(state: str, priority: str) -> Callable[[Kept], tuple[Any, Any]]:
@@ -90,6 +92,13 @@ SYSTEMS = [
         {"warning": 2, "critical": 1}, fields("status_id", "priority_id"),
         {"client_id": halopsa.CLIENT_ID, "agent": "forewarn", "clients": "Acme=12; 1", "ticket_type": "1"},
         users={"Li Wei": "9"}, refused={"states": {"open": "77"}},
+    ),
+    Case(
+        "pagerduty-incidents", pagerduty.PagerDutyIncidents, pagerduty.ROUTING_KEY,
+        {"open": "triggered", "acknowledged": "acknowledged", "resolved": "resolved"},
+        {"warning": "warning", "critical": "critical"}, fields("state", "severity"), {"from": pagerduty.FROM},
+        {"api_token": pagerduty.API_TOKEN}, users={"Li Wei": "PLIWEI"},
+        refused={"priorities": {"warning": "rather bad"}}, addresses=("api_url",),
     ),
 ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from vendors.cases import Case
 from forewarn_collector.config_destinations import DestinationEntry, destination_mistakes
 from forewarn_collector.destinations import Destinations, plan
 from forewarn_collector.directory import Whose
-from forewarn_collector.store.state import delivery, open_state
+from forewarn_collector.store.state import delivery, metadata, open_state
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.destination import DeliveryError, Parcel
 from forewarn_collector.tickets.model import Ticket
@@ -29,11 +29,11 @@ DISK = Part("shop-07", "MB-1", "S3Z1", Whose("Acme", "Store 12", "Li Wei"))
 class Bench:
     """``desk`` here, ``server`` there, ``send`` what waits."""
 
-    def __init__(self, directory: Path, case: Case, **changed: Any) -> None:
+    def __init__(self, directory: Path, engine: sa.Engine, case: Case, **changed: Any) -> None:
         self.case = case
         self.now = NOON
         self.server = case.server()
-        self.engine = open_state(directory / "state.db")
+        self.engine = engine
         self.desk = Desk(self.engine, [case.kind], lambda: self.now)
         self.entry = self._entry(directory, **changed)
         assert destination_mistakes([self.entry]) == []
@@ -51,7 +51,7 @@ class Bench:
             "url": self.server.url + self.case.path,
             "token_file": str(directory / "token"),
             "secret_files": {name: str(directory / name) for name in self.case.secrets},
-            "options": dict(self.case.options),
+            "options": {**self.case.options, **dict.fromkeys(self.case.addresses, self.server.url)},
             "users": dict(self.case.users),
         }
         return DestinationEntry(**keys | changed)
@@ -108,16 +108,34 @@ class Bench:
             return [Parcel(**{name: row[name] for name in Parcel._fields}) for row in db.execute(query).mappings()]
 
 
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], sa.Engine]]:
+    """engines(n): the n-th state.db, emptied. Making one takes longer than most tests here."""
+    made: list[sa.Engine] = []
+
+    def empty(number: int) -> sa.Engine:
+        if number == len(made):
+            made.append(open_state(tmp_path_factory.mktemp("state") / "state.db"))
+        with made[number].begin() as db:
+            for table in reversed(metadata.sorted_tables):
+                db.execute(table.delete())
+            db.exec_driver_sql("DELETE FROM sqlite_sequence")
+        return made[number]
+
+    yield empty
+    for engine in made:
+        engine.dispose()
+
+
 @pytest.fixture
-def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+def make_bench(tmp_path: Path, engines: Callable[[int], sa.Engine]) -> Iterator[Callable[..., Bench]]:
     """make_bench(case, directory, key=value): with other words in the configuration."""
     made: list[Bench] = []
 
     def make(case: Case, directory: Path = tmp_path, **changed: Any) -> Bench:
-        made.append(Bench(directory, case, **changed))
+        made.append(Bench(directory, engines(len(made)), case, **changed))
         return made[-1]
 
     yield make
     for bench in made:
         bench.server.stop()
-        bench.engine.dispose()

@@ -5,6 +5,8 @@ validation errors, filter tickets (a query in double quotes, not indexed at once
 """
 
 import re
+import time
+from datetime import UTC, datetime
 from html import escape, unescape
 from typing import Annotated, Any, Literal
 
@@ -51,6 +53,7 @@ class Freshdesk(StrictServer):
     def __init__(self) -> None:
         super().__init__()
         self.indexed: set[str] = set()
+        self._started = time.time()
         self.told: dict[str, list[dict[str, Any]]] = {}
 
     def creates(self, asked: Asked) -> bool:
@@ -78,8 +81,13 @@ class Freshdesk(StrictServer):
             )  # fmt: skip
             return Reply(201, self._ticket(kept))
         if asked.path == "/api/v2/tickets":
-            listed = [self._ticket(kept) for kept in self.kept.values()]
-            return Reply(200, [one for one in listed if one["updated_at"] >= asked.query.get("updated_since", "")])
+            page, size = int(asked.query.get("page", "1")), int(asked.query.get("per_page", "30"))
+            if not 1 <= size <= 100 or asked.query.get("order_by", "created_at") not in ("created_at", "updated_at"):
+                raise Refused(400, self.problem("per_page or order_by"))
+            wanted = asked.query.get("email")
+            listed = [self._ticket(kept) for kept in self.kept.values() if wanted in (None, kept.fields["email"])]
+            listed = [one for one in listed if one["updated_at"] >= asked.query.get("updated_since", "")]
+            return Reply(200, listed[(page - 1) * size : page * size])
         found_ = TICKET.fullmatch(asked.path)
         if found_ is None:
             raise Refused(404)
@@ -114,5 +122,5 @@ class Freshdesk(StrictServer):
         return {
             "id": int(kept.id), "status": fields["status"], "priority": fields["priority"],
             "responder_id": fields["owner"], "custom_fields": {"cf_forewarn_key": fields["key"]},
-            "updated_at": f"2026-11-26T10:00:{fields['version'] % 60:02}Z",
+            "updated_at": datetime.fromtimestamp(self._started + fields["version"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }  # fmt: skip

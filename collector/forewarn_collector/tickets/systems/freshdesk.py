@@ -5,6 +5,7 @@ Source: developers.freshdesk.com, "API": authentication (key as user, X as passw
 which "updates can take a few minutes"), rate limit (429 with Retry-After). The key stands in a custom field.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,9 @@ from forewarn_collector.tickets.systems.plain import NoWayBack, basic, fit, html
 LONGEST_SUBJECT = 255
 ENDED = ("4", "5")
 PORTAL = 2
+PER_PAGE, PAGES = 100, 10
+# "Updates can take a few minutes" until search knows them.
+SEARCH_LAGS_SECONDS = 3600.0
 
 
 class Freshdesk(NoWayBack):
@@ -28,7 +32,7 @@ class Freshdesk(NoWayBack):
         self._http = Http(
             setup.url,
             {"Authorization": basic(setup.token or "", "X")},
-            secrets=(setup.token,),
+            secrets=(setup.token, basic(setup.token or "", "X")),
             timeout=setup.timeout,
             per_minute=setup.requests_per_minute,
         )
@@ -46,9 +50,8 @@ class Freshdesk(NoWayBack):
         query = {"query": f"\"{self._field}:'{key}'\""}
         found = self._http.ask("GET", "/api/v2/search/tickets", params=query).json()["results"]
         if not found:
-            newest = {"email": self._email, "order_by": "created_at", "order_type": "desc", "per_page": "100"}
-            listed = self._http.ask("GET", "/api/v2/tickets", params=newest).json()
-            found = [ticket for ticket in listed if ticket["custom_fields"].get(self._field) == key]
+            since = time.time() - SEARCH_LAGS_SECONDS
+            found = [one for one in self._changed(since, email=self._email) if self._key(one) == key]
         return self._remote(min(found, key=lambda ticket: int(ticket["id"]))) if found else None
 
     def create(self, draft: Draft) -> str:
@@ -84,14 +87,30 @@ class Freshdesk(NoWayBack):
         return Heard(str(one["id"]), str(one["user_id"]), text_of(one["body"]), not one["private"], ours)
 
     def poll(self, since: float) -> Sequence[Remote]:
-        params = {"updated_since": iso(since), "order_by": "updated_at", "order_type": "asc", "per_page": "100"}
-        return [self._remote(ticket) for ticket in self._http.ask("GET", "/api/v2/tickets", params=params).json()]
+        return [self._remote(ticket) for ticket in self._changed(since)]
+
+    def _changed(self, since: float, **only: str) -> list[Mapping[str, Any]]:
+        """The oldest change first, as far as the pages that are asked for go."""
+        found: list[Mapping[str, Any]] = []
+        for page in range(1, PAGES + 1):
+            params = {
+                "updated_since": iso(since), "order_by": "updated_at", "order_type": "asc",
+                "per_page": str(PER_PAGE), "page": str(page), **only,
+            }  # fmt: skip
+            listed = self._http.ask("GET", "/api/v2/tickets", params=params).json()
+            found += listed
+            if len(listed) < PER_PAGE:
+                break
+        return found
+
+    def _key(self, ticket: Mapping[str, Any]) -> str:
+        return ticket["custom_fields"].get(self._field) or ""
 
     def _remote(self, ticket: Mapping[str, Any]) -> Remote:
         return Remote(
             id=str(ticket["id"]),
             url=f"{self._http.base}/a/tickets/{ticket['id']}",
-            key=ticket["custom_fields"].get(self._field) or "",
+            key=self._key(ticket),
             state=str(ticket["status"]),
             owner=str(ticket["responder_id"] or ""),
             ended=str(ticket["status"]) in ENDED,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from forewarn_collector.tickets.destination import Busy, DeliveryError, Unreachable
+from forewarn_collector.tickets.systems.plain import basic
 
 READ_BYTES = 16 * 1024 * 1024
 SHOWN = 200
@@ -55,7 +56,8 @@ class Http:
         per_minute: int | None = None,
     ) -> None:
         self.base = base.rstrip("/")
-        self._secrets = [secret for secret in (*secrets, urlsplit(base).password, *(auth or ())[1:]) if secret]
+        hidden = (*secrets, urlsplit(base).password, *((auth[1], basic(*auth)) if auth else ()))
+        self._secrets = [secret for secret in hidden if secret]
         self._client = httpx.Client(timeout=timeout, headers=dict(headers or {}), auth=auth, follow_redirects=False)
         self._pace = _Pace(per_minute)
 
@@ -87,7 +89,8 @@ class Http:
         code = answer.status_code
         if code in OK or code in also:
             return Answer(code, {name.lower(): value for name, value in answer.headers.items()}, content)
-        text = self.said(f"HTTP {code}: {shown(content)}")
+        # Hidden before it is cut: half a secret is one, too.
+        text = f"HTTP {code}: {shown(self.said(content.decode('utf-8', 'replace')).encode())}"
         wait = retry_after(answer.headers.get("retry-after"), time.time())
         if code == 429 or (code == 503 and wait is not None):
             raise Busy(text, BUSY_SECONDS if wait is None else wait)
