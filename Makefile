@@ -62,7 +62,7 @@ package: $(PACKAGED) $(READY_TEST) $(MACHINE) ## build executable and Debian pac
 
 nspawn: $(PACKAGED) $(READY_TEST) $(MACHINE) ## as root: install, kill, hang, upgrade and remove the agent under a real systemd
 	@deploy/setup/debian $(DEBIAN_NSPAWN)
-	@DEBIAN_ROOT=$(MACHINE) exec $(BIN)/pytest -rP tests/packages/test_service.py $(PYTEST)
+	@DEBIAN_ROOT=$(MACHINE) exec $(BIN)/pytest -rP tests/packages/test_service.py tests/packages/test_service_enrolled.py $(PYTEST)
 
 soak: $(READY_TEST) ## two weeks of the agent's polling at a short interval: its memory stays flat
 	@FOREWARN_MINUTES=20160 exec $(BIN)/pytest -s tests/agent/test_memory.py
