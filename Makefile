@@ -37,7 +37,7 @@ READY_TEST := $(VENV)/ready-to-test-$(KEY)
 MACHINE := build/debian-$(shell echo $(DEBIAN_MACHINE) | cat - deploy/setup/root | sha256sum | cut -c1-16).tar
 PACKAGED := dist/SHA256SUMS
 
-.PHONY: help run test check corpus soak idle chaos vm peers package nspawn fresh clean run-packages test-packages vm-packages
+.PHONY: help run test check corpus soak idle chaos storm fuzz vm peers package nspawn fresh clean run-packages test-packages vm-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -73,6 +73,13 @@ idle: $(READY_TEST) ## 5,000 idle connections, half-open ones and slow senders a
 chaos: $(READY_TEST) ## as root: agents and collector are killed on a bad network; MINUTES=10 AGENTS=50 SEED=number
 	@FOREWARN_MINUTES=$(or $(MINUTES),10) FOREWARN_AGENTS=$(or $(AGENTS),50) FOREWARN_SEED=$(or $(SEED),20261126) \
 		exec $(BIN)/pytest -s tests/endurance/chaos
+
+storm: $(READY_TEST) ## a collector dies under 2,000 devices with TLS, which are back at once; AGENTS=number
+	@FOREWARN_STORM_AGENTS=$(or $(AGENTS),2000) exec $(BIN)/pytest -s tests/endurance/test_storm.py
+
+fuzz: $(READY_TEST) ## a million mutated packets and payloads at the listener; PACKETS=number SEED=number
+	@FOREWARN_FUZZ_PACKETS=$(or $(PACKETS),1000000) FOREWARN_SEED=$(or $(SEED),20261126) \
+		exec $(BIN)/pytest -s tests/collector/test_listener_fuzz.py
 
 vm: $(READY_TEST) vm-packages $(VM_IMAGE) ## as root: the agent in a virtual machine whose disks warn, go and lose power
 	@FOREWARN_VM_IMAGE=$(dir $(VM_IMAGE)) exec $(BIN)/pytest -s tests/endurance/test_vm.py

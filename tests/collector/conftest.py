@@ -187,6 +187,12 @@ def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not bad, [record.getMessage() for record in bad]
 
 
+@pytest.fixture(scope="session")
+def device_type() -> type[Device]:
+    """For many connections that are closed at once."""
+    return Device
+
+
 @pytest.fixture
 def make_device() -> Iterator[Callable[..., Device]]:
     """Open a connection: make_device(port, name, tls=...). It is closed after the test."""

@@ -5,6 +5,7 @@ disk outbox; so a collector that is killed in between loses nothing.
 """
 
 import asyncio
+import ssl
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
@@ -28,8 +29,11 @@ class SendError(Exception):
 class VirtualAgent:
     """One device. ``queue`` takes (topic, payload) in order; ``drained`` is set whenever nothing is owed."""
 
-    def __init__(self, device: str, host: str, port: int, on_ack: Callable[[int], None]) -> None:
+    def __init__(
+        self, device: str, host: str, port: int, on_ack: Callable[[int], None], tls: ssl.SSLContext | None = None
+    ) -> None:
         self.device = device
+        self._tls = tls
         self.drained = asyncio.Event()
         self.drained.set()
         self._host, self._port = host, port
@@ -78,7 +82,7 @@ class VirtualAgent:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _session(self) -> None:
-        reader, writer = await asyncio.open_connection(self._host, self._port)
+        reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
         framer = Framer(65_536)
         try:
             writer.write(mqtt5.ConnectPacket(self.device, username=self.device, keep_alive=600).write())
@@ -140,8 +144,10 @@ class VirtualAgent:
 class Crowd:
     """Many virtual agents on one event loop. ``acked`` counts PUBACK reason codes; 0 means stored."""
 
-    def __init__(self, mqtt_url: str) -> None:
+    def __init__(self, mqtt_url: str, tls: Callable[[str], ssl.SSLContext] | None = None) -> None:
+        """``tls``: who vouches for the collector, and a device's certificate."""
         url = urlsplit(mqtt_url)
+        self._tls = tls
         self._host, self._port = url.hostname or "127.0.0.1", url.port or 1883
         self.sent = 0
         self.acked: Counter[int] = Counter()
@@ -155,7 +161,9 @@ class Crowd:
     def send(self, kind: str, message: Message) -> None:
         agent = self._agents.get(message.device)
         if agent is None:
-            agent = self._agents[message.device] = VirtualAgent(message.device, self._host, self._port, self._on_ack)
+            tls = self._tls(message.device) if self._tls else None
+            agent = VirtualAgent(message.device, self._host, self._port, self._on_ack, tls)
+            self._agents[message.device] = agent
             agent.start()
         agent.send(kind, message)
         self.sent += 1
