@@ -6,6 +6,7 @@ import logging
 import socket
 import ssl
 import time
+from asyncio import sslproto
 from collections import Counter
 from collections.abc import Callable
 
@@ -18,6 +19,9 @@ BACKLOG = 4096
 AT_ONCE = 100
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 OUT_OF_FILES_SECONDS = 1.0
+TLS_READS_BYTES = 16_384
+"""The longest record of TLS (RFC 8446, 5.1). asyncio keeps a buffer of 256 KiB for every connection, and has no setting
+for it: with thousands of devices that is most of the memory."""
 
 
 class Entrance:
@@ -35,6 +39,8 @@ class Entrance:
         self._ended = ended
         self._build = build
         self._tls = tls
+        if tls:
+            sslproto.SSLProtocol.max_size = TLS_READS_BYTES
         self._handshake_seconds = handshake_seconds if tls else None
         self._coming: set[asyncio.Task[None]] = set()
         self._told = Rate(1.0, at_once=1)
