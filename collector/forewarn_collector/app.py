@@ -231,8 +231,8 @@ class Collector:
         self.judge.start()
         self.intake.start()
         self.push.start()
+        self.switchboard.phones.start()
         if self.switchboard.notifier.on:
-            self.switchboard.phones.start()
             self._escalation.start()
         self.dispatch.start()
         self._sealer.start()

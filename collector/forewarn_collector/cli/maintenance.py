@@ -7,7 +7,7 @@ import click
 from forewarn_collector.api.notify_views import EndWindow, NewWindow
 from forewarn_collector.cli.complete import customers, device_names, window_numbers
 from forewarn_collector.cli.enrol_token import Duration
-from forewarn_collector.cli.format import ABSENT
+from forewarn_collector.cli.format import ABSENT, count
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.series import moment
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
@@ -71,6 +71,7 @@ def add(
         print_json(window)
         return
     click.echo(clean(f"maintenance {window.number}: nobody is told about {place(window)} {_stretch(session, window)}"))
+    click.echo(f"{count(_covered(session, window), 'device')} of those that have reported so far")
 
 
 @maintenance.command("list")
@@ -122,6 +123,15 @@ def end(session: Session, number: int, actor: str, as_json: bool) -> None:
 def place(window: Window) -> str:
     """``Acme, Store 12``"""
     return ", ".join(part for part in (window.customer, window.site, window.device) if part)
+
+
+def _covered(session: Session, window: Window) -> int:
+    """How many devices: none is most often a name that was mistyped."""
+    wanted = (window.customer, window.site, window.device)
+    return sum(
+        all(name in ("", found) for name, found in zip(wanted, (line.customer, line.site, line.name), strict=True))
+        for line in session.client.devices()
+    )
 
 
 def _stretch(session: Session, window: Window) -> str:

@@ -43,10 +43,9 @@ class Phones:
 
     def start(self) -> None:
         """Whatever was decided before is decided again, by the configuration of today."""
-        if self._lines:
-            now = self._now()
-            with self._engine.begin() as db:
-                rows.take_up(db, [line.name for line in self._lines], GONE, now, now - GIVE_UP_SECONDS)
+        now = self._now()
+        with self._engine.begin() as db:
+            rows.take_up(db, [line.name for line in self._lines], GONE, now, now - GIVE_UP_SECONDS)
         for line in self._lines:
             line.start()
 
@@ -110,12 +109,9 @@ class _Line:
         while not self._stopping.is_set():
             try:
                 wanted = self._turn()
-            except sa.exc.SQLAlchemyError as error:
+            except Exception as error:  # the next turn may be better, and nobody else looks after this channel
                 known = database_trouble(error)
-                log.error(
-                    "the notifications on %s could not use the state database: %s",
-                    self.name, known or error, exc_info=known is None,
-                )  # fmt: skip
+                log.error("a turn of the notifications on %s: %s", self.name, known or error, exc_info=known is None)
                 wanted = LOOK_SECONDS
             if wanted is None:
                 pause = 0.0

@@ -104,7 +104,9 @@ def test_maintenance_from_the_command_line(house: House, wait_for: Callable[...,
     assert house("maintenance", "list").stdout == "no maintenance window is open or to come\n"
     window = ("--customer", "Acme", "--site", "Store 1", "--for", "2h", "--reason", "switches", "--by", "bob")
     made = house("maintenance", "add", *window)
-    assert made.stdout.startswith("maintenance 1: nobody is told about Acme, Store 1 from 2")
+    first, second = made.stdout.splitlines()
+    assert first.startswith("maintenance 1: nobody is told about Acme, Store 1 from 2")
+    assert second == "0 devices of those that have reported so far"
     house.ticket("pos-1")
     house.ticket("pos-2", "Beta")
     wait_for(lambda: house.collector.health().notifications == {"waiting": 1, "sent": 1}, "the other customer")

@@ -210,11 +210,11 @@ def test_a_robot_is_asked_no_more_than_it_takes_and_urgent_ones_go_first(house: 
         house.found(disk(number, engineer=f"E{number}"), f"none -> {level}")
     house.escalator.step()
     house.now += 5
-    house.wait_for(lambda: len(robot.received) == 20, "the first twenty")
+    house.wait_for(lambda: house.states().count("sent") == 20, "the first twenty")
     assert all("[critical]" in text for text in robot.received[:5])
     assert house.states().count("waiting") == 10
     house.now += 59
-    house.wait_for(lambda: len(robot.asked) == 20, "the limit")
+    assert len(robot.asked) == 20
     house.now += 1
     house.until(*["sent"] * 30)
     assert all(sum(start <= at < start + 60 for at in robot.asked) <= 20 for start in robot.asked)
@@ -420,16 +420,18 @@ def test_what_fails_for_a_day_is_parked_and_a_start_tries_it_again(house: House)
     house.until("sent")
 
 
-def test_what_waits_for_a_channel_that_is_gone_is_parked(house: House) -> None:
+@pytest.mark.parametrize("another", [True, False])
+def test_what_waits_for_a_channel_that_is_gone_is_parked(house: House, another: bool) -> None:
     robot = house.robot()
     robot.trouble = [(500, b"")]
     board = house.board([ANN], house.sender("group", robot), **AT_ONCE)
     house.change(disk(), "none -> critical")
     house.wait_for(lambda: house.log()[0].tries == 1, "a try")
     board.phones.stop()
-    house.board([], house.sender("another", robot), **AT_ONCE)
+    board = house.board([], *([house.sender("another", robot)] if another else []), **AT_ONCE)
     house.until("parked")
     assert house.log()[0].last_error == GONE
+    assert board.phones.oldest_due() is None
 
 
 def test_other_quiet_hours_count_from_the_next_start_on(house: House) -> None:
@@ -460,6 +462,22 @@ def test_a_test_reaches_every_channel_and_its_failure_is_final(house: House) -> 
 def test_without_channels_a_test_is_refused(house: House) -> None:
     with pytest.raises(NotifyError, match=r"add notify\.channels"):
         house.board([ANN]).test("Ann", "bob")
+
+
+def test_a_turn_that_fails_ends_no_loop(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    robot = house.robot()
+    house.board([ANN], house.sender("group", robot), **AT_ONCE)
+    with house.engine.begin() as db:
+        columns = {"customer": "", "site": "", "device": "", "title": "", "body": "", "severity": ""}
+        at_once = {"created_at": house.now, "not_before": house.now, "next_try_at": house.now}
+        who = {"ticket": None, "engineer": "Ann", "channel": "group", "urgent": True}
+        number = rows.add(db, **columns, **at_once, **who, kind="telepathy", state="waiting")
+    house.change(disk(), "none -> warning")
+    house.wait_for(lambda: "a turn of the notifications on group" in caplog.text, "the failure")
+    assert robot.asked == []
+    with house.engine.begin() as db:
+        rows.update(db, [number], state="dropped")
+    house.until("dropped", "sent")
 
 
 def test_a_locked_database_is_waited_for(house: House) -> None:
