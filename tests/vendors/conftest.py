@@ -61,17 +61,17 @@ class Bench:
         assert self.exchange is not None
         return self.exchange.system
 
-    def finds(self, levels: str = "none -> warning", rule: str = "disk-pending") -> Ticket:
-        """A rule's level changes; return the ticket."""
+    def finds(self, levels: str = "none -> warning", rule: str = "disk-pending", part: Part = DISK) -> Ticket:
+        """A rule's level changes; return the newest ticket."""
         before, after = levels.split(" -> ")
         change = Change(
             rule=rule, at=self.now, before=before, after=after, title="Sectors cannot be read", kind=Kind.DISK,
-            key=(DISK.device, DISK.part_serial), labels={}, text=f"8 sectors wait, Ünïcödé 磁盘 <b>&\n{after}",
+            key=(part.device, part.part_serial), labels={}, text=f"8 sectors wait, Ünïcödé 磁盘 <b>&\n{after}",
             why="they grow", do=("replace the disk",), calm_when=("a new serial",), values={"sectors": 8.0},
             forecast=None, fault="disk-failure", queue="storage", status="stable",
         )  # fmt: skip
-        self.desk.record(None, [(change, DISK)], [])
-        return self.ticket()
+        self.desk.record(None, [(change, part)], [])
+        return self.desk.ticket(max(found.number for found in self.desk.tickets()))
 
     def ticket(self) -> Ticket:
         (found,) = self.desk.tickets()
@@ -83,6 +83,28 @@ class Bench:
             self.destination.send(parcel)
             with self.engine.begin() as db:
                 db.execute(delivery.update().where(delivery.c.id == parcel.id).values(state="done"))
+
+    def send_in_bad_weather(self, most: int) -> int:
+        """Until nothing waits any more, a ticket's later deliveries after its earlier ones; return how many failed.
+        Raise the one after ``most`` failures, or one that is said to be for ever."""
+        failures = 0
+        while waiting := self._waiting():
+            stuck: set[int] = set()
+            for parcel in waiting:
+                if parcel.ticket in stuck:
+                    continue
+                try:
+                    self.destination.send(parcel)
+                except DeliveryError as error:
+                    if error.permanent or failures == most:
+                        raise
+                    stuck.add(parcel.ticket)
+                    failures += 1
+                    self.now += error.retry_after or 1
+                    continue
+                with self.engine.begin() as db:
+                    db.execute(delivery.update().where(delivery.c.id == parcel.id).values(state="done"))
+        return failures
 
     def again(self) -> None:
         """What was sent is sent once more: the collector was killed before it had marked it."""

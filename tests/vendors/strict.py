@@ -63,18 +63,24 @@ def lose_the_reply(_: Asked, answer: Callable[[], Reply]) -> None:
     answer()
 
 
+def cut(_: Asked, __: Callable[[], Reply]) -> None:
+    """The connection ends before anything is done."""
+
+
 def refuse(status: int, headers: Mapping[str, str] | None = None, body: Any = None) -> Mishap:
     return lambda _, __: Reply(status, body, headers or {})
 
 
 class StrictServer:
-    """``kept``: its tickets by id. ``mishaps`` befall the coming requests in turn, ``on_create`` those that create."""
+    """``kept``: its tickets by id. ``mishaps`` befall the coming requests in turn, ``on_create`` those that create;
+    ``weather`` says of each other one what befalls it."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.kept: dict[str, Kept] = {}
         self.mishaps: deque[Mishap] = deque()
         self.on_create: deque[Mishap] = deque()
+        self.weather: Callable[[], Mishap | None] = lambda: None
         self._numbers = iter(range(1, 1_000_000))
         strict = self
 
@@ -163,7 +169,8 @@ class StrictServer:
         for mishaps, befalls in ((self.on_create, self.creates(asked)), (self.mishaps, True)):
             if mishaps and befalls:
                 return mishaps.popleft()(asked, answer)
-        return answer()
+        mishap = self.weather()
+        return mishap(asked, answer) if mishap else answer()
 
 
 def basic(user: str, password: str) -> str:

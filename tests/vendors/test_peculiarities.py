@@ -253,6 +253,14 @@ def test_text_comes_back_from_html_and_from_jira_s_documents() -> None:
     assert wording.is_ours(plain.text_of(plain.html_of(text)))
 
 
+def test_a_note_that_is_too_long_is_still_known_as_ours() -> None:
+    text = "Li Wei: " + "long " * 100 + "\n\n" + wording.mark(1, 3, public=False)
+    cut = plain.fit_note(text, 120)
+    assert len(cut) <= 120
+    assert wording.is_ours(cut)
+    assert plain.fit_note(text, 10_000) == text
+
+
 def test_a_title_that_ends_with_its_key() -> None:
     keyed = plain.keyed("x" * 300, "fw-1-0f3a", 100)
     assert len(keyed) == 100

@@ -16,7 +16,7 @@ from forewarn_collector.tickets.systems.http import Answer, Http
 from forewarn_collector.tickets.systems.interface import Draft, Heard, Remote, Wanted
 from forewarn_collector.tickets.systems.kind import Key, Kind, Setup
 from forewarn_collector.tickets.systems.maps import Maps
-from forewarn_collector.tickets.systems.plain import KEY_PREFIX, NoWayBack, by_customer, fit, iso, unix
+from forewarn_collector.tickets.systems.plain import KEY_PREFIX, NoWayBack, by_customer, fit, fit_note, iso, unix
 
 TICKETS = "/v1.0/Tickets"
 FIELDS = ("id", "externalID", "status", "assignedResourceID", "lastActivityDate")
@@ -70,7 +70,7 @@ class Autotask(NoWayBack):
     def note(self, remote: Remote, text: str, public: bool) -> None:
         body = {
             "title": NOTE_TITLE,
-            "description": fit(text, LONGEST_NOTE),
+            "description": fit_note(text, LONGEST_NOTE),
             "noteType": int(self._options["note_type"]),
             "publish": TO_ALL if public else INTERNAL,
         }

@@ -100,7 +100,7 @@ class Glpi(NoWayBack):
         params = {"expand_dropdowns": "true", "range": "0-999"}
         found = self._ask("GET", f"/Ticket/{id_}/ITILFollowup", params=params).json()
         return [
-            Heard(str(one["id"]), str(one["users_id"]), text_of(html.unescape(one["content"])), not one["is_private"])
+            Heard(str(one["id"]), str(one["users_id"]), _text(one["content"]), not one["is_private"])
             for one in sorted(found, key=lambda followup: int(followup["id"]))
             if int(one["id"]) > int(after or 0)
         ]
@@ -119,6 +119,11 @@ class Glpi(NoWayBack):
         headers = {"Authorization": f"user_token {self._user_token}"}
         self._session = str(self._http.ask("GET", "/initSession", headers=headers).json()["session_token"])
         return self._session
+
+
+def _text(content: str) -> str:
+    """GLPI 10 gives its HTML escaped once more."""
+    return text_of(content if "<" in content else html.unescape(content))
 
 
 def _numbers(**fields: str | None) -> Mapping[str, int]:

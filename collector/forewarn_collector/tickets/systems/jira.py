@@ -26,7 +26,7 @@ from forewarn_collector.tickets.systems.interface import (
 )
 from forewarn_collector.tickets.systems.kind import Key, Kind, Setup
 from forewarn_collector.tickets.systems.maps import Maps
-from forewarn_collector.tickets.systems.plain import KEY_PREFIX, fit, unix
+from forewarn_collector.tickets.systems.plain import KEY_PREFIX, fit, fit_note, unix
 
 LABEL = "forewarn"
 LONGEST_SUMMARY, LONGEST_TEXT = 255, 32_000
@@ -80,7 +80,7 @@ class Jira:
     def note(self, remote: Remote, text: str, public: bool) -> None:
         # Outside of service projects the property means nothing, and every comment is for all who see the issue.
         inside = [] if public else [{"key": "sd.public.comment", "value": {"internal": True}}]
-        body = {"body": adf.document(fit(text, LONGEST_TEXT)), "properties": inside}
+        body = {"body": adf.document(fit_note(text, LONGEST_TEXT)), "properties": inside}
         self._http.ask("POST", f"/rest/api/3/issue/{remote.id}/comment", body=body)
 
     def set_state(self, remote: Remote, wanted: Wanted) -> None:
@@ -163,7 +163,6 @@ KIND = Kind(
         "request_type": Key("of a service project: what its customers see", "ops/incident"),
         "request_type_field": Key("the field that holds it", "customfield_10010", default="customfield_10010"),
     },
-    secrets={},
     maps=Maps(
         states={
             "open": "To Do", "acknowledged": "In Progress", "in progress": "In Progress",

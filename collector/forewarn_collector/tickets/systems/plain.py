@@ -46,6 +46,14 @@ def fit(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
+def fit_note(text: str, most: int) -> str:
+    """The same for a note; its last line, by which it is found again, stays."""
+    if len(text) <= most:
+        return text
+    mark = text.rpartition("\n")[2]
+    return f"{fit(text, most - len(mark) - 2)}\n\n{mark}"
+
+
 def keyed(title: str, key: str, most: int) -> str:
     """A title that ends with the key, for systems that have no field for it."""
     return f"{fit(title, most - len(key) - 3)} [{key}]"

@@ -36,7 +36,7 @@ class ServiceNow(NoWayBack):
         )
 
     def check(self) -> str:
-        self._list("/api/now/table/incident", "", "sys_id", "1")
+        self._list(INCIDENTS, "", "sys_id", "1")
         return f"ServiceNow as {self._user or 'the owner of an API key'}"
 
     def find(self, key: str) -> Remote | None:
