@@ -1,10 +1,14 @@
 """When an answer and a remedy are due, by hand."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from forewarn_collector.people.calendars import OpenHours, ZoneInfo
+from forewarn_collector.people.calendars import ALWAYS, OpenHours
 from forewarn_collector.people.clocks import Clock, Moment, Target, clocks
 from forewarn_collector.tickets.life import (
     ACKNOWLEDGED,
@@ -111,3 +115,80 @@ def test_a_pause_over_night_costs_nothing_outside_of_the_calendar() -> None:
     moments = history((16, OPEN), (16.25, WAITING), (34, IN_PROGRESS))
     _, resolve = both(clocks(moments, targets, MONDAY + 34.5 * HOUR))
     assert resolve.due_at == MONDAY + (24 + 10 + 3.75) * HOUR
+
+
+# Against a count of minutes, whatever a ticket goes through, in zones whose clocks change
+
+STATES = [OPEN, ACKNOWLEDGED, IN_PROGRESS, WAITING, RESOLVED, CLOSED]
+
+
+@st.composite
+def pasts(draw: st.DrawFn) -> list[Moment]:
+    """A ticket that is opened shortly before the clocks change and goes through up to five states within two days."""
+    at = draw(st.sampled_from([1_774_656_000, 1_792_886_400, 1_772_841_600])) + 60 * draw(st.integers(0, 1200))
+    found = [Moment(at, OPEN, draw(st.sampled_from(["warning", "critical"])))]
+    for minutes, state in draw(st.lists(st.tuples(st.integers(1, 900), st.sampled_from(STATES)), max_size=5)):
+        at += 60 * minutes
+        severity = "critical" if found[-1].severity == "critical" else draw(st.sampled_from(["warning", "critical"]))
+        found.append(Moment(at, state, severity))
+    return found
+
+
+@st.composite
+def promises(draw: st.DrawFn) -> dict[str, Target]:
+    zone = ZoneInfo(draw(st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"])))
+    opens, closes = sorted(draw(st.lists(st.integers(0, 1440), min_size=2, max_size=2, unique=True)))
+    hours = OpenHours(zone, dict.fromkeys(draw(st.sets(st.integers(0, 6), min_size=5)), ((opens * 60, closes * 60),)))
+    minutes = st.integers(1, 1500)
+    return {
+        level: Target(60 * draw(minutes), 60 * draw(minutes), draw(st.sampled_from([hours, ALWAYS])))
+        for level in ("critical", "warning")
+    }
+
+
+def is_open(hours: OpenHours, at: int) -> bool:
+    wall = datetime.fromtimestamp(at, hours.zone)
+    second = wall.hour * 3600 + wall.minute * 60
+    return any(opens <= second < closes for opens, closes in hours.week.get(wall.weekday(), ()))
+
+
+def by_minutes(past: list[Moment], targets: dict[str, Target], kind: str, now: int) -> tuple[int | None, float]:
+    """(when the clock ran out by now, seconds left) by looking at every minute up to now or to its stop."""
+    taken = next((m.at for m in past if m.state in (ACKNOWLEDGED, IN_PROGRESS, WAITING)), None)
+    ends = [m.state in (RESOLVED, CLOSED) for m in past]
+    over = past[len(ends) - ends[::-1].index(False)].at if ends[-1] else None
+    stop = over if kind == "resolve" or taken is None else taken
+    last = int(now if stop is None else min(now, stop))
+    still = (RESOLVED, CLOSED, WAITING) if kind == "resolve" else (RESOLVED, CLOSED)
+    begun: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    ran_out: list[int] = []
+    for at in range(int(past[0].at), last + 1, 60):
+        current = [m for m in past if m.at <= at][-1]
+        for moment in past:
+            if moment.at == at and moment.at <= last:
+                begun.setdefault(moment.severity, at)
+        for level in begun:
+            limit = getattr(targets[level], kind)
+            counts.setdefault(level, 0)
+            if at < last and current.state not in still and is_open(targets[level].hours, at):
+                counts[level] += 60
+                if counts[level] == limit:
+                    ran_out.append(at + 60)
+    left = min(getattr(targets[level], kind) - counted for level, counted in counts.items())
+    return min(ran_out, default=None), left
+
+
+@settings(deadline=None, max_examples=60)
+@given(past=pasts(), targets=promises(), more=st.integers(0, 600))
+def test_every_clock_is_what_a_count_by_minutes_finds(
+    past: list[Moment], targets: dict[str, Target], more: int
+) -> None:
+    now = int(past[-1].at) + 60 * more
+    for clock in both(clocks(past, targets, now)):
+        ran_out, left = by_minutes(past, targets, clock.kind, now)
+        assert clock.left_seconds == left
+        if clock.state in ("overdue", "missed"):
+            assert ran_out == clock.due_at
+        else:
+            assert ran_out is None or ran_out in (now, clock.stopped_at)

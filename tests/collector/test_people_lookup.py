@@ -11,7 +11,10 @@ from forewarn_collector.directory import Directory, Entry, Whose
 from forewarn_collector.people.duty import StandIn, next_to_come, on_call
 from forewarn_collector.people.lookup import People
 from forewarn_collector.people.reading import read_directory
+from forewarn_collector.people.register import Register, applied_in
 from forewarn_collector.people.schema import Override, Responsible, Schedule, Shift
+from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.state import open_state
 
 FILE = read_directory(Path(__file__).resolve().parent.parent / "data" / "collector" / "directory.yaml")
 PEOPLE = People(FILE)
@@ -123,3 +126,16 @@ def test_a_gap_says_nobody_and_until_when() -> None:
     assert (before.engineer, before.until) == ("", at("2026-11-02 09:00"))
     empty = on_call(Schedule(name="empty", shifts=[]), [], 0)
     assert (empty.engineer, empty.until) == ("", None)
+
+
+def test_the_directory_of_a_collector_that_may_run_is_read(tmp_path: Path) -> None:
+    engine = open_state(tmp_path / "state.db")
+    assert applied_in(tmp_path / "state.db").whose("acme-12-till") is None
+    Register(engine, lambda: 0.0).apply(FILE, "boss")
+    assert applied_in(tmp_path / "state.db").whose("acme-12-till") == Whose("Acme", "Store 12", "Li Wei")
+    with engine.begin() as db:
+        db.exec_driver_sql("DROP TABLE directory_version")
+    assert applied_in(tmp_path / "state.db").whose("acme-12-till") is None, "a file from before there were directories"
+    engine.dispose()
+    with pytest.raises(StoreError):
+        applied_in(tmp_path / "other.db")

@@ -23,6 +23,7 @@ from forewarn_collector.cli.text import clean_lines
 from forewarn_collector.config_file import ConfigError, kept_with, load_config
 from forewarn_collector.configured import configured_directory, configured_rules
 from forewarn_collector.paths import default_data
+from forewarn_collector.people.register import applied_in
 from forewarn_collector.replay.columns import EPOCH, find_files, read_history, write_scores
 from forewarn_collector.replay.histories import HistoryError
 from forewarn_collector.store.model import StoreError
@@ -85,7 +86,8 @@ def backtest(
         wanted = wanted_metrics(rules, model)
         if store:
             data = session.data or Path(config.data or default_data())
-            history = read_stored(data, wanted, configured_directory(config.directory))
+            directory = configured_directory(config.directory, applied=applied_in(data / "state.db").whose)
+            history = read_stored(data, wanted, directory)
         else:
             history = read_history(find_files(paths), wanted)
         period = _period(history, since, until)

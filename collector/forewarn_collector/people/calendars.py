@@ -31,8 +31,13 @@ ALWAYS = OpenHours(ZoneInfo("UTC"), dict.fromkeys(range(7), ((0, DAY),)))
 
 def open_spans(hours: OpenHours, start: float, end: float) -> Iterator[Span]:
     """When it is open between two moments, in order."""
+    if start >= end:
+        return
+    if hours is ALWAYS:
+        yield start, end
+        return
     for opens, closes in _days(hours, start):
-        if opens >= end or start >= end:
+        if opens >= end:
             return
         if closes > start:
             yield max(opens, start), min(closes, end)
@@ -60,8 +65,8 @@ def without(spans: Iterable[Span], pauses: Sequence[Span]) -> Iterator[Span]:
 def reached(hours: OpenHours, start: float, seconds: float, pauses: Sequence[Span] = ()) -> float | None:
     """When a clock that runs in open hours and stands still in the pauses has counted so many seconds; None: never, or
     not while the last pause lasts."""
-    if seconds <= 0 or (hours is ALWAYS and not pauses):
-        return start + max(0.0, seconds)
+    if seconds <= 0:
+        return start
     left = seconds
     for opens, closes in without(open_spans(hours, start, start + HORIZON_DAYS * DAY), pauses):
         if closes - opens >= left:

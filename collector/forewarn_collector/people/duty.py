@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 from forewarn_collector.people.schema import Override, Schedule, Shift
 
 FORM = "%Y-%m-%d %H:%M"
-LOOK_AHEAD = 400 * 86_400.0
-"""A shift comes again within a year, or never."""
 
 
 class StandIn(NamedTuple):
@@ -71,7 +69,8 @@ def _ends(one: Override | Shift, zone: ZoneInfo) -> tuple[float, float]:
 
 
 def _turns(shift: Shift, zone: ZoneInfo, at: float) -> Iterator[tuple[float, float]]:
-    """The turns of a shift that are not over yet, for a year; each at the same local times as the first."""
+    """The turns of a shift that are not over yet, up to the first that is to come; each at the same local times as the
+    first of all."""
     first, last = (_wall(text) for text in (shift.start, shift.end))
     if not shift.repeat_weeks:
         yield _ends(shift, zone)
@@ -80,10 +79,10 @@ def _turns(shift: Shift, zone: ZoneInfo, at: float) -> Iterator[tuple[float, flo
     here = datetime.fromtimestamp(at, zone).replace(tzinfo=None)
     turn = max(0, (here - last) // every)
     while True:
-        start, end = ((text + turn * every).replace(tzinfo=zone).astimezone(UTC).timestamp() for text in (first, last))
-        if start > at + LOOK_AHEAD:
-            return
+        start, end = ((wall + turn * every).replace(tzinfo=zone).astimezone(UTC).timestamp() for wall in (first, last))
         yield start, end
+        if start > at:
+            return
         turn += 1
 
 

@@ -1,12 +1,12 @@
 """Who is to be told about a ticket now, because nobody has taken it or a clock runs out. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
 from forewarn_collector.people.calendars import ALWAYS, reached
-from forewarn_collector.people.clocks import Clock, Moment, clocks
+from forewarn_collector.people.clocks import TAKEN, Clock, Moment, clocks
 from forewarn_collector.people.duty import StandIn
 from forewarn_collector.people.lookup import People
 from forewarn_collector.people.schema import BACKUP, ON_CALL, OWNER, PRIMARY, Escalation, Step
@@ -60,21 +60,30 @@ class Situation(NamedTuple):
     now: float
 
 
+class _Due(NamedTuple):
+    """What is to be told at a time; ``roles`` are looked up when it is."""
+
+    at: float
+    since: float
+    step: str
+    reason: Reason
+    roles: tuple[str, ...]
+    text: str
+
+
 def plan(about: Situation) -> Plan:
     """What is due now and was not done yet."""
     if about.ticket.state not in life.LIVE:
         return Plan([], None)
-    due, later = [], []
-    for at, telling in [*_steps(about), *_rises(about), *_clock_warnings(about)]:
-        if telling.step in about.taken.get(telling.since, ()):
-            continue
-        if at <= about.now:
-            due.append(telling._replace(late=at < about.now - LATE_SECONDS))
-        else:
-            later.append(at)
+    left = [
+        due
+        for due in (*_steps(about), *_rises(about), *_clock_warnings(about))
+        if due.step not in about.taken.get(due.since, ())
+    ]
+    later = [due.at for due in left if due.at > about.now]
     if about.people.targets(about.ticket.customer, about.ticket.site):
         later.append(about.now + LOOK_AGAIN_SECONDS)
-    return Plan(due, min(later, default=None))
+    return Plan([_telling(due, about) for due in left if due.at <= about.now], min(later, default=None))
 
 
 def engineers_of(role: str, about: Situation) -> tuple[str, ...]:
@@ -84,19 +93,27 @@ def engineers_of(role: str, about: Situation) -> tuple[str, ...]:
     primary = said.primary or (ticket.engineer if ticket.customer not in people.customers else "")
     duty = people.on_call(ticket.customer, about.now, about.stand_ins)
     on_call = duty.engineer if duty else ""
-    if role not in (PRIMARY, BACKUP, ON_CALL, OWNER):
-        return (role,)
     found = {
         PRIMARY: primary or on_call,
         BACKUP: said.backup,
         ON_CALL: on_call,
         OWNER: people.named(ticket.owner) or primary or on_call,
-    }
-    return (found[role],) if found[role] else ()
+    }.get(role, role)
+    return (found,) if found else ()
 
 
-def _steps(about: Situation) -> Iterator[tuple[float, Telling]]:
-    """(when, what) of every step, while nobody has taken the ticket."""
+def is_soon(clock: Clock) -> bool:
+    """Whether it is about to run out."""
+    return clock.state == "running" and clock.left_seconds <= SOON_SHARE * clock.target_seconds
+
+
+def _telling(due: _Due, about: Situation) -> Telling:
+    who = tuple(dict.fromkeys(name for role in due.roles for name in engineers_of(role, about)))
+    return Telling(due.since, due.step, due.reason, who, due.text, due.at < about.now - LATE_SECONDS)
+
+
+def _steps(about: Situation) -> Iterator[_Due]:
+    """Every step, while nobody has taken the ticket."""
     ticket, people = about.ticket, about.people
     if ticket.state != life.OPEN:
         return
@@ -109,11 +126,9 @@ def _steps(about: Situation) -> Iterator[tuple[float, Telling]]:
         at = reached(hours, since, after)
         if at is None:
             return
-        first = not round_ and not number
-        who = _names(step.tell, about)
-        roles = " and ".join(step.tell)
-        text = f"step {number + 1}{f' of round {round_ + 1}' if round_ else ''}: {roles}"
-        yield at, Telling(since, f"{round_}.{number}", Reason.OPENED if first else Reason.ESCALATED, who, text)
+        reason = Reason.ESCALATED if round_ or number else Reason.OPENED
+        text = f"step {number + 1}{f' of round {round_ + 1}' if round_ else ''}: {' and '.join(step.tell)}"
+        yield _Due(at, since, f"{round_}.{number}", reason, tuple(step.tell), text)
 
 
 def _rounds(policy: Escalation) -> Iterator[tuple[int, int, float, Step]]:
@@ -124,31 +139,25 @@ def _rounds(policy: Escalation) -> Iterator[tuple[int, int, float, Step]]:
             yield round_, number, round_ * length + parse_duration(step.after), step
 
 
-def _rises(about: Situation) -> Iterator[tuple[float, Telling]]:
+def _rises(about: Situation) -> Iterator[_Due]:
     """A ticket that gets worse after somebody has taken it; before that, the steps see to it."""
     if about.ticket.state == life.OPEN:
         return
     for before, after in pairwise(about.history):
-        if life.LEVELS.index(after.severity) > life.LEVELS.index(before.severity) and after.state in life.LIVE:
+        if life.LEVELS.index(after.severity) > life.LEVELS.index(before.severity) and after.state in TAKEN:
             text = f"{before.severity} has become {after.severity}"
-            yield after.at, Telling(after.at, "rose", Reason.ROSE, engineers_of(OWNER, about), text)
+            yield _Due(after.at, after.at, "rose", Reason.ROSE, (OWNER,), text)
 
 
-def _clock_warnings(about: Situation) -> Iterator[tuple[float, Telling]]:
-    ticket = about.ticket
-    targets = about.people.targets(ticket.customer, ticket.site)
-    begun = about.history[0].at
-    for clock in clocks(about.history, targets, about.now):
+def _clock_warnings(about: Situation) -> Iterator[_Due]:
+    ticket, begun = about.ticket, about.history[0].at
+    for clock in clocks(about.history, about.people.targets(ticket.customer, ticket.site), about.now):
         if clock.state == "overdue" and clock.due_at is not None:
-            who = _names((OWNER, BACKUP), about)
-            yield clock.due_at, Telling(begun, f"{clock.kind} over", Reason.DUE, who, f"time to {clock.kind} is over")
+            text = f"time to {clock.kind} is over"
+            yield _Due(clock.due_at, begun, f"{clock.kind} over", Reason.DUE, (OWNER, BACKUP), text)
         elif is_soon(clock):
             text = f"time to {clock.kind} is about to run out"
-            yield about.now, Telling(begun, f"{clock.kind} soon", Reason.DUE, engineers_of(OWNER, about), text)
-
-
-def is_soon(clock: Clock) -> bool:
-    return clock.state == "running" and clock.left_seconds <= SOON_SHARE * clock.target_seconds
+            yield _Due(about.now, begun, f"{clock.kind} soon", Reason.DUE, (OWNER,), text)
 
 
 def _open_since(history: Sequence[Moment], levels: set[str]) -> float:
@@ -159,7 +168,3 @@ def _open_since(history: Sequence[Moment], levels: set[str]) -> float:
             break
         found = moment.at
     return found
-
-
-def _names(roles: Iterable[str], about: Situation) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for role in roles for name in engineers_of(role, about)))

@@ -1,6 +1,7 @@
 """The applied directory as it counts now: kept in memory, replaced as a whole when another one is applied."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -11,7 +12,8 @@ from forewarn_collector.people.lookup import People
 from forewarn_collector.people.model import Changed, NoEntry, Version
 from forewarn_collector.people.reading import check_directory
 from forewarn_collector.people.schema import DirectoryFile, Schedule
-from forewarn_collector.store.state import reading
+from forewarn_collector.people.tables import directory_version
+from forewarn_collector.store.state import open_state_to_read, reading
 
 
 class Register:
@@ -86,3 +88,16 @@ class Register:
             known = ", ".join(self.people.engineers)
             raise NoEntry(f"the directory has no engineer {name!r}" + (f"; known: {known}" if known else ""))
         return name
+
+
+def applied_in(path: Path) -> People:
+    """The directory that counts in a ``state.db``, which is only read. Raise StoreError if there is no such file."""
+    engine = open_state_to_read(path)
+    try:
+        # A file from before there were directories has no such table.
+        known = sa.inspect(engine).has_table(directory_version.name)
+        with engine.connect() as db:
+            found = rows.newest(db) if known else None
+    finally:
+        engine.dispose()
+    return People(found[1] if found else DirectoryFile())
