@@ -159,7 +159,9 @@ class Collector:
         self.dispatch = Dispatch(book, self.journal.reader, doors, now, self.judge.review)
         self.listener.on_subscribed = self.dispatch.arrived
         self.orders = Orders(book, self._reader, now, self.dispatch.wake)
-        self.duty = Duty(self.register, ServiceLevels(self._state, self.register, now), self.desk, now)
+        levels = ServiceLevels(self._state, self.register, now)
+        channels = [channel.name for channel in config.notify.channels]
+        self.duty = Duty(self.register, levels, self.desk, channels, now)
         self._history = History(self.journal.reader())
         self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory, book, self.bureau.office.look)
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)

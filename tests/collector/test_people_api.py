@@ -167,7 +167,7 @@ def test_a_customer_sees_the_own_contacts_and_no_others(applied: Asked) -> None:
     for secret in ("gate B", "liwei", "field-robot", "22:00-07:00", "escalation"):
         assert secret not in text
     other = applied.api("GET", "/directory", who="globex-boss", customer="Nobody").json()
-    assert other == {"version": None, "document": {}}
+    assert other == {"version": None, "document": {}, "channels": []}
     number = applied.open_ticket()
     people = applied.api("GET", f"/tickets/{number}/people", who="ms-chen").json()
     assert (people["primary"], people["contacts"][0]["name"], people["access"]) == ("Li Wei", "Mr. Wu", "")
@@ -288,6 +288,7 @@ def test_customers_and_engineers_come_from_csv(applied: Asked, tmp_path: Path) -
         ("customer,site\n,Store\nAcme,a,b\n", ["2: customer: this is empty", "3: 3 cells below 2 columns"]),
         ("customer,backup\nAcme,Li\n", ["2: backup: without primary (found 'Li')"]),
         ("customer,tags\nAcme,a\n", ["2: tags: without devices"]),
+        ("customer,access\nAcme,key\n", ["2: access: without site (found 'key')"]),
         ("customer,phone\nAcme,1\n", ["2: contact: this is empty"]),
         ("customer,language\nAcme,Chinese\n", ["2: expected `str` matching regex"]),
         ("", ["1: no column customer or engineer"]),

@@ -9,6 +9,7 @@ import pytest
 
 from forewarn_collector.directory import Directory, Entry, Whose
 from forewarn_collector.people.duty import StandIn, next_to_come, on_call
+from forewarn_collector.people.logins import Logins
 from forewarn_collector.people.lookup import People
 from forewarn_collector.people.reading import read_directory
 from forewarn_collector.people.register import Register, applied_in
@@ -139,3 +140,10 @@ def test_the_directory_of_a_collector_that_may_run_is_read(tmp_path: Path) -> No
     engine.dispose()
     with pytest.raises(StoreError):
         applied_in(tmp_path / "other.db")
+
+
+def test_logins_at_another_system_are_the_configuration_s_and_then_the_directory_s() -> None:
+    logins = Logins("rt", {"Ann Smith": "ann"}, lambda: PEOPLE)
+    assert dict(logins) == {"Li Wei": "liwei", "Ann Smith": "ann"}
+    assert Logins("rt", {"Li Wei": "li"}, lambda: PEOPLE)["Li Wei"] == "li"
+    assert dict(Logins("jira", {}, lambda: PEOPLE)) == {}

@@ -1,6 +1,6 @@
 """People and duty as the API tells them: the register beside the ticket desk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -29,8 +29,18 @@ EVERY_TICKET = 100_000
 
 
 class Duty:
-    def __init__(self, register: Register, levels: ServiceLevels, desk: Desk, now: Callable[[], float]) -> None:
+    """``channels``: names of those that are configured."""
+
+    def __init__(
+        self,
+        register: Register,
+        levels: ServiceLevels,
+        desk: Desk,
+        channels: Iterable[str],
+        now: Callable[[], float],
+    ) -> None:
         self.register = register
+        self._channels = list(channels)
         self._levels = levels
         self._desk = desk
         self._now = now
@@ -40,7 +50,7 @@ class Duty:
         file = self.register.people.file
         if caller.role is Role.CUSTOMER:
             return DirectoryView(version=None, document=for_customer(file, caller.customer))
-        return DirectoryView(version=self.register.version, document=file)
+        return DirectoryView(version=self.register.version, document=file, channels=self._channels)
 
     def with_clocks(self, tickets: Sequence[Ticket]) -> list[TicketView]:
         found = self._levels.clocks_of(tickets)

@@ -15,10 +15,12 @@ Actor = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class DirectoryView(msgspec.Struct, kw_only=True):
-    """``version`` is null before any directory was applied."""
+    """``version`` is null before any directory was applied. ``channels``: what ``notify.channels`` of the
+    configuration has, for engineers alone."""
 
     version: Version | None
     document: DirectoryFile
+    channels: list[str] = msgspec.field(default_factory=list)
 
 
 class Apply(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

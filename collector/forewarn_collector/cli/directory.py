@@ -14,6 +14,7 @@ from forewarn_collector.cli.tables import cell, fixed, folding, table
 from forewarn_collector.cli.text import clean
 from forewarn_collector.people.diff import difference
 from forewarn_collector.people.imports import import_csv
+from forewarn_collector.people.mistakes import not_configured
 from forewarn_collector.people.model import Version
 from forewarn_collector.people.reading import (
     DirectoryError,
@@ -23,6 +24,7 @@ from forewarn_collector.people.reading import (
     write_directory,
 )
 from forewarn_collector.people.schema import Customer, DirectoryFile, Responsible, Site
+from forewarn_rules.document import spell_path
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -115,9 +117,9 @@ def show(session: Session, customer: str | None, as_json: bool) -> None:
             contact = next(iter(place.contacts), None)
             shown.add_row(
                 cell(one.name if place is one else ""), cell(ABSENT if place is one else place.name),
-                cell(" ".join(names) or ABSENT), cell(_who(place.responsible)),
+                cell(" ".join(names) or ABSENT), cell(_who(place.responsible or one.responsible)),
                 cell(f"{contact.name} {contact.phone or contact.mail}" if contact else ABSENT),
-                cell(place.sla or ABSENT),
+                cell(place.sla or one.sla or ABSENT),
             )  # fmt: skip
     if shown.row_count:
         session.screen.print(shown)
@@ -192,6 +194,8 @@ def _change(
         base = known.version.number if known.version else 0
         body = Apply(document=new, actor=actor, base=base)
         done = session.client.send(AppliedView, "POST", "/directory", body)
+    for where, text, remedy in not_configured(new, known.channels):
+        click.echo(clean(f"warning: {spell_path(where)}: {text}; {remedy}"), err=True)
     if as_json:
         print_json(done)
         return

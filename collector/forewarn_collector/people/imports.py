@@ -24,6 +24,7 @@ COLUMNS = {
 }  # fmt: skip
 OF_CUSTOMERS = ("language", "escalation", "on_call")
 """What a site cannot have: a row of a site says it of the customer."""
+OF_SITES = ("address", "access")
 OF_PLACES = ("time_zone", "calendar", "sla")
 LISTS = ("devices", "tags", "channels")
 """Several values of a cell stand apart by spaces."""
@@ -38,15 +39,19 @@ def import_csv(path: Path, file: DirectoryFile) -> DirectoryFile:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise DirectoryError(f"{path}: cannot be read: {reason}; make it a readable UTF-8 text file") from None
-    lines = list(csv.reader(io.StringIO(text), delimiter=_delimiter(text)))
-    header = [name.strip().lower() for name in lines[0]] if lines else []
+    reader = csv.reader(io.StringIO(text), delimiter=_delimiter(text))
+    try:
+        lines = [(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
+        raise DirectoryError(f"{path}:{reader.line_num}: {error}; mind the quotes on and above this line") from None
+    header = [name.strip().lower() for name in lines[0][1]] if lines else []
     kind = next((kind for kind in COLUMNS if kind in header), None)
     if kind is None:
         raise DirectoryError(f"{path}:1: no column customer or engineer; name the columns in the first line")
     known = ", ".join(COLUMNS[kind])
     unknown = [name for name in header if name not in COLUMNS[kind]]
     problems = [f"{path}:1: unknown column (found {name!r}); known here: {known}" for name in unknown]
-    for number, cells in enumerate(lines[1:], 2):
+    for number, cells in lines[1:]:
         if not any(cell.strip() for cell in cells):
             continue
         row = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
@@ -77,6 +82,9 @@ def _row_problems(row: Row, kind: str, cells: int, columns: int) -> Iterator[str
         yield f"backup: without primary (found {row['backup']!r}); name the primary, too"
     if row.get("tags") and not row.get("devices"):
         yield f"tags: without devices (found {row['tags']!r}); name the devices that have them"
+    for key in OF_SITES:
+        if row.get(key) and not row.get("site"):
+            yield f"{key}: without site (found {row[key]!r}); name the site"
     if any(row.get(key) for key in ("contact_role", "phone", "mail")) and kind == "customer" and not row.get("contact"):
         yield "contact: this is empty; name whom to ask for"
 
@@ -92,7 +100,7 @@ def _with_customer(file: DirectoryFile, row: Row) -> DirectoryFile:
     customer = _replaced(customer, _values(row, *OF_CUSTOMERS))
     if row.get("site"):
         site = next((one for one in customer.sites if one.name == row["site"]), Site(name=row["site"]))
-        site = _replaced(site, _values(row, "address", "access", *OF_PLACES) | _people(site, row) | _devices(site, row))
+        site = _replaced(site, _values(row, *OF_SITES, *OF_PLACES) | _people(site, row) | _devices(site, row))
         customer = replace(customer, sites=_put(customer.sites, site))
     else:
         more = _people(customer, row) | _devices(customer, row)

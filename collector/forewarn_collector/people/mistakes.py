@@ -42,6 +42,18 @@ def mistakes(file: DirectoryFile) -> list[Mistake]:
     ]
 
 
+def not_configured(file: DirectoryFile, channels: Iterable[str]) -> list[Mistake]:
+    """Channels that ``notify.channels`` of the configuration does not have: these engineers are not told there."""
+    known = set(channels)
+    return [
+        (("engineers", n, key, m), f"no channel {name!r} is configured", "add it to notify.channels")
+        for n, engineer in enumerate(file.engineers)
+        for key in ("channels", "urgent_channels")
+        for m, name in enumerate(getattr(engineer, key))
+        if name not in known
+    ]
+
+
 def _twice(file: DirectoryFile) -> Iterator[Mistake]:
     for section in DirectoryFile.__struct_fields__:
         seen: set[str] = set()
