@@ -238,11 +238,18 @@ def test_last_month_s_tickets_do_not_ring(office: Office) -> None:
     assert not [entry for entry in office.desk.ticket(number).timeline if entry.kind == "notify"]
 
 
-def test_a_ticket_without_a_clock_or_a_step_is_not_looked_at_again(office: Office) -> None:
+def test_a_ticket_of_which_nothing_is_due_any_more_is_not_read_again(office: Office) -> None:
     office.register.apply(DirectoryFile(), "boss")
     office.open_ticket()
     assert len(office.after(0)) == 1
-    assert not office.escalator._worth_a_look(office.desk.tickets()[0], office.now + 1e9)
+    asked: list[str] = []
+    sa.event.listen(office.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    assert office.after(1e6) == []
+    assert not [statement for statement in asked if "explanation" in statement]
+    office.desk.note(1, "Ann Smith", "a change")
+    asked.clear()
+    office.after(1e6)
+    assert [statement for statement in asked if "explanation" in statement]
 
 
 def test_the_history_of_a_ticket_is_what_it_went_through(office: Office) -> None:

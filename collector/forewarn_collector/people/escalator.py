@@ -55,14 +55,17 @@ class Escalator:
         people, stand_ins, now = self._register.people, self._register.stand_ins(), self._now()
         if self._looked_with != (people, stand_ins):
             self._looked, self._looked_with = {}, (people, stand_ins)
-        taken = 0
         with self._reading.connect() as db:
-            live = ticket_rows.find(db, states=life.LIVE, limit=AT_MOST)
-            worth = [ticket for ticket in live if self._worth_a_look(ticket, now)]
-            histories = history.histories(db, worth)
-            done = rows.steps_taken(db, [ticket.number for ticket in worth])
-        self._looked = {ticket.number: self._looked[ticket.number] for ticket in live if ticket.number in self._looked}
-        for ticket in worth:
+            live = rows.live_tickets(db)
+            worth = {number for number, updated_at in live.items() if self._worth_a_look(number, updated_at, now)}
+            # Most turns find nothing, and tickets are not read for that.
+            tickets = ticket_rows.find(db, states=life.LIVE, limit=AT_MOST) if worth else []
+            looked_at = [ticket for ticket in tickets if ticket.number in worth]
+            histories = history.histories(db, looked_at)
+            done = rows.steps_taken(db, sorted(worth))
+        self._looked = {number: looked for number, looked in self._looked.items() if number in live}
+        taken = 0
+        for ticket in looked_at:
             taken_before = done.get(ticket.number, {})
             planned = plan(Situation(ticket, histories[ticket.number], people, stand_ins, taken_before, now))
             for telling in planned.now:
@@ -72,9 +75,9 @@ class Escalator:
             self.wake()
         return taken
 
-    def _worth_a_look(self, ticket: Ticket, now: float) -> bool:
-        looked = self._looked.get(ticket.number)
-        if looked is None or looked.updated_at != ticket.updated_at:
+    def _worth_a_look(self, number: int, updated_at: float, now: float) -> bool:
+        looked = self._looked.get(number)
+        if looked is None or looked.updated_at != updated_at:
             return True
         return looked.next_at is not None and looked.next_at <= now
 

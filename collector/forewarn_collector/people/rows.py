@@ -9,7 +9,8 @@ from forewarn_collector.people.duty import StandIn
 from forewarn_collector.people.model import Version
 from forewarn_collector.people.schema import DirectoryFile
 from forewarn_collector.people.tables import directory_version, duty_step, stand_in
-from forewarn_collector.store.state import LAST_NUMBER
+from forewarn_collector.store.state import LAST_NUMBER, ticket
+from forewarn_collector.tickets.life import LIVE
 
 AT_ONCE = 500
 """Tickets in one question to the database."""
@@ -57,6 +58,12 @@ def remove_stand_in(db: sa.Connection, number: int, actor: str, at: float) -> bo
         return False
     mine = (stand_in.c.number == number, stand_in.c.removed_at.is_(None))
     return db.execute(stand_in.update().where(*mine).values(removed_by=actor, removed_at=at)).rowcount == 1
+
+
+def live_tickets(db: sa.Connection) -> dict[int, float]:
+    """When each ticket that has not ended was last changed, by number."""
+    query = sa.select(ticket.c.number, ticket.c.updated_at).where(ticket.c.state.in_(LIVE))
+    return {int(number): float(at) for number, at in db.execute(query)}
 
 
 def steps_taken(db: sa.Connection, tickets: Sequence[int]) -> dict[int, dict[float, set[str]]]:
