@@ -179,7 +179,8 @@ class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DirectoryEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose devices they are. The first entry that matches a device wins."""
+    """Whose devices they are, the simple form: the first entry that matches a device wins. An applied
+    [directory](directory.md) goes before it."""
 
     customer: Annotated[str, Meta(min_length=1, max_length=200, description="the customer", examples=["Acme"])]
     site: Annotated[str, Meta(max_length=200, description="the site", examples=["Store 12"])] = ""
