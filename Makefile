@@ -46,7 +46,7 @@ run: $(READY_RUN) run-packages ## start a collector with this machine's own agen
 	@exec $(BIN)/forewarn up --data "$(DATA)" --with-agent $(UP)
 
 test: test-packages check ## everything that CI runs: checks, then all tests; PYTEST=options
-	@PYTHONUNBUFFERED=1 exec $(BIN)/pytest $(PYTEST)
+	@PYTHONUNBUFFERED=1 exec $(BIN)/pytest --numprocesses auto --dist loadgroup $(PYTEST)
 
 check: $(READY_TEST) ## ruff, mypy --strict and the walls between the rooms
 	@$(BIN)/ruff check --quiet

@@ -15,9 +15,21 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more of the machine's other work than of the code.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 PROJECT = Path(__file__).resolve().parent.parent
 AGENT_TREE = PROJECT / "tests" / "data" / "agent" / "tree"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes a file's tests stay together, and so do those that share a real ticket system."""
+    for item in items:
+        room = item.path.parent
+        item.add_marker(pytest.mark.xdist_group(room.name if room.name == "destinations" else str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)

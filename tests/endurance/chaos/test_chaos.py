@@ -28,7 +28,7 @@ from forewarn_collector.store.state import open_state_to_read, ticket
 pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[3]
-SECONDS = 60 * float(os.environ.get("FOREWARN_MINUTES", "0.3"))
+SECONDS = 60 * float(os.environ.get("FOREWARN_MINUTES", "1"))
 AGENTS = int(os.environ.get("FOREWARN_AGENTS", "6"))
 SEED = int(os.environ.get("FOREWARN_SEED", "20261126"))
 # Until everything has arrived: agents wait longer after each failed attempt, and missing reports are asked for.
