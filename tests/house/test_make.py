@@ -46,7 +46,8 @@ def test_run_starts_the_collector_with_this_machine_s_agent(project: Path) -> No
 
 def test_test_checks_and_ends_with_pytest_over_everything(project: Path) -> None:
     planned = make(project, "-n", "test").splitlines()
-    assert planned[-1].split() == ["PYTHONUNBUFFERED=1", "exec", ".venv/bin/pytest"]
+    all_cores = ["--numprocesses", "auto", "--dist", "loadgroup"]
+    assert planned[-1].split() == ["PYTHONUNBUFFERED=1", "exec", ".venv/bin/pytest", *all_cores]
     for tool in ("ruff check", "ruff format --check", "mypy", "lint-imports"):
         assert any(line.startswith(f".venv/bin/{tool}") for line in planned), tool
 
