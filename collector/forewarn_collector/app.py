@@ -20,6 +20,7 @@ from forewarn_collector.api.orders import Orders
 from forewarn_collector.api.owners import Owners
 from forewarn_collector.api.routes.access import Access
 from forewarn_collector.api.routes.identity import Enrolment
+from forewarn_collector.api.routes.service import service_routes
 from forewarn_collector.api.server import (
     ApiServer,
     bind,
@@ -75,6 +76,7 @@ from forewarn_collector.start import (
     ping_address,
     terms_of,
 )
+from forewarn_collector.start_service import make_service
 from forewarn_collector.store.history import History
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import Accepted
@@ -84,6 +86,7 @@ from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.tickets.systems.external import Links
 from forewarn_collector.web.pages import pages
+from forewarn_collector.web.rating import rating_page
 from forewarn_rules import Engine
 
 log = logging.getLogger(__name__)
@@ -163,6 +166,9 @@ class Collector:
         channels = [channel.name for channel in config.notify.channels]
         self.duty = Duty(self.register, levels, self.desk, channels, now)
         self._history = History(self.journal.reader())
+        self.service = make_service(
+            self._state, self.desk, self.judge, self.register, self._reader, directory, config.tickets, now
+        )
         self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory, book, self.bureau.office.look)
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)
         self.explanations = Explanations(self._reader, self._history, self.judge)
@@ -213,7 +219,8 @@ class Collector:
             self.push,
             self.health,
             self.clock,
-            pages(self._users, self.public_url, https),
+            [pages(self._users, self.public_url, https), rating_page(self.service, https)],
+            service_routes(self.service, self.fleet, self.public_url),
             self.bureau.office,
             self._enrolment_facts,
             self.switchboard,

@@ -17,6 +17,8 @@ from forewarn_collector.ingest.subscriber import BrokerSettings
 from forewarn_collector.secret_files import warn_if_open_to_all
 from forewarn_collector.tickets.again import Terms
 
+DAY = 86_400.0
+
 
 class StartError(Exception):
     """The collector cannot start; the text says why and what to do."""
@@ -73,7 +75,7 @@ def broker_files(broker: Broker) -> BrokerFiles | None:
 
 
 def terms_of(tickets: Tickets) -> Terms:
-    return Terms(tickets.again_within_days * 86_400.0, tickets.after_a_close == "reopen")
+    return Terms(tickets.again_within_days * DAY, tickets.after_a_close == "reopen")
 
 
 def broker_settings(broker: Broker, packet_bytes: int) -> BrokerSettings:

@@ -3,7 +3,7 @@
 import math
 import re
 import string
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from forewarn_rules.durations import spell_duration, spell_month
@@ -25,12 +25,22 @@ class _Piece:
 
 @dataclass(frozen=True)
 class Template:
-    """A text cut into clauses; an optional clause is left out when a value in it is unknown or infinite."""
+    """A text cut into clauses; an optional clause is left out when a value in it is unknown or infinite. ``text`` is as
+    it was written."""
 
     clauses: tuple[tuple[bool, tuple[_Piece, ...]], ...]
+    text: str = ""
 
-    def render(self, labels: Mapping[str, str | float], values: Mapping[str, float], units: Mapping[str, str]) -> str:
-        """The text with everything filled in; ``values`` are signals, NaN where unknown, with their ``units``."""
+    def render(
+        self,
+        labels: Mapping[str, str | float],
+        values: Mapping[str, float],
+        units: Mapping[str, str],
+        spell: "Spell | None" = None,
+    ) -> str:
+        """The text with everything filled in; ``values`` are signals, NaN where unknown, with their ``units``;
+        ``spell`` writes them in another language than English."""
+        spell = spell or spell_value
         said = []
         for optional, pieces in self.clauses:
             numbers = (values[piece.name] for piece in pieces if piece.name in values)
@@ -39,7 +49,7 @@ class Template:
             for piece in pieces:
                 said.append(piece.literal)
                 if piece.name in values:
-                    said.append(_spell(values[piece.name], piece.format, units.get(piece.name, "")))
+                    said.append(spell(values[piece.name], piece.format, units.get(piece.name, "")))
                 elif piece.name:
                     said.append(str(labels.get(piece.name, "unknown")))
         return "".join(said)
@@ -56,7 +66,7 @@ def parse_template(text: str, signals: Mapping[str, str], labels: Collection[str
             mistakes.append(str(error))
             continue
         clauses.append((n % 2 == 1, tuple(pieces)))
-    return Template(tuple(clauses)), mistakes
+    return Template(tuple(clauses), text), mistakes
 
 
 def _checked(
@@ -83,7 +93,11 @@ def _checked(
     return literal, name, spec or ""
 
 
-def _spell(value: float, spec: str, unit: str) -> str:
+Spell = Callable[[float, str, str], str]
+"""Writes a value: (value, what stands behind the colon of its placeholder, unit)."""
+
+
+def spell_value(value: float, spec: str, unit: str) -> str:
     if math.isnan(value):
         return "unknown"
     if math.isinf(value):

@@ -5,7 +5,7 @@ the rule too, under a name that no rule file can write (``ata.197.raw growth 7d`
 over a restart, and stands in the evidence.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -115,17 +115,22 @@ def model_columns(rows: Mapping[Signal, int]) -> list[ModelColumns]:
     return [ModelColumns(metric, rows) for metric in metrics]
 
 
-def because(signals: Mapping[str, Signal], values: Mapping[str, float]) -> dict[str, str]:
+Words = Callable[[str], str]
+"""Says a word or phrase of ``PHRASES``, or the name of a feature, in another language."""
+PHRASES = ("no sign above what is usual", "odds x", "new in 7 days", "new in 30 days")
+
+
+def because(signals: Mapping[str, Signal], values: Mapping[str, float], words: Words = str) -> dict[str, str]:
     """For each signal of take model_risk the signs behind it in words, the heaviest first, as ``NAME_because``.
 
     ``values`` are those of the signals ``with_features``; NaN and absent is unknown. The odds are those of the model's
     sum, before it is calibrated.
     """
     asked = {name: model_of(signal) for name, signal in signals.items() if signal.take == RISK}
-    return {f"{name}_because": _signs(model, values) for name, model in asked.items()}
+    return {f"{name}_because": _signs(model, values, words) for name, model in asked.items()}
 
 
-def _signs(model: RiskModel, values: Mapping[str, float]) -> str:
+def _signs(model: RiskModel, values: Mapping[str, float], say: Words) -> str:
     seen: npt.NDArray[np.float64] = np.array(
         [np.fmax.reduce([values.get(name, np.nan) for name, _ in _looked_at(feature)]) for feature in model.features]
     )
@@ -136,11 +141,12 @@ def _signs(model: RiskModel, values: Mapping[str, float]) -> str:
             groups.setdefault(feature.metrics, []).append(n)
     found = [(float(added[places].sum()), places) for places in groups.values()]
     heavy = sorted((sign for sign in found if sign[0] >= _WORTH_SAYING), reverse=True)[:_MOST_SIGNS]
-    said = [f"{_sign(model.features, places, seen)}: odds x {np.exp(odds):.3g}" for odds, places in heavy]
-    return "; ".join(said) or "no sign above what is usual"
+    odds_x = say("odds x")
+    said = [f"{_sign(model.features, places, seen, say)}: {odds_x} {np.exp(odds):.3g}" for odds, places in heavy]
+    return "; ".join(said) or say("no sign above what is usual")
 
 
-def _sign(features: tuple[Feature, ...], places: Iterable[int], seen: npt.NDArray[np.float64]) -> str:
+def _sign(features: tuple[Feature, ...], places: Iterable[int], seen: npt.NDArray[np.float64], say: Words) -> str:
     """One sign as it is and as it grew: ``pending sectors (197) 16, new in 7 days 8``."""
     words: list[str] = []
     first = features[next(iter(places))]
@@ -148,7 +154,7 @@ def _sign(features: tuple[Feature, ...], places: Iterable[int], seen: npt.NDArra
         name = features[n].name
         if not words:
             ids = ", ".join(metric.removeprefix("ata.").removesuffix(".raw") for metric in first.metrics)
-            words.append(f"{name} ({ids}) {seen[n]:.10g}")
+            words.append(f"{say(name)} ({ids}) {seen[n]:.10g}")
         elif seen[n] > 0:
-            words.append(f"{name.removeprefix(first.name + ', ')} {seen[n]:.10g}")
+            words.append(f"{say(name.removeprefix(first.name + ', '))} {seen[n]:.10g}")
     return ", ".join(words)

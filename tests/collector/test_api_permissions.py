@@ -14,8 +14,10 @@ from forewarn_collector.api.app import build_api
 from forewarn_collector.api.guard import Door, Guard
 from forewarn_collector.api.permissions import PERMISSIONS, Own, permission
 from forewarn_collector.api.routes.access import Access
+from forewarn_collector.api.routes.service import service_routes
 from forewarn_collector.clock import SettableClock
 from forewarn_collector.web.pages import pages
+from forewarn_collector.web.rating import rating_page
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +26,9 @@ def routes() -> set[tuple[str, str]]:
     nothing: Any = None
     access = Access(nothing, nothing, Audit(sa.create_engine("sqlite://")), nothing, nothing)
     rooms = [nothing] * 9
-    browser = pages(nothing, "http://127.0.0.1", False)
-    api = build_api(nothing, access, *rooms, SettableClock(0.0), browser, nothing, nothing, nothing)
+    browser = [pages(nothing, "http://127.0.0.1", False), rating_page(nothing, False)]
+    service = service_routes(nothing, nothing, "")
+    api = build_api(nothing, access, *rooms, SettableClock(0.0), browser, service, nothing, nothing, nothing)
     found = {(method, route.path_format) for route in api.routes for method in route.methods}
     return {(method, path) for method, path in found if method != "OPTIONS"}
 
@@ -49,7 +52,7 @@ def test_a_row_for_customers_says_how_they_are_kept_to_their_own() -> None:
 
 def test_what_is_open_to_anybody_is_short_and_known() -> None:
     assert {path for (_, path), row in PERMISSIONS.items() if row.least is None} == {
-        "/healthz", "/api/v1/login", "/welcome/{code}", "/welcome/forewarn.css"
+        "/healthz", "/api/v1/login", "/welcome/{code}", "/welcome/forewarn.css", "/rate/{code}"
     }  # fmt: skip
 
 

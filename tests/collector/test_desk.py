@@ -88,7 +88,11 @@ def test_a_ticket_says_everything(office: Office) -> None:
     assert (found.probability, found.within_seconds) == (0.12, 30 * DAY)
     assert (found.opened_at, found.recorded_at, found.updated_at) == (NOON, NOON + 60, NOON + 60)
     assert found.explanation == {
-        "what": "pending says warning", "why": "because", "do": ["look"], "calm_when": ["never"]
+        "what": "pending says warning", "why": "because", "do": ["look"], "calm_when": ["never"],
+        "said": {
+            "rule": "pending", "labels": {},
+            "values": {"sectors": 8.0, "unknown": None, "hours_left": "not approaching"},
+        },
     }  # fmt: skip
     (item,) = found.evidence
     assert (item.rule, item.component, item.level, item.at) == ("pending", "disk:S3Z1", "warning", NOON)

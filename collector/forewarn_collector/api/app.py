@@ -1,6 +1,6 @@
 """The HTTP API: routes by area, one guard before all of them. Every answer is a type of ``views``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from litestar import Litestar, Router
@@ -58,17 +58,19 @@ def build_api(
     push: Push,
     health: Callable[[], Health],
     clock: Clock,
-    pages: Router,
+    pages: Sequence[Router],
+    service: Sequence[Any],
     office: Office,
     enrolment: Callable[[], Enrolment | None],
     switchboard: Switchboard,
 ) -> Litestar:
-    """``pages`` are for browsers; ``enrolment``: where machines are enrolled, None where they are not. What a route
-    asks of a caller stands in ``permissions``."""
+    """``pages`` are for browsers, ``service`` the routes about tickets beside working on them; ``enrolment``: where
+    machines are enrolled, None where they are not. What a route asks of a caller stands in ``permissions``."""
     routes: list[Any] = [
         *collector_routes(fleet, push, health),
         *device_routes(fleet, baselines),
         *ticket_routes(desk, duty),
+        *service,
         *people_routes(duty),
         *rule_routes(desk, explanations),
         *access_routes(access),
@@ -81,7 +83,7 @@ def build_api(
         route_handlers=[
             healthz_route(health),
             metrics_route(health),
-            pages,
+            *pages,
             Router("/api/v1", route_handlers=routes, security=[{name: []} for name in TOKEN]),
         ],
         guards=[Guard(door, owners)],

@@ -47,6 +47,7 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
         "tickets": Lazy("tickets", "Tickets, the worst first."),
         "watch": Lazy("watch", "Predictions that the ticket budget holds back, the most urgent first."),
         "ticket": Lazy("ticket", "One ticket: look at it, or say what was done."),
+        "report": Lazy("report", "Reports about the service."),
     },
     "People and duty": {
         "engineer": Lazy("engineer", "An engineer's open work, what runs out soonest first."),

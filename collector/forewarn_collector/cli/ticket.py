@@ -1,4 +1,4 @@
-"""``forewarn ticket show|ack|start|wait|note|resolve|close|reopen``"""
+"""``forewarn ticket show|ack|start|wait|note|resolve|close|reopen|open|rating-link``"""
 
 import sys
 from collections.abc import Callable
@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 import click
 
 from forewarn_collector.api.views import Act
-from forewarn_collector.cli import ticket_page
+from forewarn_collector.cli import ticket_page, ticket_service
 from forewarn_collector.cli.address import ClientError
 from forewarn_collector.cli.complete import ticket_numbers
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.text import clean
+from forewarn_collector.language.catalogue import LANGUAGES
+from forewarn_collector.language.explanation import Explanation
 from forewarn_collector.tickets import life
 from forewarn_collector.tickets.model import Ticket
 
@@ -26,6 +28,9 @@ def ticket() -> None:
     Example: forewarn ticket show 12
     """
 
+
+ticket.add_command(ticket_service.open_ticket)
+ticket.add_command(ticket_service.rating_link)
 
 number_argument = click.argument("number", type=click.IntRange(1), shell_complete=ticket_numbers)
 
@@ -41,13 +46,24 @@ text_option = click.option("--text", default="", help="A note beside it, for eng
 
 @ticket.command("show")
 @number_argument
+@click.option("--language", type=click.Choice(LANGUAGES), help="What, why, by when and what to do in this language.")
 @json_option
 @pass_session
-def show(session: Session, number: int, as_json: bool) -> None:
+def show(session: Session, number: int, language: str | None, as_json: bool) -> None:
     """All about one ticket: which part, whose, what will happen, the evidence, what to do, what was done.
 
-    Example: forewarn ticket show 12
+    With --language it is what an engineer or a customer has to know, in words.
+
+    Example: forewarn ticket show 12 --language zh
     """
+    if language:
+        said = session.client.send(Explanation, "GET", f"/tickets/{number}/explanation", wanted={"language": language})
+        if as_json:
+            print_json(said)
+        else:
+            for block in ticket_service.page(said):
+                session.screen.print(block)
+        return
     found = session.client.ticket(number)
     if as_json:
         print_json(found)

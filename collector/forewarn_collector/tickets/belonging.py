@@ -9,6 +9,7 @@ from forewarn_collector.tickets import components, life, roots, rows
 from forewarn_collector.tickets.budget import PREDICTION
 from forewarn_collector.tickets.model import SITE, Evidence, Key, Ticket
 from forewarn_collector.tickets.parts import Part
+from forewarn_collector.tickets.site_words import site_words
 from forewarn_rules import Change
 
 Heard = Callable[[str, str], Mapping[str, float]]
@@ -51,23 +52,8 @@ def _at_its_site(db: sa.Connection, change: Change, part: Part, began: float, he
         near = abs(_standing(rows.existing(db, number)).began - began) <= roots.NEAR
         return Place(number, False, "its site is offline", key, {}) if near else None
     devices = heard(whose.customer, whose.site)
-    reason = roots.offline_site(devices[part.device], list(devices.values())) if part.device in devices else None
-    if reason is None:
-        return None
-    return Place(None, False, reason, key, site_words(change, whose.site, reason))
-
-
-def site_words(change: Change, site: str, reason: str) -> dict[str, Any]:
-    explanation = {
-        "what": f"Nothing is heard from site {site}: {reason}.",
-        "why": "Devices fail one by one: what a whole site shares is to blame, its power or its way to the network.",
-        "do": [
-            "Ask the site whether it has power, and whether it is closed.",
-            "Is its router on, and does its line work? Ask the provider of the line.",
-        ],
-        "calm_when": ["The site is closed: holiday, move, building work."],
-    }
-    return {"title": f"Site {site} is offline", "explanation": explanation}
+    offline = roots.offline_site(devices[part.device], list(devices.values())) if part.device in devices else None
+    return None if offline is None else Place(None, False, "", key, site_words(whose.site, *offline))
 
 
 def _standing(ticket: Ticket) -> roots.Standing:

@@ -73,8 +73,15 @@ def _array(other: Standing) -> bool:
     return Kind.ARRAY in other.kinds
 
 
-def offline_site(began: float, heard: Sequence[float]) -> str | None:
-    """Why a silent device is its site being offline; None when it is silent alone.
+class Offline(NamedTuple):
+    """How many devices of a site are silent, of how many that were heard lately."""
+
+    silent: int
+    known: int
+
+
+def offline_site(began: float, heard: Sequence[float]) -> Offline | None:
+    """Whether a silent device is its site being offline; None when it is silent alone.
 
     ``heard``: when each device of the site was last heard, this one among them. Half of those that were heard in the
     week before must have fallen silent with it.
@@ -83,4 +90,4 @@ def offline_site(began: float, heard: Sequence[float]) -> str | None:
     silent = [at for at in known if abs(at - began) <= NEAR]
     if len(silent) < 2 or 2 * len(silent) < len(known):
         return None
-    return f"{len(silent)} of its {len(known)} devices fell silent within an hour of each other"
+    return Offline(len(silent), len(known))

@@ -20,7 +20,7 @@ def past(db: sa.Connection, key: Key, since: float) -> list[Past]:
 def add_reopening(db: sa.Connection, number: int, at: float) -> None:
     """To be written before the ticket forgets how it ended."""
     row = db.execute(sa.select(ticket).where(ticket.c.number == number)).one()
-    ended_at = row.resolved_at if row.closed_at is None else row.closed_at
+    ended_at = row.closed_at if row.resolved_at is None else row.resolved_at
     db.execute(reopening.insert().values(ticket=number, at=at, ended_at=ended_at, outcome=row.outcome))
 
 

@@ -13,7 +13,7 @@ def of_evidence(change: Change) -> dict[str, Any]:
 
 
 def of_ticket(change: Change) -> dict[str, Any]:
-    return {"title": change.title, "explanation": {"what": change.text, **_explanation(change)}}
+    return {"title": change.title, "explanation": {"what": change.text, **_explanation(change), "said": _said(change)}}
 
 
 def forecast(change: Change) -> dict[str, float | None]:
@@ -46,6 +46,11 @@ def plain(values: dict[str, float | None]) -> dict[str, float | str | None]:
     """JSON has no infinity: a forecast that never comes is said in words."""
     return {name: "not approaching" if value is not None and math.isinf(value) else value
             for name, value in values.items()}  # fmt: skip
+
+
+def _said(change: Change) -> dict[str, Any]:
+    """What it takes to say the same in another language."""
+    return {"rule": change.rule, "labels": change.labels, "values": plain(change.values)}
 
 
 def _explanation(change: Change) -> dict[str, Any]:

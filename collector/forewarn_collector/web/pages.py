@@ -36,7 +36,7 @@ class PasswordForm(msgspec.Struct):
     name: str = ""
 
 
-class _Csrf(CSRFMiddleware):
+class Csrf(CSRFMiddleware):
     def _csrf_tokens_match(self, request_csrf_token: str, cookie_csrf_token: str) -> bool:
         """The library compares ASCII only and fails on anything else."""
         both = request_csrf_token + cookie_csrf_token
@@ -46,6 +46,14 @@ class _Csrf(CSRFMiddleware):
 def templates() -> TemplateConfig[JinjaTemplateEngine]:
     environment = Environment(loader=PackageLoader("forewarn_collector", "web/templates"), autoescape=True)
     return TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment))
+
+
+def csrf_of(path: str, https: bool) -> CSRFConfig:
+    """For the forms below ``path``."""
+    return CSRFConfig(
+        secret=secrets.token_hex(32), cookie_name="forewarn_csrf", cookie_path=path, cookie_secure=https,
+        cookie_httponly=True, cookie_samesite="strict",
+    )  # fmt: skip
 
 
 def pages(users: Users, url: str, https: bool) -> Router:
@@ -61,8 +69,8 @@ def pages(users: Users, url: str, https: bool) -> Router:
         try:
             owner = users.link_is_for(code)
         except NoUser as gone:
-            return _page("gone.html", 404, said=str(gone))
-        return _page("welcome.html", 200, owner=owner, least=LEAST_CHARACTERS)
+            return page("gone.html", 404, said=str(gone))
+        return page("welcome.html", 200, owner=owner, least=LEAST_CHARACTERS)
 
     @post("/{code:str}", sync_to_thread=True)
     def set_password(
@@ -76,23 +84,19 @@ def pages(users: Users, url: str, https: bool) -> Router:
                 raise AccessError("the two passwords differ: write the same one twice")
             user = users.use_link(code, data.name.strip(), data.password)
         except NoUser as gone:
-            return _page("gone.html", 404, said=str(gone))
+            return page("gone.html", 404, said=str(gone))
         except AccessError as error:
-            return _page("welcome.html", 400, owner=owner, least=LEAST_CHARACTERS, said=str(error), name=data.name)
-        return _page("done.html", 200, user=user, url=url)
+            return page("welcome.html", 400, owner=owner, least=LEAST_CHARACTERS, said=str(error), name=data.name)
+        return page("done.html", 200, user=user, url=url)
 
-    csrf = CSRFConfig(
-        secret=secrets.token_hex(32), cookie_name="forewarn_csrf", cookie_path="/welcome", cookie_secure=https,
-        cookie_httponly=True, cookie_samesite="strict",
-    )  # fmt: skip
     return Router(
         "/welcome",
         route_handlers=[stylesheet, welcome, set_password],
-        middleware=[DefineMiddleware(_Csrf, config=csrf)],
+        middleware=[DefineMiddleware(Csrf, config=csrf_of("/welcome", https))],
         response_headers=dict(HEADERS),
         include_in_schema=False,
     )
 
 
-def _page(template: str, status: int, **context: Any) -> Template:
+def page(template: str, status: int, **context: Any) -> Template:
     return Template(template, context=context, status_code=status, media_type=MediaType.HTML)
