@@ -17,7 +17,8 @@ DEBIAN_VENV := python3-venv
 DEBIAN_RUN := smartmontools
 DEBIAN_VM := qemu-system-x86 qemu-utils mmdebstrap e2fsprogs smartmontools openssl
 DEBIAN_PEERS := prometheus-node-exporter zabbix-agent2 collectd-core netdata mosquitto openssl
-DEBIAN_TEST := smartmontools mosquitto openssl systemd systemd-journal-remote prometheus-alertmanager
+DEBIAN_TEST := smartmontools mosquitto openssl systemd systemd-journal-remote \
+	request-tracker5 rt5-db-sqlite rt5-standalone starman redmine redmine-sqlite puma prometheus-alertmanager
 DEBIAN_PACKAGE := binutils libpython3.11 lintian
 DEBIAN_NSPAWN := systemd-container openssl
 # What the machine has that packages are tried on.
@@ -37,7 +38,7 @@ READY_TEST := $(VENV)/ready-to-test-$(KEY)
 MACHINE := build/debian-$(shell echo $(DEBIAN_MACHINE) | cat - deploy/setup/root | sha256sum | cut -c1-16).tar
 PACKAGED := dist/SHA256SUMS
 
-.PHONY: help run test check corpus soak idle chaos storm fuzz vm peers package nspawn fresh clean run-packages test-packages vm-packages
+.PHONY: help run test check corpus soak idle chaos desks storm fuzz vm peers package nspawn fresh clean run-packages test-packages vm-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -80,6 +81,9 @@ storm: $(READY_TEST) ## a collector dies under 2,000 devices with TLS, which are
 fuzz: $(READY_TEST) ## a million mutated packets and payloads at the listener; PACKETS=number SEED=number
 	@FOREWARN_FUZZ_PACKETS=$(or $(PACKETS),1000000) FOREWARN_SEED=$(or $(SEED),20261126) \
 		exec $(BIN)/pytest -s tests/collector/test_listener_fuzz.py
+
+desks: $(READY_TEST) test-packages ## 500 tickets at once in a real Request Tracker and a real Redmine; TICKETS=number
+	@FOREWARN_TICKETS=$(or $(TICKETS),500) exec $(BIN)/pytest -s tests/destinations/test_many.py
 
 vm: $(READY_TEST) vm-packages $(VM_IMAGE) ## as root: the agent in a virtual machine whose disks warn, go and lose power
 	@FOREWARN_VM_IMAGE=$(dir $(VM_IMAGE)) exec $(BIN)/pytest -s tests/endurance/test_vm.py

@@ -131,8 +131,8 @@ class Collector:
         names = [entry.name for entry in config.destinations]
         heard = Sites(self._reader, directory).heard
         self.desk = Desk(self._state, names, now, self._allowed, terms_of(config.tickets), heard)
-        destinations = Destinations(planned, lambda name: Links(self._state, name), self.desk, now)
-        self.push = Push(self._state, destinations.senders, now)
+        self.destinations = Destinations(planned, lambda name: Links(self._state, name), self.desk, now)
+        self.push = Push(self._state, self.destinations.senders, now)
         contacts = KnownContacts(config.notify, lambda: self.register.people.engineers)
         self.switchboard = Switchboard(self._state, config.notify, senders, contacts, now)
         escalator = Escalator(self._state, self.register, self.switchboard.escalate, now)
@@ -224,6 +224,7 @@ class Collector:
             self.bureau.office,
             self._enrolment_facts,
             self.switchboard,
+            self.destinations,
         )
         hosts = [str(urlsplit(self.public_url).hostname)]
         self._api = ApiServer(routes, listening, self._api_tls, api.proxies, hosts)
@@ -243,6 +244,7 @@ class Collector:
         self.switchboard.phones.start()
         if self.switchboard.notifier.on:
             self._escalation.start()
+        self.destinations.start()
         self.dispatch.start()
         self._sealer.start()
         self._keeper.start()
@@ -285,6 +287,7 @@ class Collector:
         self.push.stop()
         self._escalation.stop()
         self.switchboard.phones.stop()
+        self.destinations.stop()
         self._sealer.stop()
         self._keeper.stop()
         for server in (self._api, self._enrolment):

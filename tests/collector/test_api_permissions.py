@@ -28,7 +28,7 @@ def routes() -> set[tuple[str, str]]:
     rooms = [nothing] * 9
     browser = [pages(nothing, "http://127.0.0.1", False), rating_page(nothing, False)]
     service = service_routes(nothing, nothing, "")
-    api = build_api(nothing, access, *rooms, SettableClock(0.0), browser, service, nothing, nothing, nothing)
+    api = build_api(nothing, access, *rooms, SettableClock(0.0), browser, service, nothing, nothing, nothing, nothing)
     found = {(method, route.path_format) for route in api.routes for method in route.methods}
     return {(method, path) for method, path in found if method != "OPTIONS"}
 
@@ -52,7 +52,7 @@ def test_a_row_for_customers_says_how_they_are_kept_to_their_own() -> None:
 
 def test_what_is_open_to_anybody_is_short_and_known() -> None:
     assert {path for (_, path), row in PERMISSIONS.items() if row.least is None} == {
-        "/healthz", "/api/v1/login", "/welcome/{code}", "/welcome/forewarn.css", "/rate/{code}"
+        "/healthz", "/api/v1/login", "/hooks/{name}", "/welcome/{code}", "/welcome/forewarn.css", "/rate/{code}"
     }  # fmt: skip
 
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from forewarn_collector.store.state import delivery, open_state
 from forewarn_collector.tickets import rows
-from forewarn_collector.tickets.destination import DeliveryError, Parcel, Unreachable
-from forewarn_collector.tickets.push import GONE, LONGEST_DELAY, PARK_AFTER_SECONDS, PARK_AFTER_TRIES, Push, delay_after
+from forewarn_collector.tickets.destination import Busy, DeliveryError, Parcel, Unreachable
+from forewarn_collector.tickets.outbox import GONE, PARK_AFTER_SECONDS
+from forewarn_collector.tickets.push import LONGEST_DELAY, PARK_AFTER_TRIES, Push, delay_after
 
 
 class Desk:
@@ -93,7 +94,7 @@ def test_what_is_owed_is_sent_once_and_marked(house: House) -> None:
     house.owe(1, "opened", "updated")
     house.owe(2, "opened")
     push = house.push(desk)
-    wait_for(lambda: push.summary() == {"done": 3})
+    wait_for(lambda: push.outbox.summary() == {"done": 3})
     assert sorted(desk.order()) == [(1, "opened"), (1, "updated"), (2, "opened")]
     for row in house.rows():
         assert (row["tries"], row["sent_at"], row["last_error"]) == (1, house.now, "")
@@ -141,10 +142,10 @@ def test_a_refusal_is_parked_with_its_reason_and_stops_nothing(house: House) -> 
     house.owe(2, "opened")
     push = house.push(desk)
     wait_for(lambda: house.states() == ["parked", "done"])
-    first, _ = push.listing()
+    first, _ = push.outbox.listing()
     assert (first["ticket"], first["state"], first["last_error"]) == (1, "parked", "HTTP 404: no such hook")
     assert "body" not in first
-    assert push.summary() == {"parked": 1, "done": 1}
+    assert push.outbox.summary() == {"parked": 1, "done": 1}
 
 
 def test_deliveries_of_one_ticket_keep_their_order(house: House) -> None:
@@ -158,7 +159,7 @@ def test_deliveries_of_one_ticket_keep_their_order(house: House) -> None:
     desk.trouble.clear()
     house.now += 5
     push.wake()
-    wait_for(lambda: push.summary() == {"done": 4})
+    wait_for(lambda: push.outbox.summary() == {"done": 4})
     mine = [event for ticket, event in desk.order() if ticket == 1]
     assert mine == ["opened", "opened", "updated", "resolved"]
 
@@ -186,7 +187,7 @@ def test_while_nobody_answers_the_destination_pauses_and_then_drains(house: Hous
     assert set(desk.order()) == {(0, "opened")}, "one is tried, not all of them"
     assert set(house.states(destination="desk")) == {"pending"}
     desk.down = False
-    wait_for(lambda: push.summary() == {"done": 1200})
+    wait_for(lambda: push.outbox.summary() == {"done": 1200})
 
 
 def test_a_mistake_of_the_destination_itself_stops_nothing(house: House) -> None:
@@ -292,3 +293,18 @@ def test_trouble_with_the_state_database_is_waited_for(house: House) -> None:
     with house.engine.begin() as db:
         db.exec_driver_sql("DROP TRIGGER full")
     wait_for(lambda: house.states() == ["done", "done"])
+
+
+def test_who_asks_us_to_be_slower_is_left_in_peace_that_long(house: House) -> None:
+    desk, other = Desk(), Desk("other")
+    desk.trouble[1] = Busy("HTTP 429: slower", 1.5)
+    house.owe(1, "opened", to=("desk", "other"))
+    house.owe(2, "opened", to=("desk", "other"))
+    began = time.monotonic()
+    push = house.push(desk, other)
+    wait_for(lambda: house.states(destination="other") == ["done", "done"], 60)
+    wait_for(lambda: len(desk.tried) == 1, 60)
+    desk.trouble.clear()
+    wait_for(lambda: push.outbox.summary() == {"done": 4}, 60)
+    assert time.monotonic() - began >= 1.5
+    assert desk.order() == [(1, "opened"), (1, "opened"), (2, "opened")]

@@ -28,6 +28,7 @@ from forewarn_collector.api.routes.collector import (
     healthz_route,
     metrics_route,
 )
+from forewarn_collector.api.routes.destinations import destination_routes, hook_route
 from forewarn_collector.api.routes.devices import device_routes
 from forewarn_collector.api.routes.identity import Enrolment, identity_routes
 from forewarn_collector.api.routes.notify import notify_routes
@@ -37,6 +38,7 @@ from forewarn_collector.api.routes.rules import rule_routes
 from forewarn_collector.api.routes.tickets import ticket_routes
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
+from forewarn_collector.destinations import Destinations
 from forewarn_collector.identity.office import Office
 from forewarn_collector.notify.switchboard import Switchboard
 from forewarn_collector.tickets.desk import Desk
@@ -63,11 +65,13 @@ def build_api(
     office: Office,
     enrolment: Callable[[], Enrolment | None],
     switchboard: Switchboard,
+    destinations: Destinations,
 ) -> Litestar:
     """``pages`` are for browsers, ``service`` the routes about tickets beside working on them; ``enrolment``: where
     machines are enrolled, None where they are not. What a route asks of a caller stands in ``permissions``."""
     routes: list[Any] = [
-        *collector_routes(fleet, push, health),
+        *collector_routes(fleet, health),
+        *destination_routes(destinations, push, clock.now),
         *device_routes(fleet, baselines),
         *ticket_routes(desk, duty),
         *service,
@@ -83,6 +87,7 @@ def build_api(
         route_handlers=[
             healthz_route(health),
             metrics_route(health),
+            hook_route(destinations),
             *pages,
             Router("/api/v1", route_handlers=routes, security=[{name: []} for name in TOKEN]),
         ],

@@ -42,6 +42,8 @@ SAME = Permission(Role.CUSTOMER, Own.SAME)
 PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/healthz"): ANYBODY,
     ("GET", "/metrics"): ENGINEER,
+    # A ticket system shows its secret instead of a token; what it tells is not believed but looked up.
+    ("POST", "/hooks/{name}"): Permission(None, audited=False),
     ("GET", "/welcome/forewarn.css"): ANYBODY,
     ("GET", "/welcome/{code}"): ANYBODY,
     ("POST", "/welcome/{code}"): ANYBODY,
@@ -53,6 +55,9 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v1/status"): ENGINEER,
     ("GET", "/api/v1/dead-letters"): ENGINEER,
     ("GET", "/api/v1/deliveries"): ENGINEER,
+    ("GET", "/api/v1/destinations"): ENGINEER,
+    ("POST", "/api/v1/destinations/{name}/test"): ENGINEER,
+    ("POST", "/api/v1/destinations/{name}/retry"): ENGINEER,
     ("PUT", "/api/v1/clock"): Permission(Role.ADMIN, audited=False),
     ("GET", "/api/v1/devices"): FILTERED,
     ("GET", "/api/v1/reports"): FILTERED,

@@ -10,6 +10,7 @@ import msgspec
 
 from forewarn_collector.access.model import ACTOR_HEADER
 from forewarn_collector.api.access_views import WhoAmI
+from forewarn_collector.api.destination_views import DestinationView
 from forewarn_collector.api.identity_views import CreatedToken, NewToken, Revoke, TokenView
 from forewarn_collector.api.people_views import TicketPeople, TicketView
 from forewarn_collector.api.views import (
@@ -192,6 +193,9 @@ class Client:
 
     def deliveries(self, limit: int) -> list[dict[str, Any]]:
         return self._ask(list[dict[str, Any]], "/deliveries", {"limit": limit})
+
+    def destinations(self) -> list[DestinationView]:
+        return self._ask(list[DestinationView], "/destinations")
 
     def whoami(self) -> WhoAmI:
         return self._ask(WhoAmI, "/whoami")

@@ -106,6 +106,15 @@ def _of_directory(context: click.Context, section: str, incomplete: str) -> list
     return _items(((one["name"], "") for one in found), incomplete)
 
 
+def destination_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    try:
+        with _client(context) as client:
+            found = [(view.name, view.kind) for view in client.destinations()]
+    except ClientError:
+        return []
+    return _items(found, incomplete)
+
+
 def metric_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from forewarn_rules import METRICS
 

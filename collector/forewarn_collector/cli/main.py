@@ -27,6 +27,9 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
         "ca": Lazy("ca", "forewarn's own certificate authority: make it, show it, replace it."),
         "broker": Lazy("broker", "A broker as the front door: write its configuration."),
         "deadletters": Lazy("traffic", "What could not be accepted, and why."),
+        "destination": Lazy(
+            "destination", "Ticket systems and whoever else is told: list them, try one, send again what is parked."
+        ),
         "deliveries": Lazy("traffic", "What was sent to ticket systems, what waits, what is parked."),
     },
     "Devices": {

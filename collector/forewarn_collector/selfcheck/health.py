@@ -56,7 +56,7 @@ class Condition:
         now = self._clock.now()
         counts = self._reader.counts()
         subscriber = self._subscriber
-        unjudged, unsent = self._unjudged(now), _age(now, self._push.oldest_unsent())
+        unjudged, unsent = self._unjudged(now), _age(now, self._push.outbox.oldest_unsent())
         untold = _age(now, self._phones.oldest_due())
         canaries = [canary.last for canary in self.canaries if canary.last is not None]
         troubles = [
@@ -88,7 +88,7 @@ class Condition:
             file_bytes=counts.file_bytes,
             tickets=self._desk.ticket_counts(),
             budget=self._desk.budget(),
-            deliveries=self._push.summary(),
+            deliveries=self._push.outbox.summary(),
             unsent_seconds=unsent,
             notifications=self._phones.summary(),
             untold_seconds=untold,

@@ -1,6 +1,9 @@
 """What every destination offers, and the error types they share."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from forewarn_collector.tickets.model import Ticket
 
 
 class Parcel(NamedTuple):
@@ -44,4 +47,23 @@ class Destination(Protocol):
 
     def send(self, parcel: Parcel) -> None:
         """Deliver, or raise DeliveryError. May be called again for the same parcel: at least once."""
+        ...
+
+
+class Taken(NamedTuple):
+    """``person`` has taken ``ticket`` up there, and what was said with that."""
+
+    ticket: int
+    person: str
+    text: str
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A destination that has to be told again and again what is open."""
+
+    name: str
+
+    def keep(self, tickets: Sequence[Ticket]) -> list[Taken]:
+        """``tickets``: all that are open. Return who took up which. Raise DeliveryError."""
         ...

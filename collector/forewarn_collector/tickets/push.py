@@ -12,18 +12,17 @@ import sqlalchemy as sa
 
 from forewarn_collector.store.state import database_trouble, delivery, reading
 from forewarn_collector.tickets.destination import Busy, DeliveryError, Destination, Parcel, Unreachable
+from forewarn_collector.tickets.outbox import PARK_AFTER_SECONDS, Outbox
 
 log = logging.getLogger(__name__)
 
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 900.0
-# What is refused again and again is parked after a week; a weekend without the ticket system loses nothing.
-PARK_AFTER_SECONDS = 7 * 86_400.0
+# What is refused again and again is parked after a week.
 PARK_AFTER_TRIES = 20
 # Nobody answers: the whole destination waits, and drains within this time when it is back.
 LONGEST_PAUSE = 60.0
 STOP_SECONDS = 5.0
-GONE = "this destination is no longer configured"
 
 
 def delay_after(tries: int) -> float:
@@ -35,13 +34,11 @@ class Push:
     """All destinations, a thread for each."""
 
     def __init__(self, engine: sa.Engine, destinations: Iterable[Destination], now: Callable[[], float]) -> None:
-        self._engine = engine
-        self._reading = reading(engine)
-        self._now = now
+        self.outbox = Outbox(engine, now)
         self._workers = [_Worker(engine, destination, now) for destination in destinations]
 
     def start(self) -> None:
-        self._take_up()
+        self.outbox.take_up([worker.name for worker in self._workers])
         for worker in self._workers:
             worker.start()
 
@@ -54,45 +51,6 @@ class Push:
     def wake(self) -> None:
         for worker in self._workers:
             worker.wake()
-
-    def _take_up(self) -> None:
-        """A restart may come with another configuration or a mended token, so what was parked gets another chance,
-        unless something later of its ticket was delivered: the old must not follow the new."""
-        now = self._now()
-        configured = delivery.c.destination.in_([worker.name for worker in self._workers])
-        later = delivery.alias()
-        overtaken = sa.exists().where(
-            later.c.ticket == delivery.c.ticket,
-            later.c.destination == delivery.c.destination,
-            later.c.state == "done",
-            later.c.id > delivery.c.id,
-        )
-        again = (delivery.c.state == "parked", delivery.c.created_at > now - PARK_AFTER_SECONDS)
-        with self._engine.begin() as db:
-            gone = delivery.update().where(delivery.c.state == "pending", ~configured)
-            db.execute(gone.values(state="parked", last_error=GONE))
-            back = delivery.update().where(configured, *again, ~overtaken)
-            db.execute(back.values(state="pending", tries=0, next_try_at=now))
-
-    def summary(self) -> dict[str, int]:
-        query = sa.select(delivery.c.state, sa.func.count()).group_by(delivery.c.state)
-        with self._reading.connect() as db:
-            return {str(state): int(count) for state, count in db.execute(query)}
-
-    def oldest_unsent(self) -> float | None:
-        """When the oldest delivery was made that still waits; None: none waits."""
-        query = sa.select(sa.func.min(delivery.c.created_at)).where(delivery.c.state == "pending")
-        with self._reading.connect() as db:
-            found: float | None = db.execute(query).scalar()
-        return found
-
-    def listing(self, limit: int = 100) -> list[dict[str, object]]:
-        """The newest deliveries, those that wait or are parked first."""
-        done_last = sa.case((delivery.c.state == "done", 1), else_=0)
-        shown = [column for column in delivery.c if column.name != "body"]
-        query = sa.select(*shown).order_by(done_last, delivery.c.id.desc()).limit(limit)
-        with self._reading.connect() as db:
-            return [dict(row) for row in db.execute(query).mappings()]
 
 
 class _Worker:
@@ -195,7 +153,8 @@ class _Worker:
     def _failed(self, parcel: Parcel, error: DeliveryError) -> None:
         tries = parcel.tries + 1
         old = self._now() - parcel.created_at > PARK_AFTER_SECONDS
-        parked = error.permanent or (old and tries >= PARK_AFTER_TRIES)
+        # What is a test fails at once, so that whoever waits for it hears why.
+        parked = error.permanent or parcel.ticket < 0 or (old and tries >= PARK_AFTER_TRIES)
         log.warning("delivery %d to %s: %s%s", parcel.id, self.name, error, "; parked" if parked else "")
         self._mark(
             parcel,

@@ -11,7 +11,6 @@ from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.views import DeadLetters, Health, SetClock
 from forewarn_collector.clock import SettableClock
 from forewarn_collector.selfcheck.exposition import CONTENT_TYPE, exposition
-from forewarn_collector.tickets.push import Push
 
 
 def healthz_route(health: Callable[[], Health]) -> Any:
@@ -39,7 +38,7 @@ def metrics_route(health: Callable[[], Health]) -> Any:
     return metrics
 
 
-def collector_routes(fleet: Fleet, push: Push, health: Callable[[], Health]) -> list[Any]:
+def collector_routes(fleet: Fleet, health: Callable[[], Health]) -> list[Any]:
     @get("/status", sync_to_thread=True, responses=PROBLEMS)
     def status() -> Health:
         """Counters, addresses and troubles."""
@@ -50,12 +49,7 @@ def collector_routes(fleet: Fleet, push: Push, health: Callable[[], Health]) -> 
         """What could not be accepted, and why."""
         return fleet.dead_letters(limit, reason)
 
-    @get("/deliveries", sync_to_thread=True, responses=PROBLEMS)
-    def deliveries(limit: Limit = 100) -> list[dict[str, Any]]:
-        """What was sent, waits, or is parked."""
-        return push.listing(limit)
-
-    return [status, dead_letters, deliveries]
+    return [status, dead_letters]
 
 
 def clock_routes(clock: SettableClock) -> list[Any]:

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
 
 from forewarn_collector.store.state import metadata, reading
+from forewarn_collector.tickets.life import LIVE
 
 ticket_external = Table(
     "ticket_external",
@@ -82,6 +83,13 @@ class Links:
     def of_remote(self, remote: str) -> Link | None:
         return self._one(ticket_external.c.remote == remote)
 
+    def live(self) -> list[str]:
+        """The ids there of tickets that are open here."""
+        mine = (ticket_external.c.destination == self._destination, ticket_external.c.remote != "")
+        query = sa.select(ticket_external.c.remote).where(*mine, ticket_external.c.our_state.in_(LIVE))
+        with self._reading.connect() as db:
+            return list(db.execute(query).scalars())
+
     def put(self, link: Link) -> None:
         values = msgspec.structs.asdict(link)
         ticket = values.pop("ticket")
@@ -113,13 +121,3 @@ class Links:
         with self._reading.connect() as db:
             row = db.execute(query).mappings().first()
         return Link(**{name: row[name] for name in Link.__struct_fields__}) if row else None
-
-
-def links_of(engine: sa.Engine, tickets: list[int]) -> dict[int, list[tuple[str, str, str]]]:
-    """(destination, id there, address) of each ticket, for those who show tickets."""
-    found: dict[int, list[tuple[str, str, str]]] = {}
-    query = sa.select(ticket_external).where(ticket_external.c.ticket.in_(tickets), ticket_external.c.remote != "")
-    with reading(engine).connect() as db:
-        for row in db.execute(query.order_by(ticket_external.c.destination)).mappings():
-            found.setdefault(row["ticket"], []).append((row["destination"], row["remote"], row["url"]))
-    return found

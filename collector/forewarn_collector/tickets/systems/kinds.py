@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from forewarn_collector.tickets import webhook
 from forewarn_collector.tickets.systems import (
+    alertmanager,
     autotask,
     connectwise,
     freshdesk,
@@ -15,6 +16,7 @@ from forewarn_collector.tickets.systems import (
     osticket,
     pagerduty,
     pagerduty_incidents,
+    redmine,
     rt,
     servicenow,
     servicenow_event,
@@ -23,6 +25,7 @@ from forewarn_collector.tickets.systems import (
 from forewarn_collector.tickets.systems.kind import Kind
 
 KINDS: Mapping[str, Kind] = {
+    "alertmanager": alertmanager.KIND,
     "autotask": autotask.KIND,
     "connectwise": connectwise.KIND,
     "email": mail.KIND,
@@ -35,6 +38,7 @@ KINDS: Mapping[str, Kind] = {
     "osticket": osticket.KIND,
     "pagerduty": pagerduty.KIND,
     "pagerduty-incidents": pagerduty_incidents.KIND,
+    "redmine": redmine.KIND,
     "rt": rt.KIND,
     "servicenow": servicenow.KIND,
     "servicenow-events": servicenow_event.KIND,

@@ -67,6 +67,8 @@ def way_to(ours: str, theirs: str, their_end: bool, outcome: str, maps: Maps) ->
     meant = maps.heard_states(theirs)
     if ours in meant:
         return None
+    if ours in life.ENDED and meant and not their_end:
+        return Way("reopen", None)
     for state in meant or ([life.RESOLVED] if their_end else []):
         for way in _ways(state, outcome):
             try:
@@ -83,5 +85,5 @@ def _ways(state: str, outcome: str) -> list[Way]:
     if state in life.ENDED:
         said = [Way("close", outcome)] if outcome in life.OUTCOMES else []
         return [*said, Way("resolve", None)]
-    actions = {life.ACKNOWLEDGED: "acknowledge", life.IN_PROGRESS: "start", life.WAITING: "wait", life.OPEN: "reopen"}
-    return [Way(actions[state], None)]
+    actions = {life.ACKNOWLEDGED: "acknowledge", life.IN_PROGRESS: "start", life.WAITING: "wait"}
+    return [Way(actions[state], None)] if state in actions else []

@@ -4,7 +4,7 @@ RT answers 200 to a status that it does not take, so what came of a change is re
 a ticket's last transaction as ETag. A reply by staff moves a ticket to ``open``, whatever it was before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -48,8 +48,7 @@ class RequestTracker:
         return f"RT {found.get('Version', '?')}, queue {self._queue}"
 
     def find(self, key: str) -> Remote | None:
-        found = self._tickets(f"CF.{{{self._key_field}}} = '{key}'", "id", 1)
-        return found[0] if found else None
+        return next(self._tickets(f"CF.{{{self._key_field}}} = '{key}'", orderby="id"), None)
 
     def create(self, draft: Draft) -> str:
         self._check_queue(draft.queue)
@@ -96,8 +95,15 @@ class RequestTracker:
         return [self._heard(item) for item in sorted(items, key=lambda item: int(item["id"]))]
 
     def poll(self, since: float) -> Sequence[Remote]:
-        when = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return self._tickets(f"LastUpdated >= '{when}' AND CF.{{{self._key_field}}} LIKE 'fw-'", "LastUpdated")
+        # RT reads times in a query in the time zone of our user there, which it does not tell: so the newest first.
+        day_before = datetime.fromtimestamp(since - 86_400.0, UTC).strftime("%Y-%m-%d")
+        query = f"CF.{{{self._key_field}}} LIKE 'fw-' AND LastUpdated > '{day_before}'"
+        newest_first: list[Remote] = []
+        for remote in self._tickets(query, orderby="LastUpdated", order="DESC"):
+            if remote.changed_at < since:
+                break
+            newest_first.append(remote)
+        return newest_first[::-1]
 
     def parse_hook(self, request: HookRequest) -> Sequence[Hint]:
         """What a scrip of RT sends: ``{"ticket": 12}`` and whatever else."""
@@ -119,16 +125,13 @@ class RequestTracker:
             )
         self._queues.add(queue)
 
-    def _tickets(self, query: str, order: str, most: int | None = None) -> list[Remote]:
-        found: list[Remote] = []
-        page = 1
-        while True:
-            wanted = {"query": query, "fields": FIELDS, "orderby": order, "per_page": str(PAGE), "page": str(page)}
+    def _tickets(self, query: str, **order: str) -> Iterator[Remote]:
+        page, pages = 1, 1.0
+        while page <= pages:
+            wanted = {"query": query, "fields": FIELDS, "per_page": str(PAGE), "page": str(page), **order}
             answer = self._http.ask("GET", f"{API}/tickets", params=wanted).json()
-            found += [self._remote(item, "") for item in answer["items"]]
-            if page >= answer["pages"] or (most is not None and len(found) >= most):
-                return found
-            page += 1
+            yield from (self._remote(item, "") for item in answer["items"])
+            page, pages = page + 1, answer["pages"]
 
     def _remote(self, item: Mapping[str, Any], version: str) -> Remote:
         values = {field["name"]: field["values"] for field in item.get("CustomFields", [])}
