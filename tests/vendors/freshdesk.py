@@ -81,19 +81,18 @@ class Freshdesk(StrictServer):
             )  # fmt: skip
             return Reply(201, self._ticket(kept))
         if asked.path == "/api/v2/tickets":
-            page, size = int(asked.query.get("page", "1")), int(asked.query.get("per_page", "30"))
-            if not 1 <= size <= 100 or asked.query.get("order_by", "created_at") not in ("created_at", "updated_at"):
-                raise Refused(400, self.problem("per_page or order_by"))
+            if asked.query.get("order_by", "created_at") not in ("created_at", "updated_at"):
+                raise Refused(400, self.problem("order_by"))
             wanted = asked.query.get("email")
             listed = [self._ticket(kept) for kept in self.kept.values() if wanted in (None, kept.fields["email"])]
             listed = [one for one in listed if one["updated_at"] >= asked.query.get("updated_since", "")]
-            return Reply(200, listed[(page - 1) * size : page * size])
+            return Reply(200, self._page(asked, listed))
         found_ = TICKET.fullmatch(asked.path)
         if found_ is None:
             raise Refused(404)
         kept = self.of(found_[1], Refused(404))
         if found_[2] == "conversations":
-            return Reply(200, self.told.get(kept.id, []))
+            return Reply(200, self._page(asked, self.told.get(kept.id, [])))
         if found_[2] == "notes":
             note = self.read(asked, Note)
             kept.notes.append((unescape(note.body), not note.private))
@@ -116,6 +115,12 @@ class Freshdesk(StrictServer):
         one = {"id": next(self._numbers), "user_id": 43009, "body": f"<div>{escape(text)}</div>", "private": True}
         self.told.setdefault(number, []).append(one)
         self.person_does(number)
+
+    def _page(self, asked: Asked, rows: list[Any]) -> list[Any]:
+        page, size = int(asked.query.get("page", "1")), int(asked.query.get("per_page", "30"))
+        if not 1 <= size <= 100:
+            raise Refused(400, self.problem("It should be a Positive Integer less than or equal to 100"))
+        return rows[(page - 1) * size : page * size]
 
     def _ticket(self, kept: Kept) -> dict[str, Any]:
         fields = kept.fields

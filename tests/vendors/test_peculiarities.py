@@ -56,6 +56,25 @@ def test_freshdesk_does_not_find_what_is_new(make_bench: Bench) -> None:
     assert [one.path for one in bench.server.asked[asked:]] == ["/api/v2/search/tickets"]
 
 
+def test_freshdesk_tells_in_pages(make_bench: Bench) -> None:
+    bench = make_bench(CASES["freshdesk"])
+    bench.finds()
+    bench.send()
+    for number in range(105):
+        bench.server.person_notes("1", f"part {number} is ordered")
+    assert bench.exchange.look(Hint(id="1"))
+    assert bench.ticket().timeline[-1].text == "part 104 is ordered"
+
+
+@pytest.mark.parametrize("kind", ["glpi", "freshdesk", "autotask", "halopsa", "osticket"])
+def test_a_word_where_a_number_is_asked_for(make_bench: Bench, kind: str) -> None:
+    bench = make_bench(CASES[kind], priorities={"warning": "rather high"})
+    bench.finds()
+    error = bench.trouble()
+    assert error.permanent
+    assert "must be a number, not 'rather high'" in str(error)
+
+
 def test_servicenow_wants_a_close_code_and_a_reason_to_wait(make_bench: Bench) -> None:
     bench = make_bench(CASES["servicenow"], options={"user": "forewarn", "close_code": "Workaround provided"})
     number = bench.finds().number
@@ -132,6 +151,10 @@ def test_an_update_opens_nothing_again(make_bench: Bench, kind: str) -> None:
     bench.desk.note(number, "Li Wei", "looked at it")
     bench.finds(rule="disk-reallocated")
     bench.send()
+    bench.now += 2 * 86_400
+    bench.desk.record(None, [], [])
+    bench.send()
+    assert bench.ticket().timeline[-1].text.startswith("one more change: disk-reallocated")
     assert len(bench.server.kept) == 1
 
 

@@ -20,8 +20,11 @@ def step(event: str, ticket: Ticket) -> str | None:
 
 
 def _became_critical(ticket: Ticket) -> bool:
+    """The newest that is told of it is that a rule has become critical (``RULE warning -> critical: ...``)."""
     newest = ticket.timeline[-1] if ticket.timeline else None
-    return newest is not None and newest.kind == "evidence" and f"-> {ticket.severity}:" in newest.text
+    if newest is None or newest.kind != "evidence" or ticket.severity != "critical":
+        return False
+    return newest.text.partition(":")[0].endswith(" -> critical")
 
 
 def details(ticket: Ticket) -> dict[str, str]:

@@ -16,7 +16,16 @@ from forewarn_collector.tickets.systems.http import Answer, Http
 from forewarn_collector.tickets.systems.interface import Draft, Heard, Remote, Wanted
 from forewarn_collector.tickets.systems.kind import Key, Kind, Setup
 from forewarn_collector.tickets.systems.maps import Maps
-from forewarn_collector.tickets.systems.plain import KEY_PREFIX, NoWayBack, by_customer, fit, fit_note, iso, unix
+from forewarn_collector.tickets.systems.plain import (
+    KEY_PREFIX,
+    NoWayBack,
+    by_customer,
+    fit,
+    fit_note,
+    iso,
+    numbers,
+    unix,
+)
 
 TICKETS = "/v1.0/Tickets"
 FIELDS = ("id", "externalID", "status", "assignedResourceID", "lastActivityDate")
@@ -52,7 +61,7 @@ class Autotask(NoWayBack):
             "title": fit(draft.title, LONGEST_TITLE),
             "description": fit(draft.text, LONGEST_DESCRIPTION),
             "externalID": draft.key,
-            **_numbers(
+            **numbers(
                 companyID=by_customer(self._options["companies"], draft.ticket.customer),
                 status=draft.state,
                 priority=draft.priority,
@@ -77,7 +86,7 @@ class Autotask(NoWayBack):
         self._ask("POST", f"{TICKETS}/{remote.id}/Notes", body)
 
     def set_state(self, remote: Remote, wanted: Wanted) -> None:
-        changes = _numbers(status=wanted.state, priority=wanted.priority, **self._owner(wanted.owner or ""))
+        changes = numbers(status=wanted.state, priority=wanted.priority, **self._owner(wanted.owner or ""))
         self._ask("PATCH", TICKETS, {"id": int(remote.id), **changes})
 
     def notes(self, id_: str, after: str) -> Sequence[Heard]:
@@ -135,10 +144,6 @@ class Autotask(NoWayBack):
             version=row["lastActivityDate"],
             changed_at=unix(row["lastActivityDate"]),
         )
-
-
-def _numbers(**fields: str | None) -> dict[str, int]:
-    return {name: int(value) for name, value in fields.items() if value}
 
 
 KIND = Kind(

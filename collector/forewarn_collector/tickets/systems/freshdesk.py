@@ -14,7 +14,7 @@ from forewarn_collector.tickets.systems.http import Http
 from forewarn_collector.tickets.systems.interface import Draft, Heard, Remote, Wanted
 from forewarn_collector.tickets.systems.kind import Key, Kind, Setup
 from forewarn_collector.tickets.systems.maps import Maps
-from forewarn_collector.tickets.systems.plain import NoWayBack, basic, fit, html_of, iso, text_of, unix
+from forewarn_collector.tickets.systems.plain import NoWayBack, basic, fit, html_of, iso, numbers, text_of, unix
 
 LONGEST_SUBJECT = 255
 ENDED = ("4", "5")
@@ -61,7 +61,7 @@ class Freshdesk(NoWayBack):
             "email": self._email,
             "source": PORTAL,
             "custom_fields": {self._field: draft.key},
-            **_numbers(status=draft.state, priority=draft.priority, group_id=draft.queue, responder_id=draft.owner),
+            **numbers(status=draft.state, priority=draft.priority, group_id=draft.queue, responder_id=draft.owner),
         }
         return str(self._http.ask("POST", "/api/v2/tickets", body=body).json()["id"])
 
@@ -74,11 +74,11 @@ class Freshdesk(NoWayBack):
         self._http.ask("POST", f"/api/v2/tickets/{remote.id}/notes", body=body)
 
     def set_state(self, remote: Remote, wanted: Wanted) -> None:
-        body = _numbers(status=wanted.state, priority=wanted.priority, responder_id=wanted.owner)
+        body = numbers(status=wanted.state, priority=wanted.priority, responder_id=wanted.owner)
         self._http.ask("PUT", f"/api/v2/tickets/{remote.id}", body=body)
 
     def notes(self, id_: str, after: str) -> Sequence[Heard]:
-        found = self._http.ask("GET", f"/api/v2/tickets/{id_}/conversations", params={"per_page": "100"}).json()
+        found = self._pages(f"/api/v2/tickets/{id_}/conversations")
         ordered = sorted(found, key=lambda conversation: int(conversation["id"]))
         return [self._heard(one) for one in ordered if one["id"] > int(after or 0)]
 
@@ -90,14 +90,15 @@ class Freshdesk(NoWayBack):
         return [self._remote(ticket) for ticket in self._changed(since)]
 
     def _changed(self, since: float, **only: str) -> list[Mapping[str, Any]]:
-        """The oldest change first, as far as the pages that are asked for go."""
+        order = {"order_by": "updated_at", "order_type": "asc"}
+        return self._pages("/api/v2/tickets", updated_since=iso(since), **order, **only)
+
+    def _pages(self, path: str, **params: str) -> list[Mapping[str, Any]]:
+        """As far as so many pages go."""
         found: list[Mapping[str, Any]] = []
         for page in range(1, PAGES + 1):
-            params = {
-                "updated_since": iso(since), "order_by": "updated_at", "order_type": "asc",
-                "per_page": str(PER_PAGE), "page": str(page), **only,
-            }  # fmt: skip
-            listed = self._http.ask("GET", "/api/v2/tickets", params=params).json()
+            asked = {"per_page": str(PER_PAGE), "page": str(page), **params}
+            listed = self._http.ask("GET", path, params=asked).json()
             found += listed
             if len(listed) < PER_PAGE:
                 break
@@ -117,10 +118,6 @@ class Freshdesk(NoWayBack):
             version=ticket["updated_at"],
             changed_at=unix(ticket["updated_at"]),
         )
-
-
-def _numbers(**fields: str | None) -> dict[str, int]:
-    return {name: int(value) for name, value in fields.items() if value}
 
 
 KIND = Kind(

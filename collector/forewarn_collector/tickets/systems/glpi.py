@@ -6,7 +6,7 @@ GLPI 11, so the name ends with the key. Times are those of the server's own zone
 """
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from forewarn_collector.tickets.destination import DeliveryError, Unreachable
@@ -14,7 +14,7 @@ from forewarn_collector.tickets.systems.http import Answer, Http
 from forewarn_collector.tickets.systems.interface import Draft, Heard, Remote, Wanted
 from forewarn_collector.tickets.systems.kind import Key, Kind, Setup
 from forewarn_collector.tickets.systems.maps import Maps
-from forewarn_collector.tickets.systems.plain import NoWayBack, html_of, key_in, keyed, text_of, unix
+from forewarn_collector.tickets.systems.plain import NoWayBack, html_of, key_in, keyed, numbers, text_of, unix
 
 LONGEST_NAME = 250
 ENDED = ("5", "6")
@@ -57,8 +57,8 @@ class Glpi(NoWayBack):
             "name": keyed(draft.title, draft.key, LONGEST_NAME),
             "content": html_of(draft.text),
             "type": 1,
-            **_numbers(status=draft.state, itilcategories_id=draft.queue, _users_id_assign=draft.owner),
-            **_numbers(urgency=draft.priority, impact=draft.priority),
+            **numbers(status=draft.state, itilcategories_id=draft.queue, _users_id_assign=draft.owner),
+            **numbers(urgency=draft.priority, impact=draft.priority),
         }
         return str(self._ask("POST", "/Ticket", body={"input": fields}).json()["id"])
 
@@ -88,7 +88,7 @@ class Glpi(NoWayBack):
         self._ask("POST", "/ITILFollowup", body={"input": fields})
 
     def set_state(self, remote: Remote, wanted: Wanted) -> None:
-        fields = _numbers(
+        fields = numbers(
             status=wanted.state, urgency=wanted.priority, impact=wanted.priority, _users_id_assign=wanted.owner
         )
         answer = self._ask("PUT", f"/Ticket/{remote.id}", body={"input": fields}).json()
@@ -124,10 +124,6 @@ class Glpi(NoWayBack):
 def _text(content: str) -> str:
     """GLPI 10 gives its HTML escaped once more."""
     return text_of(content if "<" in content else html.unescape(content))
-
-
-def _numbers(**fields: str | None) -> Mapping[str, int]:
-    return {name: int(value) for name, value in fields.items() if value}
 
 
 KIND = Kind(

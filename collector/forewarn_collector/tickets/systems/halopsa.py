@@ -17,7 +17,7 @@ from forewarn_collector.tickets.systems.http import Answer, Http
 from forewarn_collector.tickets.systems.interface import Draft, Heard, Remote, Wanted
 from forewarn_collector.tickets.systems.kind import Key, Kind, Setup
 from forewarn_collector.tickets.systems.maps import Maps
-from forewarn_collector.tickets.systems.plain import NoWayBack, by_customer, key_in, keyed, unix
+from forewarn_collector.tickets.systems.plain import NoWayBack, by_customer, key_in, keyed, numbers, unix
 
 LONGEST_SUMMARY = 250
 # A token is renewed this long before it ends.
@@ -49,7 +49,7 @@ class HaloPsa(NoWayBack):
         ticket = {
             "summary": keyed(draft.title, draft.key, LONGEST_SUMMARY),
             "details": draft.text,
-            **_numbers(
+            **numbers(
                 tickettype_id=self._options["ticket_type"],
                 client_id=by_customer(self._options["clients"], draft.ticket.customer),
                 status_id=draft.state,
@@ -73,11 +73,11 @@ class HaloPsa(NoWayBack):
         self._ask("POST", "/api/Actions", body=[action])
 
     def set_state(self, remote: Remote, wanted: Wanted) -> None:
-        changes = _numbers(status_id=wanted.state, priority_id=wanted.priority, agent_id=wanted.owner)
+        changes = numbers(status_id=wanted.state, priority_id=wanted.priority, agent_id=wanted.owner)
         self._ask("POST", "/api/Tickets", body=[{"id": int(remote.id), **changes}])
 
     def notes(self, id_: str, after: str) -> Sequence[Heard]:
-        params = {"ticket_id": id_, "excludesys": "true"}
+        params = {"ticket_id": id_, "excludesys": "true", "count": "1000"}
         listed = self._ask("GET", "/api/Actions", params=params).json()["actions"]
         ours = self._options["agent"]
         return [
@@ -122,10 +122,6 @@ class HaloPsa(NoWayBack):
             version=f"{changed} {status} {owner}",
             changed_at=unix(changed),
         )
-
-
-def _numbers(**fields: str | None) -> dict[str, Any]:
-    return {name: int(value) for name, value in fields.items() if value}
 
 
 KIND = Kind(

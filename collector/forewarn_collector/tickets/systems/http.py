@@ -4,7 +4,9 @@ Source of the codes: RFC 9110, and RFC 6585 for 429.
 """
 
 import email.utils
+import functools
 import json
+import ssl
 import threading
 import time
 from collections.abc import Collection, Mapping
@@ -58,7 +60,9 @@ class Http:
         self.base = base.rstrip("/")
         hidden = (*secrets, urlsplit(base).password, *((auth[1], basic(*auth)) if auth else ()))
         self._secrets = [secret for secret in hidden if secret]
-        self._client = httpx.Client(timeout=timeout, headers=dict(headers or {}), auth=auth, follow_redirects=False)
+        self._client = httpx.Client(
+            timeout=timeout, headers=dict(headers or {}), auth=auth, follow_redirects=False, verify=_authorities()
+        )
         self._pace = _Pace(per_minute)
 
     def ask(
@@ -103,6 +107,12 @@ class Http:
         for secret in self._secrets:
             text = text.replace(secret, "...")
         return text
+
+
+@functools.cache
+def _authorities() -> ssl.SSLContext:
+    """Reading those of the machine takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def shown(content: bytes) -> str:

@@ -108,9 +108,10 @@ class Jira:
         )
 
     def notes(self, id_: str, after: str) -> Sequence[Heard]:
-        params = {"orderBy": "created", "maxResults": "100", "expand": "properties"}
+        params = {"orderBy": "-created", "maxResults": "100"}
         found = self._http.ask("GET", f"/rest/api/3/issue/{id_}/comment", params=params).json()["comments"]
-        return [self._heard(comment) for comment in found if int(comment["id"]) > int(after or 0)]
+        new = [comment for comment in found if int(comment["id"]) > int(after or 0)]
+        return [self._heard(comment) for comment in sorted(new, key=lambda comment: int(comment["id"]))]
 
     def _heard(self, comment: Mapping[str, Any]) -> Heard:
         author = comment["author"]

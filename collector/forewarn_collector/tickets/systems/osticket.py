@@ -13,7 +13,7 @@ from forewarn_collector.tickets.systems import wording
 from forewarn_collector.tickets.systems.http import Http
 from forewarn_collector.tickets.systems.kind import Key, Kind, Setup
 from forewarn_collector.tickets.systems.maps import Maps
-from forewarn_collector.tickets.systems.plain import keyed
+from forewarn_collector.tickets.systems.plain import keyed, numbers
 
 LONGEST_SUBJECT = 250
 UNKNOWN = "it is not known whether the ticket was made: look for {key} there"
@@ -34,7 +34,6 @@ class OsTicket:
             return
         ticket = msgspec.json.decode(parcel.body, type=Ticket)
         key = wording.dedup_key(ticket)
-        numbers = {"topicId": self._maps.queue(ticket.queue), "priorityId": self._maps.priority(ticket.severity)}
         body = {
             "email": self._options["email"],
             "name": self._options["name"],
@@ -43,7 +42,7 @@ class OsTicket:
             "source": "API",
             "alert": True,
             "autorespond": False,
-            **{name: int(value) for name, value in numbers.items() if value},
+            **numbers(topicId=self._maps.queue(ticket.queue), priorityId=self._maps.priority(ticket.severity)),
         }
         try:
             self._http.ask("POST", "/api/tickets.json", body=body)

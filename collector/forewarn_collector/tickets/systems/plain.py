@@ -96,6 +96,21 @@ def html_of(text: str) -> str:
     return "".join(f"<p>{block}</p>" for block in blocks)
 
 
+def numbers(**fields: str | None) -> dict[str, int]:
+    """What the configuration has as words, as the numbers that the system asks for; what is not said is left out. Raise
+    DeliveryError for a word that is none."""
+    found = {}
+    for name, value in fields.items():
+        if value:
+            try:
+                found[name] = int(value)
+            except ValueError:
+                raise DeliveryError(
+                    f"{name} must be a number, not {value!r}; see the words of this destination", permanent=True
+                ) from None
+    return found
+
+
 def by_customer(option: str, customer: str) -> str:
     """An option such as ``Acme=174; Beta Ltd=33; 21``: what it says for this customer, else what stands alone."""
     pairs = [item.rpartition("=") for item in option.split(";") if item.strip()]
