@@ -8,7 +8,7 @@ from forewarn_collector.config_tickets import Tickets
 from forewarn_collector.directory import Directory
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.judge.judge import Judge
-from forewarn_collector.language.catalogue import ENGLISH
+from forewarn_collector.language.catalogue import ENGLISH, nearest
 from forewarn_collector.people.register import Register
 from forewarn_collector.start import DAY
 from forewarn_collector.store.reader import Reader
@@ -30,7 +30,7 @@ def make_service(
 ) -> Service:
     def language_of(customer: str) -> str:
         owner = register.people.customers.get(customer)
-        return owner.language if owner else ENGLISH
+        return nearest(owner.language) if owner else ENGLISH
 
     def part_of(device: str) -> Part:
         return FactBook(reader, directory).part(Kind.DEVICE, (device, ""))

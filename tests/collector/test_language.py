@@ -9,7 +9,7 @@ import pytest
 from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
-from forewarn_collector.language.catalogue import LANGUAGES, catalogue
+from forewarn_collector.language.catalogue import LANGUAGES, catalogue, nearest
 from forewarn_collector.language.explanation import Explanation, explain
 from forewarn_collector.language.messages import file_of, template, update
 from forewarn_collector.language.spelling import date, duration, share
@@ -203,6 +203,11 @@ def test_times(seconds: float, english: str, chinese: str) -> None:
 def test_dates_and_shares() -> None:
     assert (date(NOON, "en"), date(NOON, "zh")) == ("May 28, 2026", "2026年5月28日")
     assert (share(0.123, "en"), share(0.123, "zh")) == ("12 %", "12%")
+
+
+@pytest.mark.parametrize(("wanted", "found"), [("en", "en"), ("zh", "zh"), ("zh_CN", "zh"), ("fr", "en")])
+def test_the_nearest_language(wanted: str, found: str) -> None:
+    assert nearest(wanted) == found
 
 
 def test_a_language_that_there_is_not_is_english() -> None:

@@ -13,6 +13,12 @@ ENGLISH = "en"
 LANGUAGES = (ENGLISH, "zh")
 
 
+def nearest(language: str) -> str:
+    """The language of ``LANGUAGES`` for one that somebody asked for: ``zh_CN`` is ``zh``; without one it is English."""
+    found = language.partition("_")[0]
+    return found if found in LANGUAGES else ENGLISH
+
+
 @lru_cache
 def catalogue(language: str) -> gettext.NullTranslations:
     """The messages of a language, compiled when they are first asked for; one that there is not is English."""
