@@ -50,6 +50,7 @@ from forewarn_collector.ingest.listener import Listener
 from forewarn_collector.ingest.subscriber import Subscriber
 from forewarn_collector.judge.judge import Judge
 from forewarn_collector.judge.sites import Sites
+from forewarn_collector.language.explanation import Explanation, explain
 from forewarn_collector.notify.contacts import KnownContacts
 from forewarn_collector.notify.start import make_senders
 from forewarn_collector.notify.switchboard import Switchboard
@@ -83,6 +84,7 @@ from forewarn_collector.store.model import Accepted
 from forewarn_collector.store.state import database_trouble, open_state
 from forewarn_collector.tickets.budget import allowance
 from forewarn_collector.tickets.desk import Desk
+from forewarn_collector.tickets.model import Ticket
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.tickets.systems.external import Links
 from forewarn_collector.web.pages import pages
@@ -134,12 +136,12 @@ class Collector:
         self.destinations = Destinations(planned, lambda name: Links(self._state, name), self.desk, now)
         self.push = Push(self._state, self.destinations.senders, now)
         contacts = KnownContacts(config.notify, lambda: self.register.people.engineers)
-        self.switchboard = Switchboard(self._state, config.notify, senders, contacts, now)
+        self.switchboard = Switchboard(self._state, config.notify, senders, contacts, self._explained, now)
         escalator = Escalator(self._state, self.register, self.switchboard.escalate, now)
         escalator.wake = self.switchboard.phones.wake
         self._escalation = Repeat("escalation", ESCALATION_SECONDS, escalator.step)
         self.desk.announcer.hearers += [history.hear, self.switchboard.hearing.hear]
-        self.desk.on_assigned = self.switchboard.assigned
+        self.desk.on_assigned = self.switchboard.notifier.give
         self.desk.wake_push = self._wake_deliveries
         simulated = isinstance(self.clock, SettableClock)
         tick = SIMULATED_TICK_SECONDS if simulated else TICK_SECONDS
@@ -255,6 +257,9 @@ class Collector:
         leave_address(self.data, self.api_url, token, certificate)
         if self.condition.canaries:
             self._checker.start()
+
+    def _explained(self, ticket: Ticket, language: str) -> Explanation:
+        return explain(ticket, self.judge.rules, language)
 
     def _wake_deliveries(self) -> None:
         self.push.wake()

@@ -74,6 +74,7 @@ MESSAGES = {
     "notify-digest": ["7: notify.engineers[0].digest_at: not a time of the day (found '24:30'); write it as 08:30"],
     "notify-engineer-twice": ["6: notify.engineers[1].name: two engineers of this name (found 'Ann'); name them apart"],
     "notify-engineer-without-channel": ["3: notify.engineers[0].channels: this engineer cannot be reached; name a cha"],
+    "notify-language": ["6: notify.engineers[0].language: not a language of messages (found 'tlh'); write one of en,"],
     "notify-no-such-channel": ["4: notify.engineers[0].channels[0]: no channel of this name (found 'group'); name one"],
     "notify-no-such-file": ["3: notify.channels[0].url_file: there is no such file (found '/nowhere/wecom.url'); give"],
     "notify-nobody-may-be-told": ["3: notify.channels[0].per_minute: expected `int` >= 1 (found 0); for example: 20"],

@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po, write_po
 
 from forewarn_collector.language import texts
 from forewarn_collector.language.catalogue import DOMAIN, ENGLISH, LANGUAGES
+from forewarn_collector.notify import texts as phone
 from forewarn_collector.tickets import life, site_words
 from forewarn_rules import FAULTS, load_rules
 from forewarn_rules.model_signals import PHRASES
@@ -45,6 +46,7 @@ def messages() -> Iterator[tuple[str, str]]:
     yield from ((text, "to bring") for several in texts.BRING.values() for text in several)
     units = (texts.SECONDS, texts.MINUTES, texts.HOURS, texts.DAYS, texts.UNKNOWN, texts.NO_FORECAST)
     yield from ((text, "value") for text in units)
+    yield from ((text, "phone") for text in phone.MESSAGES)
     yield from _pages()
 
 

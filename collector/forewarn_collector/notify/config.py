@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
+from forewarn_collector.language.catalogue import ENGLISH, LANGUAGES
 from forewarn_collector.notify.model import Hours
 
 Mistake = tuple[tuple[str | int, ...], str, str]
@@ -52,6 +53,7 @@ class Engineer(msgspec.Struct, frozen=True, kw_only=True):
     urgent_channels: Annotated[
         list[ChannelName], Meta(description="beside them, for what is urgent", examples=[["li-wei-sms"]])
     ] = []
+    language: Annotated[str, Meta(description="of messages", examples=["zh"])] = ENGLISH
     time_zone: Annotated[str, Meta(description="of the hours below", examples=["Asia/Shanghai"])] = "UTC"
     quiet_hours: Annotated[
         str | None,
@@ -124,6 +126,8 @@ def engineer_mistakes(engineer: Engineer, channels: set[str]) -> Iterator[Mistak
                 yield (key, index), "no channel of this name", "name one of notify.channels"
     if not engineer.channels + engineer.urgent_channels:
         yield ("channels",), "this engineer cannot be reached", "name a channel"
+    if engineer.language not in LANGUAGES:
+        yield ("language",), "not a language of messages", f"write one of {', '.join(LANGUAGES)}"
     if not _is_zone(engineer.time_zone):
         yield ("time_zone",), "not a time zone", "write a name such as Asia/Shanghai"
     for key, read, form in (("quiet_hours", read_hours, "22:00-07:00"), ("digest_at", read_time, "08:30")):

@@ -24,6 +24,8 @@ class Reachable(Protocol):
     def digest_at(self) -> str | None: ...
     @property
     def mobile(self) -> str: ...
+    @property
+    def language(self) -> str: ...
 
 
 class KnownContacts:
@@ -49,4 +51,5 @@ def contact_of(entry: Reachable) -> Contact:
         read_hours(entry.quiet_hours) if entry.quiet_hours else None,
         read_time(entry.digest_at) if entry.digest_at else None,
         entry.mobile,
+        entry.language.partition("_")[0],
     )

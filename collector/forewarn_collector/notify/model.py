@@ -68,6 +68,7 @@ class Contact(NamedTuple):
     digest_at: time | None = None
     mobile: str = ""
     """the number by which robots mention the engineer in a group"""
+    language: str = "en"
 
 
 class Contacts(Protocol):

@@ -5,8 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from forewarn_collector.language.catalogue import ENGLISH
+from forewarn_collector.language.explanation import Explanation
 from forewarn_collector.notify import rows, words
-from forewarn_collector.notify.decide import Action, decide
+from forewarn_collector.notify.decide import CRITICAL, Action, decide
 from forewarn_collector.notify.model import Contact, Contacts, Kind, NotifyError, State, Subject
 from forewarn_collector.tickets.life import ENDED, OPEN
 from forewarn_collector.tickets.model import Ticket
@@ -18,10 +20,18 @@ NO_SUCH_CHANNEL = "no channel of this name is configured"
 class Notifier:
     """``channels``: names of those that are configured; without any nobody is told, and nothing is written down."""
 
-    def __init__(self, contacts: Contacts, channels: Collection[str], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        contacts: Contacts,
+        channels: Collection[str],
+        explained: Callable[[Ticket, str], Explanation],
+        now: Callable[[], float],
+    ) -> None:
+        """``explained``: a ticket in the words of a language."""
         self.wake: Callable[[], None] = lambda: None
         self._contacts = contacts
         self._channels = channels
+        self._explained = explained
         self._now = now
 
     @property
@@ -41,29 +51,36 @@ class Notifier:
         if not self.on:
             return []
         contact = self._contacts.contact(engineer)
+        told = self._explained(ticket, contact.language if contact else ENGLISH)
         about: dict[str, Any] = {
             "ticket": ticket.number,
             "severity": ticket.severity,
             "customer": ticket.customer,
             "site": ticket.site,
             "device": ticket.device,
-            "title": words.title(kind, ticket),
-            "body": words.body(kind, ticket, text),
+            "title": words.title(kind, ticket, told),
+            "body": words.body(kind, ticket, told, text),
         }
         written = self._write(db, engineer, contact, kind, urgent, _subject(ticket), about)
         return [number for number, state in written if state is State.WAITING]
+
+    def give(self, db: sa.Connection, ticket: Ticket, actor: str) -> None:
+        """Tell the owner that ``actor`` gave the ticket to them."""
+        contact = self._contacts.contact(ticket.owner)
+        text = words.given(actor, contact.language if contact else ENGLISH)
+        self.tell(db, ticket, ticket.owner, Kind.ASSIGNED, ticket.severity == CRITICAL, text)
 
     def test(self, db: sa.Connection, engineer: str, actor: str) -> list[int]:
         """A message on every channel of an engineer, at any hour; a row for each, whatever becomes of it. Raise
         NotifyError when nobody can be told at all."""
         if not self.on:
             raise NotifyError("no channel is configured; add notify.channels to the configuration")
-        nothing = Subject("", "", "", "")
-        about: dict[str, Any] = {
-            "ticket": None, "severity": "", "customer": "", "site": "", "device": "", "title": words.TEST_TITLE,
-            "body": words.test_body(engineer, actor),
+        contact = self._contacts.contact(engineer)
+        title, body = words.test(engineer, actor, contact.language if contact else ENGLISH)
+        about = {
+            "ticket": None, "severity": "", "customer": "", "site": "", "device": "", "title": title, "body": body,
         }  # fmt: skip
-        written = self._write(db, engineer, self._contacts.contact(engineer), Kind.TEST, True, nothing, about)
+        written = self._write(db, engineer, contact, Kind.TEST, True, Subject("", "", "", ""), about)
         return [number for number, _ in written]
 
     def _write(

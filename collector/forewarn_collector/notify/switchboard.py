@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
+from forewarn_collector.language.explanation import Explanation
 from forewarn_collector.notify import rows
 from forewarn_collector.notify.config import Notify
-from forewarn_collector.notify.decide import CRITICAL
 from forewarn_collector.notify.gather import Guard
 from forewarn_collector.notify.hearing import Hearing
 from forewarn_collector.notify.maintenance import Maintenance
@@ -27,12 +27,13 @@ class Switchboard:
         notify: Notify,
         senders: Sequence[Sender],
         contacts: Contacts,
+        explained: Callable[[Ticket, str], Explanation],
         now: Callable[[], float],
     ) -> None:
         self._engine = engine
         self._reading = reading(engine)
         self.phones = Phones(engine, senders, contacts, Guard(notify.gather_seconds, notify.storm_after), now)
-        self.notifier = Notifier(contacts, [sender.name for sender in senders], now)
+        self.notifier = Notifier(contacts, [sender.name for sender in senders], explained, now)
         self.notifier.wake = self.phones.wake
         self.hearing = Hearing(self.notifier)
         self.maintenance = Maintenance(engine, now, self.phones.wake)
@@ -44,11 +45,6 @@ class Switchboard:
         no news to whoever hears of the ticket for the first time."""
         kind = Kind(reason)
         return self.notifier.tell(db, ticket, engineer, kind, urgent, "" if kind is Kind.OPENED else text)
-
-    def assigned(self, db: sa.Connection, ticket: Ticket, actor: str) -> None:
-        """Tell the owner that ``actor`` gave the ticket to them."""
-        urgent = ticket.severity == CRITICAL
-        self.notifier.tell(db, ticket, ticket.owner, Kind.ASSIGNED, urgent, f"{actor} gave it to you.")
 
     def test(self, engineer: str, actor: str) -> list[Notification]:
         """Send a message to an engineer on every channel. Raise NotifyError when there is none at all."""

@@ -75,5 +75,5 @@ def _outgoing(form: Form, items: tuple[Notification, ...], contact: Contact) -> 
         (item,) = items
         title, body = item.title, item.body
     else:
-        title, body = (words.storm if form is Form.STORM else words.digest)(items)
+        title, body = (words.storm if form is Form.STORM else words.digest)(items, contact.language)
     return Outgoing(Message(title, body, contact.mobile), items)

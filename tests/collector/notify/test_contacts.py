@@ -33,6 +33,8 @@ def test_the_directory_goes_before_where_it_has_channels() -> None:
     assert known.contact("Ann") == Contact("Ann", ("pager",), (), "Asia/Shanghai", None, time(23, 59))
     assert known.contact("Bob") == Contact("Bob", (), ("sms",))
     assert known.contact("Cho") is None
+    listed["Dan"] = Listed(name="Dan", channels=["pager"], language="zh_CN")
+    assert known.contact("Dan") == Contact("Dan", ("pager",), language="zh")
     listed.pop("Ann")
     assert known.contact("Ann") is not None
     assert known.contact("Ann").channels == ("group",)  # type: ignore[union-attr]

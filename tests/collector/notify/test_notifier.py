@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from forewarn_collector.notify import rows
+from forewarn_collector.language.explanation import Explanation, explain
+from forewarn_collector.notify import rows, words
 from forewarn_collector.notify.config import read_hours
 from forewarn_collector.notify.model import Contact, Kind, Notification
 from forewarn_collector.notify.notifier import NO_SUCH_CHANNEL, UNREACHABLE, Notifier
@@ -25,6 +26,7 @@ class Directory:
         "Bob": Contact("Bob", ("group",), quiet_hours=read_hours("22:00-07:00")),
         "Cho": Contact("Cho", ()),
         "Dan": Contact("Dan", ("pager",)),
+        "李伟": Contact("李伟", ("group",), language="zh"),
     }
 
     def contact(self, engineer: str) -> Contact | None:
@@ -51,8 +53,12 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     found.dispose()
 
 
+def explained(ticket: Ticket, language: str) -> Explanation:
+    return explain(ticket, {}, language)
+
+
 def notifier(now: float = NIGHT, channels: tuple[str, ...] = ("group", "mail", "sms")) -> Notifier:
-    return Notifier(Directory(), channels, lambda: now)
+    return Notifier(Directory(), channels, explained, lambda: now)
 
 
 def log(engine: sa.Engine) -> list[Notification]:
@@ -71,9 +77,25 @@ def test_an_engineer_is_told_on_every_channel(engine: sa.Engine) -> None:
     assert (found[0].ticket, found[0].customer, found[0].device, found[0].not_before) == (7, "Acme", "pos-1", NIGHT)
     assert found[0].title == "[warning] Acme, Store 1, pos-1: the disk WD-1 will fail"
     assert found[0].body.splitlines() == [
-        "12 sectors wait", "probability 42% within 30 days", "- Copy the data", "- Replace it", "part WD-1",
-        "ticket 7, open",
+        "12 sectors wait", "The disk is about to fail or has failed.", "Within 30 days, so by January 31, 1970.",
+        "The probability was measured: 42 %.", "- Copy the data", "- Replace it", "part WD-1", "ticket 7, open",
     ]  # fmt: skip
+
+
+def test_whoever_reads_chinese_is_told_in_chinese(engine: sa.Engine) -> None:
+    telling = notifier()
+    with engine.begin() as db:
+        telling.tell(db, ticket(severity="critical"), "李伟", Kind.ESCALATED, urgent=True)
+        telling.give(db, ticket(8, owner="李伟"), "Ann")
+        telling.test(db, "李伟", "Ann")
+    escalated, given, test = log(engine)
+    assert escalated.title == "[严重] Acme, Store 1, pos-1: 尚无人接手：the disk WD-1 will fail"
+    assert escalated.body.splitlines()[-2:] == ["部件 WD-1", "工单 7，待处理"]
+    assert given.body.splitlines()[0] == "Ann 已将其交给您。"
+    assert test.title == "forewarn：测试"
+    title, body = words.storm([escalated, given], "zh")
+    assert title == "同时有 2 个工单：严重 1 个, 警告 1 个"
+    assert body.splitlines()[1].endswith("（工单 7）")
 
 
 def test_what_a_device_says_stays_in_its_line(engine: sa.Engine) -> None:
