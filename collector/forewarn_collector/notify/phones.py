@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
 AT_ONCE = 2000
+# A slow channel takes minutes for what is due, and a ticket may be over by then.
+BEFORE_LOOKING_AGAIN = 5
 GIVE_UP_SECONDS = 86_400.0
 LONGEST_PAUSE = 60.0
 STOP_SECONDS = 5.0
@@ -133,7 +135,9 @@ class _Line:
             windows, sent = rows.windows_open(db, now), rows.sent_since(db, self.name, now - MINUTE)
         turn = next_turn(waiting, self.name, self._contacts.contact, windows, sent, self._guard, now)
         self._change(turn.changes)
-        for outgoing in turn.outgoing:
+        if len(turn.outgoing) > BEFORE_LOOKING_AGAIN:
+            self._wake.set()
+        for outgoing in turn.outgoing[:BEFORE_LOOKING_AGAIN]:
             if self._stopping.is_set() or not self._is_free():
                 break
             error = self._send(outgoing)

@@ -225,6 +225,23 @@ def test_a_robot_is_asked_no_more_than_it_takes_and_urgent_ones_go_first(house: 
     assert [item.tries for item in house.log()] == [1] * 30
 
 
+def test_what_ends_while_a_slow_channel_takes_others_is_not_told(house: House) -> None:
+    robot = house.robot()
+    people = [Engineer(name=f"E{number}", channels=["group"]) for number in range(12)]
+    house.board(people, house.sender("group", robot))
+    for number in range(12):
+        house.found(disk(number, engineer=f"E{number}"), "none -> warning")
+    house.escalator.step()
+    robot.hold.clear()
+    house.now += 5
+    house.wait_for(lambda: len(robot.asked) == 1, "the first message")
+    told_last = house.log()[-1]
+    house.desk.act(told_last.ticket, "close", "Zoe", outcome="false-alarm")
+    robot.hold.set()
+    house.wait_for(lambda: house.states().count("sent") == 11, "the others")
+    house.wait_for(lambda: house.log()[11].state == "dropped", "what is over")
+
+
 def test_the_limit_is_known_again_after_a_restart(house: House) -> None:
     robot = house.robot()
     board = house.board([ANN], house.sender("group", robot, per_minute=1), **AT_ONCE)
