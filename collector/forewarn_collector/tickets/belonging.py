@@ -17,32 +17,26 @@ Heard = Callable[[str, str], Mapping[str, float]]
 OFFLINE = "device-silent"
 
 
-class Place(NamedTuple):
-    """Where a new fault belongs: to the ticket ``number``, or to a new one with this key and these words."""
+class NewSite(NamedTuple):
+    """The fault opens a ticket about its whole site: with this key and these words."""
 
-    number: int | None
-    leads: bool
-    reason: str
     key: Key
     words: dict[str, Any]
 
 
-def place(db: sa.Connection, change: Change, part: Part, heard: Heard) -> Place | None:
-    """None when the fault is one of its own."""
+def place(db: sa.Connection, change: Change, part: Part, heard: Heard) -> roots.Root | NewSite | None:
+    """To which open ticket a new fault belongs, or that its site is offline; None when it is one of its own."""
     if change.ticket_kind == PREDICTION:
         return None
     began = _began(change.at, change.values)
     if change.fault == OFFLINE:
-        return _at_its_site(db, change, part, began, heard)
+        return _at_its_site(db, part, began, heard)
     new = roots.Trouble(change.kind, change.key[1], change.fault, began)
     standing = [_standing(rows.existing(db, number)) for number in rows.live_of(db, change.key[0])]
-    found = roots.root(new, standing)
-    if found is None:
-        return None
-    return Place(found.number, found.leads, found.reason, Key("", "", "", ""), {})
+    return roots.root(new, standing)
 
 
-def _at_its_site(db: sa.Connection, change: Change, part: Part, began: float, heard: Heard) -> Place | None:
+def _at_its_site(db: sa.Connection, part: Part, began: float, heard: Heard) -> roots.Root | NewSite | None:
     whose = part.whose
     if not whose.site:
         return None
@@ -50,10 +44,10 @@ def _at_its_site(db: sa.Connection, change: Change, part: Part, began: float, he
     number = rows.live_number(db, key)
     if number is not None:
         near = abs(_standing(rows.existing(db, number)).began - began) <= roots.NEAR
-        return Place(number, False, "its site is offline", key, {}) if near else None
+        return roots.Root(number, False, "its site is offline") if near else None
     devices = heard(whose.customer, whose.site)
     offline = roots.offline_site(devices[part.device], list(devices.values())) if part.device in devices else None
-    return None if offline is None else Place(None, False, "", key, site_words(whose.site, *offline))
+    return None if offline is None else NewSite(key, site_words(whose.site, *offline))
 
 
 def _standing(ticket: Ticket) -> roots.Standing:

@@ -19,10 +19,11 @@ from forewarn_collector.tickets import (
 )
 from forewarn_collector.tickets.again import Again, Terms, again
 from forewarn_collector.tickets.announce import Announcer
-from forewarn_collector.tickets.belonging import Heard, Place
+from forewarn_collector.tickets.belonging import Heard, NewSite
 from forewarn_collector.tickets.model import SITE, Entry, Evidence, Key, Ticket
 from forewarn_collector.tickets.parts import Part
 from forewarn_collector.tickets.quota import Quota
+from forewarn_collector.tickets.roots import Root
 from forewarn_rules import Change
 
 EVENTS = {"create": "opened", "reopen": "opened", "resolve": "resolved"}
@@ -50,11 +51,13 @@ class Findings:
         ticket = rows.get(db, number) if number is not None else None
         step, past = self._decide(db, key, ticket, change)
         place = belonging.place(db, change, part, self._heard) if step.action == "create" else None
-        if place is not None and place.number is not None:
+        site = place if isinstance(place, NewSite) else None
+        if site is not None:
+            key, past = site.key, self._past(db, site.key, change.at)
+            step = step if past.reopens is None else life.Step("reopen", "the site is offline again")
+        elif isinstance(place, Root):
             ticket = rows.existing(db, place.number)
             step = life.Step("lead" if place.leads else "join", place.reason)
-        elif place is not None:
-            key, past = place.key, Again()
         held_back = self._quota.held_back(db, change) if step.action == "create" and not by_hand else None
         if held_back is not None:
             watched.put(db, key, change, part, held_back)
@@ -64,7 +67,7 @@ class Findings:
             return 0
         now = self._now()
         if ticket is None:
-            ticket = self._begin(db, key, change, part, step, past, place, now)
+            ticket = self._begin(db, key, change, part, step, past, site, now)
         self._write(db, ticket, change, step, now, note)
         if step.action in ("create", "reopen"):
             for other, its_part in watched.take(db, key.text()):
@@ -99,14 +102,16 @@ class Findings:
         severity = ticket.severity if ticket else "none"
         past, known = Again(), "none"
         if ticket is None:
-            ended = story.past(db, key, change.at - self._terms.within_seconds)
-            past = again(ended, change.at, self._terms)
+            past = self._past(db, key, change.at)
             known = life.worst(rows.severities_ended_by_hand(db, key, life.NOT_BY_HAND, change.at))
         recent = past.reopens is not None
         step = life.on_change(
             ticket is not None, recent, severity, others, change.before, change.after, change.status, known
         )
         return step, past
+
+    def _past(self, db: sa.Connection, key: Key, at: float) -> Again:
+        return again(story.past(db, key, at - self._terms.within_seconds), at, self._terms)
 
     def _begin(
         self,
@@ -116,15 +121,17 @@ class Findings:
         part: Part,
         step: life.Step,
         past: Again,
-        place: Place | None,
+        site: NewSite | None,
         now: float,
     ) -> Ticket:
         """The ticket of the fault, opened or opened again."""
         if step.action == "reopen" and past.reopens is not None:
             actions.reopen(db, rows.existing(db, past.reopens), change.at)
             rows.add_state(db, past.reopens, change.at, "forewarn", f"open: {step.reason}")
+            if site is not None:
+                rows.update(db, past.reopens, **site.words)
             return rows.existing(db, past.reopens)
-        number = rows.create(db, key, **words.new_ticket(change, part, now) | (place.words if place else {}))
+        number = rows.create(db, key, **words.new_ticket(change, part, now) | (site.words if site else {}))
         if past.follows is not None:
             story.add_link(db, number, past.follows, change.at)
             rows.add_state(
@@ -164,13 +171,17 @@ class Findings:
 
 def _columns(ticket: Ticket, change: Change, step: life.Step) -> dict[str, Any]:
     """What a step makes of severity, words and forecast."""
+    own = {**words.forecast(change), **words.of_ticket(change)}
     # What a member says for itself does not speak for all that share its cause.
-    alone = not ticket.members or (change.fault == ticket.fault and not ticket.device_serial.startswith(SITE))
-    if step.action == "reopen" or (step.action == "rise" and alone):
-        return {"severity": change.after, **words.forecast(change), **words.of_ticket(change)}
+    of_site = ticket.device_serial.startswith(SITE)
+    alone = not of_site and (not ticket.members or change.fault == ticket.fault)
+    if step.action == "reopen":
+        return {"severity": change.after} | ({} if of_site else own)
+    if step.action == "rise" and alone:
+        return {"severity": change.after} | own
     if step.action in ("join", "lead", "rise"):
-        said = words.of_ticket(change) if step.action == "lead" else {}
-        return {"severity": life.worst((ticket.severity, change.after)), **said}
+        worst = {"severity": life.worst((ticket.severity, change.after))}
+        return worst | (words.of_ticket(change) if step.action == "lead" else {})
     likely = words.forecast(change)
     if step.action == "add" and life.is_likelier(likely["probability"], ticket.probability):
         return likely
