@@ -26,6 +26,17 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
         "status": Lazy("status", "How the collector is: counters, addresses, troubles."),
         "ca": Lazy("ca", "forewarn's own certificate authority: make it, show it, replace it."),
         "broker": Lazy("broker", "A broker as the front door: write its configuration."),
+        "backup": Lazy(
+            "keeping",
+            "Write all that the collector knows to FILE, while it runs: reports, tickets, users, authorities"
+            " with their keys.",
+        ),
+        "restore": Lazy(
+            "keeping",
+            "Put a backup back into the data directory, which must be empty; nothing is changed when FILE is"
+            " not whole.",
+        ),
+        "store": Lazy("keeping", "What is stored: look through it."),
         "deadletters": Lazy("traffic", "What could not be accepted, and why."),
         "destination": Lazy(
             "destination", "Ticket systems and whoever else is told: list them, try one, send again what is parked."

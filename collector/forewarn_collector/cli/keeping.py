@@ -1,0 +1,136 @@
+"""``forewarn backup``, ``forewarn restore`` and ``forewarn store check``: the data directory as files."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from forewarn_collector.cli.session import Session, json_option, mask_files, pass_session, print_json
+from forewarn_collector.paths import default_data
+from forewarn_collector.store.backup import Manifest, back_up
+from forewarn_collector.store.backup import restore as put_back
+from forewarn_collector.store.checking import check as check_all
+from forewarn_collector.store.model import StoreError
+
+
+class BackupView(msgspec.Struct, kw_only=True):
+    """``made_at``: Unix seconds; ``bytes``: size of the backup."""
+
+    file: str
+    bytes: int
+    made_at: float
+    version: str
+    files: list[str]
+
+
+class CheckView(msgspec.Struct, kw_only=True):
+    blocks: int
+    rows_in_blocks: int
+    unsealed_rows: int
+    problems: list[str]
+
+
+file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+
+
+@click.command("backup")
+@file_argument
+@json_option
+@pass_session
+def backup(session: Session, file: Path, as_json: bool) -> None:
+    """Write all that the collector knows to FILE, while it runs: reports, tickets, users, authorities with their keys.
+
+    Run it on the collector's machine as the collector's user. FILE must not be there yet, and is for its owner only.
+
+    Example: forewarn backup /srv/backup/forewarn-monday.tar.gz
+    """
+    mask_files(0o077)
+    with _plainly(), _bar("copied") as told:
+        made = back_up(_data(session), file, version("forewarn"), told)
+    _say(made, file, as_json)
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+@pass_session
+def restore(session: Session, file: Path, as_json: bool) -> None:
+    """Put a backup back into the data directory, which must be empty; nothing is changed when FILE is not whole.
+
+    Reports that came after the backup are asked for again: agents keep them for a day.
+
+    Example: forewarn restore /srv/backup/forewarn-monday.tar.gz
+    """
+    mask_files(0o077)
+    with _plainly():
+        made = put_back(file, _data(session))
+    _say(made, file, as_json)
+
+
+@click.group("store")
+def store() -> None:
+    """What is stored: look through it.
+
+    Example: forewarn store check
+    """
+
+
+@store.command("check")
+@json_option
+@pass_session
+def check(session: Session, as_json: bool) -> None:
+    """Look through the databases and unpack every block of history; exit code 1 when something is wrong.
+
+    It changes nothing, and the collector may run.
+
+    Example: forewarn store check
+    """
+    with _plainly(), _bar("looked through") as told:
+        found = check_all(_data(session), told)
+    if as_json:
+        print_json(CheckView(**found._asdict()))
+    else:
+        for problem in found.problems:
+            click.echo(problem)
+        click.echo(
+            f"{found.blocks} blocks with {found.rows_in_blocks} rows, {found.unsealed_rows} rows not sealed yet: "
+            + (f"{len(found.problems)} problems" if found.problems else "nothing is wrong")
+        )
+    if found.problems:
+        raise SystemExit(1)
+
+
+def _data(session: Session) -> Path:
+    return Path(session.data or default_data())
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def _bar(words: str) -> Iterator[Callable[[int, int], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(words)
+        yield lambda done, whole: progress.update(task, completed=done, total=whole)
+
+
+def _say(made: Manifest, file: Path, as_json: bool) -> None:
+    size = file.stat().st_size
+    view = BackupView(file=str(file), bytes=size, made_at=made.made_at, version=made.version, files=[*made.files])
+    if as_json:
+        print_json(view)
+        return
+    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(made.made_at))
+    click.echo(f"{file}: {len(made.files)} files of {at}, {size / 1e6:.1f} MB, written by forewarn {made.version}")

@@ -1,0 +1,144 @@
+"""A backup of a running collector, put back elsewhere, knows what it knew; one that is not whole changes nothing."""
+
+import io
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from forewarn_collector.cli.main import forewarn
+from forewarn_collector.store.backup import back_up, restore
+from forewarn_collector.store.model import StoreError
+from forewarn_wire import up_topic
+
+
+def ask(data: Path, *words: str, status: int = 0) -> Any:
+    command = [sys.executable, "-m", "forewarn_collector", "--data", str(data), *words, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def backed_up(
+    tmp_path_factory: pytest.TempPathFactory, collector_process: Any, device_type: Any,
+    load_payload: Callable[..., bytes],
+) -> Path:  # fmt: skip
+    """Reports go on coming while it is made."""
+    directory = tmp_path_factory.mktemp("backup")
+    collector = collector_process(directory / "data")
+    collector.start()
+    device = device_type(collector.mqtt_port)
+    try:
+        device.connect()
+        packets = [device.packet(up_topic("shop-07", "load"), load_payload("shop-07", seq)) for seq in range(1, 101)]
+        device.send(*packets[:50])
+        assert {int(device.receive(60).reason_code) for _ in range(50)} == {0}
+        device.send(*packets[50:])
+        said = ask(collector.data, "backup", str(directory / "monday.tar.gz"))
+        assert {int(device.receive(60).reason_code) for _ in range(50)} == {0}
+    finally:
+        device.close()
+        collector.stop()
+    assert {"journal.db", "state.db"} <= {*said["files"]}
+    assert "api.json" not in said["files"]
+    return directory / "monday.tar.gz"
+
+
+def test_what_was_backed_up_while_it_ran_is_there_after_the_restoration(
+    backed_up: Path, make_collector: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert backed_up.stat().st_mode & 0o777 == 0o600
+    said = ask(tmp_path / "second", "restore", str(backed_up))
+    assert said["version"]
+    assert ask(tmp_path / "second", "store", "check")["problems"] == []
+    second = make_collector(name="second")
+    assert 50 <= ask(second.data, "device", "shop-07")["line"]["reports"] <= 100
+    assert ask(second.data, "store", "check")["unsealed_rows"] >= 50
+
+
+def test_a_backup_goes_over_nothing(backed_up: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there already"):
+        back_up(backed_up.parent / "data", backed_up, "0")
+    with pytest.raises(StoreError, match="not empty"):
+        restore(backed_up, backed_up.parent / "data")
+    with pytest.raises(StoreError, match="no journal here"):
+        back_up(tmp_path / "elsewhere", tmp_path / "new.tar.gz", "0")
+    assert not (tmp_path / "new.tar.gz").exists()
+
+
+def changed(source: Path, target: Path, name: str, content: bytes | None) -> Path:
+    """The same archive with another content of one file, or without it."""
+    with tarfile.open(source, "r:gz") as old, tarfile.open(target, "w:gz") as new:
+        for member in old:
+            file = old.extractfile(member)
+            assert file is not None
+            found = file.read()
+            if member.name == name:
+                if content is None:
+                    continue
+                found, member.size = content, len(content)
+            new.addfile(member, io.BytesIO(found))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("data/state.db", b"SQLite format 3\0", "is not as it was written"),
+        ("data/journal.db", None, "is not as it was written"),
+        ("manifest.json", None, "no whole backup"),
+        ("manifest.json", b"{}", "no whole backup"),
+        ("manifest.json", b'{"format": 99, "version": "9", "made_at": 1, "files": {}}', "format 99"),
+    ],
+)
+def test_a_backup_that_is_not_whole_changes_nothing(
+    backed_up: Path, tmp_path: Path, name: str, content: bytes | None, said: str
+) -> None:
+    bad = changed(backed_up, tmp_path / "bad.tar.gz", name, content)
+    with pytest.raises(StoreError, match=said):
+        restore(bad, tmp_path / "second")
+    assert not (tmp_path / "second").exists()
+
+
+@pytest.mark.parametrize("cut", [0, 100, -100])
+def test_a_backup_that_was_cut_off_changes_nothing(backed_up: Path, tmp_path: Path, cut: int) -> None:
+    short = tmp_path / "short.tar.gz"
+    short.write_bytes(backed_up.read_bytes()[:cut])
+    done = CliRunner().invoke(forewarn, ["--data", str(tmp_path / "second"), "restore", str(short)])
+    assert (done.exit_code, "Traceback" in done.output) == (1, False)
+    assert "no whole backup" in done.output
+    assert not (tmp_path / "second").exists()
+
+
+def test_a_file_that_climbs_out_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "evil.tar.gz"
+    with tarfile.open(archive, "w:gz") as made:
+        member = tarfile.TarInfo("../climbed")
+        made.addfile(member, io.BytesIO())
+    with pytest.raises(StoreError, match="no whole backup"):
+        restore(archive, tmp_path / "room" / "second")
+    assert not (tmp_path / "room" / "climbed").exists()
+
+
+def test_damage_is_found(backed_up: Path, tmp_path: Path) -> None:
+    data = tmp_path / "second"
+    restore(backed_up, data)
+    with sqlite3.connect(data / "journal.db") as journal:
+        journal.execute("INSERT INTO block VALUES (7, 3, 1, 2, x'0102')")
+    journal.close()
+    found = ask(data, "store", "check", status=1)
+    assert len(found["problems"]) == 1
+    assert "block 7" in found["problems"][0]
+    path = data / "state.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
+    assert len(ask(data, "store", "check", status=1)["problems"]) >= 2
