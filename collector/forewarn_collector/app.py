@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,6 +59,7 @@ from forewarn_collector.orders.book import Book
 from forewarn_collector.orders.dispatch import Dispatch, WayDown
 from forewarn_collector.people import history
 from forewarn_collector.people.escalator import Escalator
+from forewarn_collector.people.logins import with_logins
 from forewarn_collector.people.register import Register
 from forewarn_collector.people.service_levels import ServiceLevels
 from forewarn_collector.repeat import Repeat
@@ -114,7 +116,8 @@ class Collector:
         rules = configured_rules(config)
         own_tls = listener_context(config.listen.tls) if config.listen.tls else None
         self._api_tls = api_context(config.api.tls) if config.api.tls else None
-        planned = [plan(entry) for entry in config.destinations]
+        logins = partial(with_logins, people=lambda: self.register.people)
+        planned = [plan(entry, logins) for entry in config.destinations]
         broker = broker_settings(config.broker, config.listen.max_packet_bytes) if config.broker else None
         ping_url = ping_address(config.self_check)
         now = self.clock.now
@@ -128,7 +131,7 @@ class Collector:
             self.journal.close()
             raise
         self._reader = self.journal.reader()
-        self.register = Register(self._state, now)
+        self.register: Register = Register(self._state, now)
         directory = configured_directory(config.directory, roster.enrolled, self.register.whose)
         names = [entry.name for entry in config.destinations]
         heard = Sites(self._reader, directory).heard

@@ -39,10 +39,10 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str
 
 
-def plan(entry: DestinationEntry) -> Planned:
-    """Raise StartError when a secret cannot be read or used."""
+def plan(entry: DestinationEntry, known: Callable[[Setup], Setup] = lambda setup: setup) -> Planned:
+    """``known`` adds what is known elsewhere. Raise StartError when a secret cannot be read or used."""
     kind = KINDS[entry.kind]
-    setup = Setup(
+    configured = Setup(
         name=entry.name,
         url=entry.url or kind.url,
         token=secret_token(entry.token_file) if entry.token_file else None,
@@ -51,6 +51,7 @@ def plan(entry: DestinationEntry) -> Planned:
         maps=entry.maps().over(kind.maps),
         requests_per_minute=entry.requests_per_minute,
     )
+    setup = known(configured)
     make = kind.system or kind.sender
     assert make is not None
     try:

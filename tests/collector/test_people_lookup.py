@@ -1,21 +1,27 @@
 """Whose a device is, who is responsible, who is on call, what is promised there."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
+from forewarn_collector.config_destinations import DestinationEntry
+from forewarn_collector.destinations import plan
 from forewarn_collector.directory import Directory, Entry, Whose
 from forewarn_collector.people.duty import StandIn, next_to_come, on_call
-from forewarn_collector.people.logins import Logins
+from forewarn_collector.people.logins import Logins, with_logins
 from forewarn_collector.people.lookup import People
 from forewarn_collector.people.reading import read_directory
 from forewarn_collector.people.register import Register, applied_in
-from forewarn_collector.people.schema import Override, Responsible, Schedule, Shift
+from forewarn_collector.people.schema import DirectoryFile, Override, Responsible, Schedule, Shift
 from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.state import open_state
+from forewarn_collector.tickets.systems.kind import Setup
+from forewarn_collector.tickets.systems.maps import Maps
+from forewarn_collector.tickets.systems.redmine import Redmine
 
 FILE = read_directory(Path(__file__).resolve().parent.parent / "data" / "collector" / "directory.yaml")
 PEOPLE = People(FILE)
@@ -147,3 +153,19 @@ def test_logins_at_another_system_are_the_configuration_s_and_then_the_directory
     assert dict(logins) == {"Li Wei": "liwei", "Ann Smith": "ann"}
     assert Logins("rt", {"Li Wei": "li"}, lambda: PEOPLE)["Li Wei"] == "li"
     assert dict(Logins("jira", {}, lambda: PEOPLE)) == {}
+    maps = with_logins(Setup(name="rt", url="", maps=Maps(users={"Joe Miller": "joe"})), lambda: PEOPLE).maps
+    assert (maps.login("Li Wei"), maps.login("Joe Miller"), maps.login("Ann Smith")) == ("liwei", "joe", "")
+    assert (maps.person("liwei"), maps.person("stranger")) == ("Li Wei", "stranger")
+
+
+def test_a_destination_that_is_made_before_a_directory_is_applied_knows_its_engineers_later() -> None:
+    directories = [People(DirectoryFile())]
+    entry = DestinationEntry(
+        name="rt", kind="redmine", url="http://127.0.0.1:9", options={"project": "faults", "key_field_id": "1"}
+    )
+    planned = plan(entry, partial(with_logins, people=lambda: directories[-1]))
+    assert isinstance(planned.made, Redmine)
+    assert planned.made._who({"id": "liwei", "name": "Wei Li"}) == "Wei Li"
+    directories.append(PEOPLE)
+    assert planned.setup.maps.login("Li Wei") == "liwei"
+    assert planned.made._who({"id": "liwei", "name": "Wei Li"}) == "liwei"

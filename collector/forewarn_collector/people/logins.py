@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from msgspec.structs import replace
+
 from forewarn_collector.people.lookup import People
+from forewarn_collector.tickets.systems.kind import Setup
 
 
 class Logins(Mapping[str, str]):
@@ -26,3 +29,8 @@ class Logins(Mapping[str, str]):
         engineers = self._people().file.engineers
         said = {one.name: other.id for one in engineers for other in one.external if other.system == self._system}
         return said | dict(self._configured)
+
+
+def with_logins(setup: Setup, people: Callable[[], People]) -> Setup:
+    """A destination that knows engineers by the directory, too."""
+    return replace(setup, maps=replace(setup.maps, users=Logins(setup.name, setup.maps.users, people)))

@@ -33,7 +33,7 @@ class Redmine:
         self._outcome = setup.options["outcome_field_id"]
         self._tracker = setup.options["tracker_id"]
         self._numbers = _Numbers(self._http)
-        self._known_users = set(setup.maps.users.values())
+        self._users = setup.maps.users
 
     def check(self) -> str:
         user = self._http.ask("GET", "/users/current.json").json()["user"]
@@ -138,7 +138,7 @@ class Redmine:
     def _who(self, user: Mapping[str, Any]) -> str:
         """The number, by which the configuration knows people, or a stranger's name."""
         number = str(user["id"])
-        return number if number in self._known_users else user["name"]
+        return number if number in self._users.values() else user["name"]
 
 
 class _Numbers:
