@@ -10,7 +10,7 @@ import yaml
 from forewarn_collector.config_file import build
 from forewarn_collector.people.mistakes import mistakes
 from forewarn_collector.people.schema import DirectoryFile
-from forewarn_rules.document import read_document, spell_path
+from forewarn_rules.document import Document, read_document
 
 
 class DirectoryError(ValueError):
@@ -34,9 +34,11 @@ def read_directory(path: Path) -> DirectoryFile:
 
 def check_directory(file: DirectoryFile) -> None:
     """The same for a directory that came over the API: paths without lines. Raise DirectoryError."""
-    found = [f"{spell_path(where)}: {text}; {remedy}" for where, text, remedy in mistakes(file)]
-    if found:
-        raise DirectoryError("\n".join(found))
+    document = Document("", msgspec.to_builtins(file))
+    for where, text, remedy in mistakes(file):
+        document.problem(where, text, remedy)
+    if document.problems:
+        raise DirectoryError("\n".join(str(problem).removeprefix(":1: ") for problem in document.problems))
 
 
 def write_directory(file: DirectoryFile) -> str:
