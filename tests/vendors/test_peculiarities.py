@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from vendors import cases
 from vendors.cases import Case
-from vendors.strict import refuse
+from vendors.strict import lose_the_reply, refuse
 
 from forewarn_collector.tickets import life
 from forewarn_collector.tickets.destination import Unreachable
+from forewarn_collector.tickets.push import Push
 from forewarn_collector.tickets.systems import adf, pagerduty_incidents, plain, wording
 from forewarn_collector.tickets.systems.interface import Hint, HookRefused, HookRequest
+from forewarn_collector.tickets.trial import run_trial
 
 Bench = Callable[..., Any]
 CASES: dict[str, Case] = {case.kind: case for case in (*cases.SYSTEMS, *cases.ALERTING, cases.OSTICKET)}
@@ -64,6 +66,33 @@ def test_freshdesk_tells_in_pages(make_bench: Bench) -> None:
         bench.server.person_notes("1", f"part {number} is ordered")
     assert bench.exchange.look(Hint(id="1"))
     assert bench.ticket().timeline[-1].text == "part 104 is ordered"
+
+
+def test_what_osticket_may_have_made_is_not_made_again_by_a_restart(make_bench: Bench, wait_for: Any) -> None:
+    bench = make_bench(CASES["osticket"])
+    bench.finds()
+    bench.server.on_create.append(lose_the_reply)
+    for _ in range(2):
+        push = Push(bench.engine, [bench.destination], lambda: bench.now)
+        push.start()
+        wait_for(lambda push=push: push.outbox.summary() == {"parked": 1}, 60)
+        push.stop()
+    assert len(bench.server.kept) == 1
+    assert push.outbox.retry("osticket") == 1, "a person has looked, and there is none"
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_tried_out(make_bench: Bench, case: Case) -> None:
+    """What ``forewarn destination test`` does, through the delivery loop."""
+    bench = make_bench(case)
+    push = Push(bench.engine, [bench.destination], lambda: bench.now)
+    push.start()
+    try:
+        steps = run_trial(push.outbox, case.kind, push.wake, bench.now)
+    finally:
+        push.stop()
+    assert [(step.event, step.error) for step in steps] == [("opened", ""), ("closed", "")]
+    assert bench.seen()[0] in (case.states.get("resolved", "open"), 5, 9, "Closed")
 
 
 @pytest.mark.parametrize("kind", ["glpi", "freshdesk", "autotask", "halopsa", "osticket"])

@@ -5,6 +5,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from forewarn_collector.tickets.model import Ticket
 
+# In the error of a delivery that must not be tried again by itself: nobody but a person can find out.
+UNCERTAIN = "it is not known whether the ticket was made"
+
 
 class Parcel(NamedTuple):
     """One delivery: what happened to which ticket. ``body``: the ticket as JSON at that moment."""

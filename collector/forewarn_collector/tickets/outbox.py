@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from forewarn_collector.store.state import delivery, reading
 from forewarn_collector.tickets import rows
+from forewarn_collector.tickets.destination import UNCERTAIN
 
 # A weekend without the ticket system loses nothing.
 PARK_AFTER_SECONDS = 7 * 86_400.0
@@ -23,12 +24,13 @@ class Outbox:
 
     def take_up(self, destinations: Sequence[str]) -> None:
         """At a start, which may come with another configuration or a mended token: what was parked gets another
-        chance, and what is for nobody any more is parked."""
+        chance, unless a person has to look first; what is for nobody any more is parked."""
         configured = delivery.c.destination.in_(destinations)
         with self._engine.begin() as db:
             gone = delivery.update().where(delivery.c.state == "pending", ~configured)
             db.execute(gone.values(state="parked", last_error=GONE))
-            self._again(db, configured, delivery.c.created_at > self._now() - PARK_AFTER_SECONDS)
+            recent = delivery.c.created_at > self._now() - PARK_AFTER_SECONDS
+            self._again(db, configured, recent, ~delivery.c.last_error.contains(UNCERTAIN))
 
     def retry(self, destination: str, ticket: int | None = None) -> int:
         """Give what is parked another chance; return how many deliveries."""

@@ -2,12 +2,12 @@
 
 Source: osTicket's setup/doc/api.md and api/tickets.md: ``X-API-Key`` (bound to our address), required fields, 201 with
 the ticket's number as text. Nothing can be looked for there: where it is not known whether a ticket was made, we do not
-make another, and the delivery is parked for a person to look.
+make another, and the delivery is parked, over restarts too, for a person to look.
 """
 
 import msgspec
 
-from forewarn_collector.tickets.destination import Busy, DeliveryError, Parcel, Unreachable
+from forewarn_collector.tickets.destination import UNCERTAIN, Busy, DeliveryError, Parcel, Unreachable
 from forewarn_collector.tickets.model import Ticket
 from forewarn_collector.tickets.systems import wording
 from forewarn_collector.tickets.systems.http import Http
@@ -16,7 +16,6 @@ from forewarn_collector.tickets.systems.maps import Maps
 from forewarn_collector.tickets.systems.plain import keyed, numbers
 
 LONGEST_SUBJECT = 250
-UNKNOWN = "it is not known whether the ticket was made: look for {key} there"
 
 
 class OsTicket:
@@ -49,7 +48,7 @@ class OsTicket:
         except (Busy, Unreachable):
             raise
         except DeliveryError as error:
-            text = str(error) if error.permanent else f"{error}; {UNKNOWN.format(key=key)}"
+            text = str(error) if error.permanent else f"{error}; {UNCERTAIN}: look for {key} there"
             raise DeliveryError(text, permanent=True) from None
 
 
