@@ -91,6 +91,7 @@ def run(directory: Path, reports: int) -> list[float]:
     tracker.hook.write_text(f"http://127.0.0.1:{sink.server.server_address[1]}/\nsecret\n")
     token = directory / "token"
     token.write_text(tracker.token)
+    token.chmod(0o600)
     entry = {"name": "rt", "kind": "rt", "url": tracker.url, "token_file": str(token), "options": tracker.options}
     config = directory / "collector.yaml"
     config.write_text(yaml.safe_dump({"destinations": [entry | {"queues": tracker.queues}]}))

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from forewarn_collector.config_destinations import DestinationEntry
-from forewarn_collector.start import StartError, secret_of, secret_token
+from forewarn_collector.start import StartError, secret_token
 from forewarn_collector.tickets.destination import Destination, Forgetful
 from forewarn_collector.tickets.systems.exchange import SETTLE_SECONDS, Exchange, Tickets
-from forewarn_collector.tickets.systems.external import Links
+from forewarn_collector.tickets.systems.external import Link, Links
 from forewarn_collector.tickets.systems.interface import HookRequest, TicketSystem
 from forewarn_collector.tickets.systems.keeping import Keeping
 from forewarn_collector.tickets.systems.kind import Kind, Setup
@@ -58,7 +58,7 @@ def plan(entry: DestinationEntry, known: Callable[[Setup], Setup] = lambda setup
         made = make(setup)
     except ValueError as error:
         raise StartError(f"destination {entry.name}: {error}") from None
-    hook_secret = secret_of(entry.hook_secret_file) if entry.hook_secret_file else None
+    hook_secret = secret_token(entry.hook_secret_file) if entry.hook_secret_file else None
     return Planned(entry, kind, setup, made, hook_secret)
 
 
@@ -74,6 +74,7 @@ class Destinations:
         settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self._planned = planned
+        self._tickets = tickets
         self.senders: list[Destination] = []
         self._links = {item.entry.name: links(item.entry.name) for item in planned}
         self.exchanges: dict[str, Exchange] = {}
@@ -116,6 +117,12 @@ class Destinations:
         system: TicketSystem = item.made  # type: ignore[assignment]
         listening.hear(system.parse_hook(HookRequest(headers, body, item.hook_secret)))
         return True
+
+    def elsewhere(self, ticket: int) -> list[tuple[str, Link]]:
+        """Where else the ticket stands: the destination's name and the link to it. Raise NoTicket."""
+        self._tickets.ticket(ticket)
+        found = [(name, links.of_ticket(ticket)) for name, links in self._links.items()]
+        return [(name, link) for name, link in found if link is not None and link.remote]
 
     def heard(self) -> list[Heard]:
         return [self._heard(item) for item in self._planned]

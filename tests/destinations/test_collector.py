@@ -92,7 +92,7 @@ def forewarn(collector: Any, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_test_of_a_destination_goes_the_whole_way(
-    started: Any, make_collector: Any, configured: Callable[..., str], tokens: Callable[[str], str]
+    started: Any, make_collector: Any, configured: Callable[..., str], tokens: Callable[[str], str], wait_for: Any
 ) -> None:
     system = started("rt")
     system.fresh()
@@ -105,6 +105,11 @@ def test_the_test_of_a_destination_goes_the_whole_way(
     assert (there.state, "tests this destination" in there.title) == (
         KINDS[system.kind].maps.state("closed"), True,
     )  # fmt: skip
+    office = Office(collector.data)
+    office.finds(1)
+    wait_for(lambda: len(system.all()) == 2, PATIENCE)
+    wait_for(lambda: f"{system.url}/Ticket/Display.html?id=2" in forewarn(collector, "ticket", "show", "1").stdout, 60)
+    office.engine.dispose()
     listed = forewarn(collector, "destination", "list")
     assert listed.stdout.splitlines()[1].split()[:2] == ["there", system.kind]
     assert max(map(len, listed.stdout.splitlines())) <= 80

@@ -31,3 +31,11 @@ class Retried(msgspec.Struct, kw_only=True):
     """How many deliveries get another chance."""
 
     deliveries: int
+
+
+class Elsewhere(msgspec.Struct, kw_only=True):
+    """The same ticket in a ticket system: its ``id`` and its ``address`` for people there."""
+
+    destination: str
+    id: str
+    address: str

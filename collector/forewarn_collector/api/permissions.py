@@ -83,6 +83,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("POST", "/api/v1/maintenance/{number}/end"): ENGINEER,
     ("GET", "/api/v1/tickets"): FILTERED,
     ("GET", "/api/v1/tickets/{number}"): OWN_TICKET,
+    ("GET", "/api/v1/tickets/{number}/elsewhere"): OWN_TICKET,
     ("POST", "/api/v1/tickets"): ENGINEER,
     ("GET", "/api/v1/tickets/{number}/explanation"): OWN_TICKET,
     ("POST", "/api/v1/tickets/{number}/rating-link"): ENGINEER,

@@ -10,7 +10,7 @@ import msgspec
 
 from forewarn_collector.access.model import ACTOR_HEADER
 from forewarn_collector.api.access_views import WhoAmI
-from forewarn_collector.api.destination_views import DestinationView
+from forewarn_collector.api.destination_views import DestinationView, Elsewhere
 from forewarn_collector.api.identity_views import CreatedToken, NewToken, Revoke, TokenView
 from forewarn_collector.api.people_views import TicketPeople, TicketView
 from forewarn_collector.api.views import (
@@ -193,6 +193,10 @@ class Client:
 
     def deliveries(self, limit: int) -> list[dict[str, Any]]:
         return self._ask(list[dict[str, Any]], "/deliveries", {"limit": limit})
+
+    def elsewhere(self, number: int) -> list[Elsewhere]:
+        """The same ticket in ticket systems."""
+        return self._ask(list[Elsewhere], f"/tickets/{number}/elsewhere")
 
     def destinations(self) -> list[DestinationView]:
         return self._ask(list[DestinationView], "/destinations")

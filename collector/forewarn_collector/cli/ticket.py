@@ -68,7 +68,8 @@ def show(session: Session, number: int, language: str | None, as_json: bool) -> 
     if as_json:
         print_json(found)
         return
-    for block in ticket_page.page(found, session.times, _part(session, found), session.client.ticket_people(number)):
+    people, elsewhere = session.client.ticket_people(number), session.client.elsewhere(number)
+    for block in ticket_page.page(found, session.times, _part(session, found), people, elsewhere):
         session.screen.print(block)
 
 

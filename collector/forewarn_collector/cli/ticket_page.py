@@ -1,12 +1,13 @@
 """One ticket in full, as it is printed. Pure."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
+from forewarn_collector.api.destination_views import Elsewhere
 from forewarn_collector.api.people_views import TicketPeople, TicketView
 from forewarn_collector.cli.clock_words import sentence
 from forewarn_collector.cli.devices import whose
@@ -22,12 +23,18 @@ from forewarn_rules.wording import number
 
 
 def page(
-    ticket: TicketView, times: Times, part: Mapping[str, Any], people: TicketPeople | None = None
+    ticket: TicketView,
+    times: Times,
+    part: Mapping[str, Any],
+    people: TicketPeople | None = None,
+    elsewhere: Sequence[Elsewhere] = (),
 ) -> Iterator[RenderableType]:
-    """``part``: slot, model and kind of the disk, where it is one; ``people``: whom it concerns."""
+    """``part``: slot, model and kind of the disk, where it is one; ``people``: whom it concerns; ``elsewhere``: the
+    same ticket in ticket systems."""
     words = [(f"Ticket {ticket.number}", "bold"), (f"  {ticket.severity}", STYLES.get(ticket.severity, ""))]
     yield Text.assemble(*words, f"  {clean(ticket.title)}")
-    yield pairs([(name, value) for name, value in _facts(ticket, times, part, people) if value])
+    there = [(one.destination, f"{one.id}  {one.address}") for one in elsewhere]
+    yield pairs([(name, value) for name, value in (*_facts(ticket, times, part, people), *there) if value])
     explanation = ticket.explanation
     if explanation.get("what"):
         yield heading("What is seen")

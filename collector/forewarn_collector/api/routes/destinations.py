@@ -6,9 +6,10 @@ from typing import Any
 from litestar import Request, get, post
 from litestar.exceptions import PermissionDeniedException
 
+from forewarn_collector.access.caller import Caller, Role
 from forewarn_collector.api.audited import Noted
 from forewarn_collector.api.described import PROBLEMS, Limit
-from forewarn_collector.api.destination_views import DestinationView, Retried, Retry
+from forewarn_collector.api.destination_views import DestinationView, Elsewhere, Retried, Retry
 from forewarn_collector.api.fleet import NotHere
 from forewarn_collector.destinations import Destinations
 from forewarn_collector.tickets.push import Push
@@ -56,12 +57,20 @@ def destination_routes(destinations: Destinations, push: Push, now: Callable[[],
         push.wake()
         return Retried(deliveries=found)
 
+    @get("/tickets/{number:int}/elsewhere", sync_to_thread=True, responses=PROBLEMS)
+    def elsewhere(number: int, caller: Caller) -> list[Elsewhere]:
+        """The same ticket in ticket systems, for those who work there."""
+        if caller.role is Role.CUSTOMER:
+            return []
+        found = destinations.elsewhere(number)
+        return [Elsewhere(destination=name, id=link.remote, address=link.url) for name, link in found]
+
     @get("/deliveries", sync_to_thread=True, responses=PROBLEMS)
     def deliveries(limit: Limit = 100) -> list[dict[str, Any]]:
         """What was sent, waits, or is parked."""
         return push.outbox.listing(limit)
 
-    return [listing, test, retry, deliveries]
+    return [listing, test, retry, elsewhere, deliveries]
 
 
 def hook_route(destinations: Destinations) -> Any:
