@@ -136,9 +136,11 @@ def test_what_is_worse_is_told_at_once_after_what_was_kept(office: Office) -> No
 def test_what_was_kept_is_told_before_the_end(office: Office) -> None:
     office.say("pending", "none -> warning")
     office.say("crc", "none -> warning")
+    office.now += HOUR
     office.desk.act(1, "close", "ann", outcome="cleaned")
     said = [entry.text for entry in office.desk.ticket(1).timeline]
     assert said[1:] == ["one more change: crc none -> warning: crc says warning of S3Z1", "closed, cleaned"]
+    assert [entry.at for entry in office.desk.ticket(1).timeline] == [NOON, NOON, NOON + HOUR]
     told = office.told()
     office.now += 3 * DAY
     office.desk.record(7, [], [])

@@ -24,23 +24,24 @@ def add(db: sa.Connection, number: int, action: str, entry: Entry, by_hand: bool
     noted_at = db.execute(sa.select(evidence_note.c.noted_at).where(evidence_note.c.ticket == number)).scalar()
     if not is_noted(action, by_hand, noted_at, now):
         mine = evidence_note.update().where(evidence_note.c.ticket == number)
-        db.execute(mine.values(kept=evidence_note.c.kept + 1, newest=entry.text))
+        db.execute(mine.values(kept=evidence_note.c.kept + 1, newest=entry.text, newest_at=entry.at))
         return False
     tell(db, number, now)
     rows.add_entry(db, number, entry)
     if noted_at is None:
-        db.execute(evidence_note.insert().values(ticket=number, noted_at=now, kept=0, newest=""))
+        db.execute(evidence_note.insert().values(ticket=number, noted_at=now, kept=0, newest="", newest_at=0.0))
     return True
 
 
 def tell(db: sa.Connection, number: int, now: float) -> None:
-    """Note what was kept; a new day begins."""
+    """Note what was kept, at the device's time of the last of it; a new day begins."""
     mine = evidence_note.c.ticket == number
     row = db.execute(sa.select(evidence_note).where(mine)).first()
     if row is not None and row.kept:
         changes = "one more change" if row.kept == 1 else f"{row.kept} more changes, the last"
-        rows.add_entry(db, number, Entry(now, "forewarn", "evidence", "customer", f"{changes}: {row.newest}"))
-    db.execute(evidence_note.update().where(mine).values(noted_at=now, kept=0, newest=""))
+        said = f"{changes}: {row.newest}"
+        rows.add_entry(db, number, Entry(row.newest_at, "forewarn", "evidence", "customer", said))
+    db.execute(evidence_note.update().where(mine).values(noted_at=now, kept=0, newest="", newest_at=0.0))
 
 
 def due(db: sa.Connection, now: float) -> list[int]:

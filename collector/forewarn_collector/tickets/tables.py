@@ -13,6 +13,7 @@ evidence_note = Table(
     Column("noted_at", Float, nullable=False, index=True),
     Column("kept", Integer, nullable=False),
     Column("newest", Text, nullable=False),
+    Column("newest_at", Float, nullable=False),
 )
 
 # A ticket that follows another one about the same fault.
