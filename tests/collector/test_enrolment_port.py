@@ -1,6 +1,7 @@
 """The enrolment port over real TLS: what it gives, and everything that it must not give."""
 
 import base64
+import contextlib
 import http.client
 import itertools
 import json
@@ -263,7 +264,11 @@ def test_whatever_is_sent_is_refused_with_a_line(port: Port, body: bytes) -> Non
 
 
 def test_a_large_body_is_not_read(port: Port) -> None:
-    assert port.call("POST", ENROL_PATH, b"x" * 1_000_000)[0] == 413
+    """Who is still sending when the answer comes may find the connection cut off before reading it."""
+    with contextlib.suppress(ConnectionError, ssl.SSLError):
+        assert port.call("POST", ENROL_PATH, b"x" * 1_000_000)[0] == 413
+    assert port.call("POST", ENROL_PATH, b"x" * 20_000)[0] == 413
+    assert port.call("GET", CA_PATH)[0] == 200
 
 
 def test_who_is_refused_too_often_has_to_wait(port: Port) -> None:
