@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 import yaml
 from servers.office import change
 
-from forewarn_collector.store.state import open_state
+from forewarn_collector.store.state import delivery, open_state
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.systems import wording
 from forewarn_collector.tickets.systems.kinds import KINDS
@@ -30,6 +31,11 @@ class Office:
 
     def finds(self, *disks: int) -> None:
         self.desk.record(None, [change(disk, "none -> warning", time.time()) for disk in disks], [])
+
+    def quiet(self) -> bool:
+        """Everything is delivered, and what both sides agree on is written down."""
+        with self.engine.connect() as db:
+            return not db.execute(sa.select(sa.func.count()).where(delivery.c.state == "pending")).scalar()
 
     def keys(self) -> list[str]:
         return sorted(wording.dedup_key(ticket) for ticket in self.desk.tickets())
@@ -76,6 +82,7 @@ def test_a_web_hook_is_heard_at_once_and_only_with_the_secret(
     office = Office(collector.data)
     office.finds(1)
     (there,) = wait_for(system.all, PATIENCE)
+    wait_for(office.quiet, PATIENCE)
     system.say(there.id, note="I have it", state=system.ended)
     wait_for(lambda: office.desk.ticket(1).state == "resolved", PATIENCE)
     assert "I have it" in [entry.text for entry in office.desk.ticket(1).timeline]

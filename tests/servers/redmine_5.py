@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
-from servers.started import PROJECT, Process, There, free_port, run, template
+from servers.started import PROJECT, Process, There, free_port, put_back, run, template
 
 HERE = Path(__file__).resolve().parent / "redmine"
 PLUGIN = PROJECT / "deploy" / "destinations" / "redmine-forewarn.rb"
@@ -79,7 +79,7 @@ class Redmine:
     def fresh(self) -> None:
         """As it was set up, without an issue."""
         self.hook.unlink(missing_ok=True)
-        shutil.copy(self._template / "redmine.db", self._directory / "redmine.db")
+        put_back(self._template / "redmine.db", self._directory / "redmine.db")
 
     def say(self, id_: str, *, state: str = "", owner: str = "", note: str = "", public: bool = False) -> None:
         """What the engineer does there."""

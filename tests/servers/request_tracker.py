@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
-from servers.started import PROJECT, Process, There, free_port, run, template
+from servers.started import PROJECT, Process, There, free_port, put_back, run, template
 
 HERE = Path(__file__).resolve().parent / "rt"
 SCRIP = PROJECT / "deploy" / "destinations" / "request-tracker-scrip.pl"
@@ -74,7 +74,7 @@ class RequestTracker:
     def fresh(self) -> None:
         """As it was set up, without a ticket."""
         self.hook.unlink(missing_ok=True)
-        shutil.copy(self._template / "rt.db", self._directory / "rt.db")
+        put_back(self._template / "rt.db", self._directory / "rt.db")
 
     def say(self, id_: str, *, state: str = "", owner: str = "", note: str = "", public: bool = False) -> None:
         """What the engineer does there."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import os
 import shutil
 import socket
@@ -96,3 +97,18 @@ class Process:
             self._child.kill()
             self._child.wait()
         self._child = None
+
+
+_put_back = itertools.count(1)
+
+
+def put_back(template: Path, database: Path) -> None:
+    """Give a running server the content of ``template`` as its SQLite database.
+
+    SQLite keeps pages in memory as long as the file's change counter is the same (file format, 1.3.7). A content that
+    comes back would bring back its counter, and with it pages of the test before: so it gets one that never was.
+    """
+    content = bytearray(template.read_bytes())
+    counter = (1_000_000 * next(_put_back)).to_bytes(4, "big")
+    content[24:28] = content[92:96] = counter  # the counter, and for which counter the size in the header is valid
+    database.write_bytes(content)

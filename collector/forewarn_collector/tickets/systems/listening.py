@@ -1,6 +1,7 @@
 """Listens to one ticket system: asks every few seconds what was changed there, and at once when a web-hook says so."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ FIRST_REACH = 86_400.0
 # What cannot be taken in holds the rest up no longer than so many turns.
 PATIENCE = 20
 MOST_HINTS = 10_000
+# Redmine and Request Tracker call while their own transaction is still open: what is read at once may be the old state.
+AGAIN_SECONDS = 3.0
 STOP_SECONDS = 5.0
 
 
@@ -31,6 +34,7 @@ class Listening:
         self._polls = polls
         self._now = now
         self._hints: dict[Hint, None] = {}
+        self._again: dict[Hint, float] = {}
         self._failed: dict[Hint, int] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -53,12 +57,13 @@ class Listening:
         with self._lock:
             if len(self._hints) < MOST_HINTS:
                 self._hints |= dict.fromkeys(hints)
+                self._again |= dict.fromkeys(hints, time.monotonic() + AGAIN_SECONDS)
         self._wake.set()
 
     def _run(self) -> None:
         due = time.monotonic() + self._seconds
         while not self._stopping.is_set():
-            self._wake.wait(max(0.0, due - time.monotonic()))
+            self._wake.wait(max(0.0, min(due, self._next_again()) - time.monotonic()))
             self._wake.clear()
             try:
                 self._look_at(self._take_hints())
@@ -109,9 +114,18 @@ class Listening:
         return failed
 
     def _take_hints(self) -> list[Hint]:
+        """Those that are new, and those that are to be looked at once more."""
+        now = time.monotonic()
         with self._lock:
-            hints, self._hints = list(self._hints), {}
+            again = [hint for hint, due in self._again.items() if due <= now]
+            hints, self._hints = list(self._hints | dict.fromkeys(again)), {}
+            for hint in again:
+                del self._again[hint]
         return hints
+
+    def _next_again(self) -> float:
+        with self._lock:
+            return min(self._again.values(), default=math.inf)
 
     def _trouble(self, text: str) -> None:
         log.warning("%s could not be asked what was done there: %s", self.name, text)
