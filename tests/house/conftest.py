@@ -4,7 +4,9 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -66,3 +68,23 @@ def rows() -> Callable[[str], list[list[str]]]:
 def runnable() -> Callable[[str], list[str]]:
     """The blocks of a document that are marked as runnable."""
     return lambda text: re.findall(r"<!-- runnable -->\n```sh\n(.*?)```", text, re.S)
+
+
+@pytest.fixture(scope="session")
+def type_of() -> Callable[[type[msgspec.Struct], str], Any]:
+    """type_of(struct, "notify.channels[].kind"): what the key of a YAML file takes."""
+
+    def find(struct: type[msgspec.Struct], path: str) -> Any:
+        *above, name = path.replace("[]", "").split(".")
+        for part in above:
+            struct = next(
+                inner
+                for field in msgspec.structs.fields(struct)
+                if field.name == part
+                for inner in (field.type, *getattr(field.type, "__args__", ()))
+                if isinstance(inner, type) and issubclass(inner, msgspec.Struct)
+            )
+        (type_,) = [field.type for field in msgspec.structs.fields(struct) if field.name == name]
+        return type_
+
+    return find
