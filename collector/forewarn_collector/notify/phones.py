@@ -5,7 +5,6 @@ with its last error. A channel that hangs stops only its own.
 """
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -19,6 +18,7 @@ from forewarn_collector.notify.pace import delay_after, free_at
 from forewarn_collector.notify.senders.sender import Sender, SendError
 from forewarn_collector.notify.turn import Outgoing, next_turn
 from forewarn_collector.store.state import database_trouble, reading
+from forewarn_collector.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,6 @@ AT_ONCE = 2000
 BEFORE_LOOKING_AGAIN = 5
 GIVE_UP_SECONDS = 86_400.0
 LONGEST_PAUSE = 60.0
-STOP_SECONDS = 5.0
 GONE = "this channel is no longer configured"
 
 
@@ -71,7 +70,7 @@ class Phones:
             return rows.oldest_due(db, self._now())
 
 
-class _Line:
+class _Line(Worker):
     """One channel."""
 
     def __init__(
@@ -85,26 +84,12 @@ class _Line:
         self._guard = guard
         self._now = now
         self._tries: deque[float] = deque(maxlen=sender.per_minute)
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        # Whoever hangs must not keep the collector from ending: what was not marked is told again.
-        self._thread = threading.Thread(target=self._run, name=f"notify {self.name}", daemon=True)
+        super().__init__(f"notify {self.name}")
 
     def start(self) -> None:
         with self._reading.connect() as db:
             self._tries.extend(at for _, at in rows.sent_since(db, self.name, self._now() - MINUTE))
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._wake.set()
-
-    def join(self) -> None:
-        if self._thread.is_alive():
-            self._thread.join(STOP_SECONDS)
-
-    def wake(self) -> None:
-        self._wake.set()
+        super().start()
 
     def _run(self) -> None:
         pause = 0.0

@@ -5,7 +5,6 @@ be accepted is parked with its reason and shown; it stops nothing else. A destin
 """
 
 import logging
-import threading
 from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from forewarn_collector.store.state import database_trouble, delivery, reading
 from forewarn_collector.tickets.destination import Busy, DeliveryError, Destination, Parcel, Unreachable
 from forewarn_collector.tickets.outbox import PARK_AFTER_SECONDS, Outbox
+from forewarn_collector.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,6 @@ LONGEST_DELAY = 900.0
 PARK_AFTER_TRIES = 20
 # Nobody answers: the whole destination waits, and drains within this time when it is back.
 LONGEST_PAUSE = 60.0
-STOP_SECONDS = 5.0
 
 
 def delay_after(tries: int) -> float:
@@ -53,7 +52,7 @@ class Push:
             worker.wake()
 
 
-class _Worker:
+class _Worker(Worker):
     """One destination."""
 
     def __init__(self, engine: sa.Engine, destination: Destination, now: Callable[[], float]) -> None:
@@ -62,24 +61,7 @@ class _Worker:
         self._reading = reading(engine)
         self._destination = destination
         self._now = now
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        # Whoever hangs must not keep the collector from ending: what was not marked is sent again.
-        self._thread = threading.Thread(target=self._run, name=f"push {self.name}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._wake.set()
-
-    def join(self) -> None:
-        if self._thread.is_alive():
-            self._thread.join(STOP_SECONDS)
-
-    def wake(self) -> None:
-        self._wake.set()
+        super().__init__(f"push {self.name}")
 
     def _run(self) -> None:
         pause = 0.0

@@ -11,6 +11,7 @@ from forewarn_collector.tickets.destination import DeliveryError, Unreachable
 from forewarn_collector.tickets.systems.exchange import Exchange
 from forewarn_collector.tickets.systems.external import Watch
 from forewarn_collector.tickets.systems.interface import Hint, Remote
+from forewarn_collector.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +24,9 @@ PATIENCE = 20
 MOST_HINTS = 10_000
 # Redmine and Request Tracker call while their own transaction is still open: what is read at once may be the old state.
 AGAIN_SECONDS = 3.0
-STOP_SECONDS = 5.0
 
 
-class Listening:
+class Listening(Worker):
     def __init__(self, exchange: Exchange, seconds: float, polls: bool, now: Callable[[], float]) -> None:
         self.name = exchange.name
         self._exchange = exchange
@@ -37,20 +37,7 @@ class Listening:
         self._again: dict[Hint, float] = {}
         self._failed: dict[Hint, int] = {}
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"listen {self.name}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._wake.set()
-
-    def join(self) -> None:
-        if self._thread.is_alive():
-            self._thread.join(STOP_SECONDS)
+        super().__init__(f"listen {self.name}")
 
     def hear(self, hints: Sequence[Hint]) -> None:
         """Of a web-hook. What does not fit is found by the next poll."""
