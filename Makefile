@@ -82,8 +82,9 @@ fuzz: $(READY_TEST) ## a million mutated packets and payloads at the listener; P
 	@FOREWARN_FUZZ_PACKETS=$(or $(PACKETS),1000000) FOREWARN_SEED=$(or $(SEED),20261126) \
 		exec $(BIN)/pytest -s tests/collector/test_listener_fuzz.py
 
-desks: $(READY_TEST) test-packages ## 500 tickets at once in a real Request Tracker and a real Redmine; TICKETS=number
-	@FOREWARN_TICKETS=$(or $(TICKETS),500) exec $(BIN)/pytest -s tests/destinations/test_many.py
+desks: $(READY_TEST) test-packages ## 500 tickets at once in a real Request Tracker and a real Redmine, which are down for a minute; TICKETS=number
+	@FOREWARN_TICKETS=$(or $(TICKETS),500) FOREWARN_DOWN_SECONDS=60 exec $(BIN)/pytest -s --durations 2 \
+		tests/destinations/test_many.py tests/destinations/test_exchange.py -k "many or down"
 
 vm: $(READY_TEST) vm-packages $(VM_IMAGE) ## as root: the agent in a virtual machine whose disks warn, go and lose power
 	@FOREWARN_VM_IMAGE=$(dir $(VM_IMAGE)) exec $(BIN)/pytest -s tests/endurance/test_vm.py

@@ -1,5 +1,7 @@
 """A desk and a real ticket system: one ticket for each fault, equal on both sides, whatever happens between."""
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ from forewarn_collector.tickets.systems import wording
 from forewarn_collector.tickets.systems.kinds import KINDS
 
 PATIENCE = 120.0
+DOWN_SECONDS = float(os.environ.get("FOREWARN_DOWN_SECONDS", "5"))
 
 
 @pytest.fixture
@@ -128,11 +131,13 @@ def test_a_system_that_is_down_for_a_while(system: Any, offices: Callable[..., O
     office.finds(1)
     wait_for(lambda: office.quiet() and equal(office, system), PATIENCE)
     system.stop()
+    back_at = time.monotonic() + DOWN_SECONDS
     try:
         office.finds(2, 3)
         office.desk.act(1, "acknowledge", "Li Wei")
         office.desk.act(1, "start", "Li Wei")
         wait_for(lambda: any("Connect" in row["last_error"] for row in office.deliveries()), PATIENCE)
+        wait_for(lambda: time.monotonic() >= back_at, DOWN_SECONDS + PATIENCE)
         assert not [row for row in office.deliveries() if row["state"] == "parked"]
         office.end()
     finally:
