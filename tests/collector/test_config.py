@@ -91,18 +91,22 @@ MESSAGES = {
     "not-yaml": ["3: not YAML: expected ',' or ']', but got '<stream end>'; mind indentation, quotes and brackets"],
     "packet-too-small": ["2: listen.max_packet_bytes: expected `int` >= 1024 (found 100); for example: 262144"],
     "password-file-missing": ["3: broker.password_file: there is no such file (found '/nowhere/password'); give the p"],
-    "ping-in-plain-text": [
-        "2: self_check.ping_url: it would go in plain text (found 'http://ping.example/forewarn'); write http"
-    ],
-    "ping-not-an-address": [
-        "2: self_check.ping_url: not an http or https address (found 'ping.example'); write https://HOST/PATH"
-    ],
+    "ping-in-plain-text": ["2: self_check.ping_url: it would go in plain text; write https://HOST/PATH"],
+    "ping-not-an-address": ["2: self_check.ping_url: not an http or https address; write https://HOST/PATH"],
     "ping-twice": [
         "3: self_check.ping_url_file: ping_url stands beside it (found '/etc/hostname'); keep one of them"
     ],
     "ping-file-missing": ["2: self_check.ping_url_file: there is no such file (found '/nowhere/ping.url'); give"],
     "self-check-too-seldom": ["2: self_check.every_seconds: expected `int` <= 3600 (found 86400); for example: 60"],
     "plain-text-beyond-loopback": ["2: listen.address: plain text is for loopback only (found '0.0.0.0'); use 127.0.0"],
+    "api-address": ["2: api.address: not an IP address (found 'everywhere'); write 127.0.0.1"],
+    "api-certificate-missing": [
+        "4: api.tls.certificate: there is no such file (found '/nowhere/api.pem'); give the path",
+        "5: api.tls.key: there is no such file (found '/nowhere/api.key'); give the path",
+    ],
+    "api-too-few-requests": ["2: api.requests_per_minute: expected `int` >= 1 (found 0); for example: 600"],
+    "password-instead-of-file": ["3: broker.password_file: there is no such file; give the path of a readable file"],
+    "token-instead-of-file": ["5: destinations[0].token_file: there is no such file; give the path of a readable f"],
     "port-is-a-switch": ["2: api.port: expected `int`, got `bool` (found True); for example: 8383"],
     "port-is-text": ["2: listen.port: expected `int`, got `str` (found '1883'); for example: 1883"],
     "budget-below-zero": ["2: tickets.budget_per_1000_devices_a_month: expected `float` >= 0.0 (found -1); for exampl"],
