@@ -193,7 +193,7 @@ def run_store(directory: Path, reports: list[Accepted], end: float) -> dict[str,
     with Journal(directory / "unsealed") as journal:
         for batch in in_batches(reports):
             journal.commit(batch)
-        unsealed = file_bytes(journal.path)
+        unsealed = file_bytes(directory / "unsealed" / "journal.db")
     beside = commit_beside_sealing(directory / "unsealed", end + 11 * DAY)
     with Journal(directory / "sealed") as journal, journal.history() as history:
         commits: list[float] = []
@@ -207,7 +207,7 @@ def run_store(directory: Path, reports: list[Accepted], end: float) -> dict[str,
                 next_seal += 6 * HOUR
                 seals.append(seal_all(history, batch[-1].sampled_at))
         seals.append(seal_all(history, end + 11 * DAY))
-        whole = file_bytes(journal.path)
+        whole = file_bytes(directory / "sealed" / "journal.db")
         stats = history.stats()
         figures = commit_figures(commits, len(reports)) | {
             "commit_p50_beside_sealing_ms": percentile(beside, 0.5),

@@ -15,10 +15,13 @@ from typing import Any
 import mqtt5
 import pytest
 from mqtt5 import QoS
+from servers.postgresql import Database, PostgreSQL
 
 from forewarn_collector.app import Collector
 from forewarn_collector.config import Api, Config, Listen
 from forewarn_collector.ingest.packets import Framer
+from forewarn_collector.store.place import Place
+from forewarn_collector.store.postgres import Postgres
 from forewarn_collector.store.reader import Reader
 from forewarn_wire import Cpu, LoadReport, StatusReport, encode, up_topic
 
@@ -229,3 +232,28 @@ def load_payload() -> Callable[..., bytes]:
 @pytest.fixture(scope="session")
 def status_payload() -> Callable[..., bytes]:
     return status
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    if not PostgreSQL.installed:
+        pytest.skip("postgresql is not installed; as root, make test does that")
+    server = PostgreSQL()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def database(postgresql: PostgreSQL) -> Database:
+    """A new, empty one."""
+    return postgresql.fresh()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | Place:
+    """Each place where a journal can be, empty."""
+    if request.param == "sqlite":
+        return tmp_path
+    database: Database = request.getfixturevalue("database")
+    return Postgres(database.url, database.password)

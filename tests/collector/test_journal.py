@@ -19,6 +19,7 @@ from forewarn_collector.store.model import (
     StoreError,
     time_problem,
 )
+from forewarn_collector.store.place import Place
 from forewarn_collector.store.reader import Reader
 
 FIELDS = ("cpu.used_percent", "memory.used_percent")
@@ -26,8 +27,8 @@ NOON = 1_700_000_000.0
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal(tmp_path) as journal:
+def journal(place: Path | Place) -> Iterator[Journal]:
+    with Journal(place) as journal:
         yield journal
 
 
@@ -85,10 +86,10 @@ def test_duplicates_by_device_boot_and_seq(journal: Journal, reader: Reader) -> 
     assert (counts.reports, counts.duplicates, counts.points, counts.head_rows) == (4, 6, 4, 4)
 
 
-def test_duplicates_are_known_after_a_restart(tmp_path: Path) -> None:
-    with Journal(tmp_path) as journal:
+def test_duplicates_are_known_after_a_restart(place: Path | Place) -> None:
+    with Journal(place) as journal:
         journal.commit([report(1), report(3, NOON + 60)])
-    with Journal(tmp_path) as journal:
+    with Journal(place) as journal:
         again = [report(1), report(2, NOON + 30), report(3, NOON + 60), report(4, NOON + 90)]
         assert journal.commit(again) == [False, True, False, True]
 
@@ -160,10 +161,10 @@ def test_facts_are_those_of_the_newest_report(journal: Journal, reader: Reader) 
     assert (series.facts, series.facts_at) == (b"new", NOON + 60)
 
 
-def test_late_facts_stay_out_after_a_restart(tmp_path: Path) -> None:
-    with Journal(tmp_path) as journal:
+def test_late_facts_stay_out_after_a_restart(place: Path | Place) -> None:
+    with Journal(place) as journal:
         journal.commit([report(1, facts=b"now"), report(2, NOON + 600, facts=b"now")])
-    with Journal(tmp_path) as journal, journal.reader() as reader:
+    with Journal(place) as journal, journal.reader() as reader:
         journal.commit([report(3, NOON + 300, facts=b"late")])
         assert reader.series_of("dev-1")[0].facts == b"now"
 
@@ -248,17 +249,16 @@ def test_old_dead_letters_go_but_stay_counted(journal: Journal, reader: Reader) 
     assert reader.counts().dead_letters == DEAD_LETTERS_KEPT + 8
 
 
-def test_a_second_collector_on_the_directory_is_refused(journal: Journal) -> None:
-    with pytest.raises(StoreError, match=r"another collector \(process \d+\) uses this directory"):
-        Journal(journal.directory)
-    journal.close()
-    with Journal(journal.directory) as again:
+def test_a_second_collector_on_the_directory_is_refused(tmp_path: Path) -> None:
+    with Journal(tmp_path), pytest.raises(StoreError, match=r"another collector \(process \d+\) uses this directory"):
+        Journal(tmp_path)
+    with Journal(tmp_path) as again:
         assert again.commit([report()]) == [True]
 
 
-def test_there_is_nothing_to_read_without_a_journal(tmp_path: Path) -> None:
+def test_there_is_nothing_to_read_without_a_journal(place: Path | Place) -> None:
     with pytest.raises(StoreError, match="no journal here"):
-        Reader(tmp_path)
+        Reader(place)
 
 
 def test_an_empty_batch_is_no_error(journal: Journal) -> None:

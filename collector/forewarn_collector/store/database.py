@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.place import Connection, Place
+from forewarn_collector.store.statements import COMMIT, WRITE
 
 FILE_NAME = "journal.db"
 LOCK_NAME = "journal.lock"
@@ -80,7 +82,7 @@ _REMEDIES = {
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path | str) -> Iterator[None]:
     """Turn an SQLite error into a StoreError that names the file and the remedy."""
     try:
         yield
@@ -88,7 +90,7 @@ def explained(path: Path) -> Iterator[None]:
         raise StoreError(explanation(path, error)) from error
 
 
-def explanation(path: Path, error: BaseException) -> str:
+def explanation(path: Path | str, error: BaseException) -> str:
     """What SQLite said of a file, and the remedy where there is a known one."""
     code = getattr(error, "sqlite_errorcode", None) or 0
     remedy = _REMEDIES.get(code & 0xFF, "")
@@ -104,17 +106,17 @@ def damage(path: Path, check: Callable[[], object]) -> str | None:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+def transaction(connection: Connection, begin: str = WRITE) -> Iterator[None]:
     """Commit at the end; on any error undo everything."""
     if connection.in_transaction:  # an undoing that failed itself
         connection.execute("ROLLBACK")
     connection.execute(begin)
     try:
         yield
-        connection.execute("COMMIT")
+        connection.execute(COMMIT)
     except BaseException:
         if connection.in_transaction:
-            with suppress(sqlite3.Error):
+            with suppress(sqlite3.Error, StoreError):
                 connection.execute("ROLLBACK")
         raise
 
@@ -225,3 +227,50 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 def _integrity(connection: sqlite3.Connection) -> object:
     with closing(connection.execute("PRAGMA integrity_check(1)")) as check:
         return check.fetchone()[0]
+
+
+class DataDirectory:
+    """The journal of one collector, in its data directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.path = directory / FILE_NAME
+        self._turns = 0
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def lock(self) -> IO[str]:
+        return lock_directory(self.directory)
+
+    def writer(self) -> Connection:
+        return open_writer(self.directory)
+
+    def second_writer(self) -> Connection:
+        return open_second_writer(self.directory)
+
+    def reader(self) -> Connection:
+        return open_reader(self.directory)
+
+    def take_turn(self, _connection: Connection) -> int:
+        """Nobody else writes."""
+        self._turns += 1
+        return self._turns
+
+    def note_rows(self, _connection: Connection) -> None:
+        """SQLite knows them."""
+
+    def size(self, _connection: Connection) -> int:
+        return sum(_size(path) for path in (self.path, self.path.with_name(f"{FILE_NAME}-wal")))
+
+
+def as_place(place: Path | Place) -> Place:
+    return DataDirectory(place) if isinstance(place, Path) else place
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

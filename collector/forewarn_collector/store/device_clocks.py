@@ -1,10 +1,10 @@
 """What is known of the devices' clocks, remembered between batches and kept in the table of devices."""
 
 import json
-import sqlite3
 from collections.abc import Sequence
 
 from forewarn_collector.store.device_clock import Birth, Offset, device_milliseconds
+from forewarn_collector.store.place import Connection
 
 _FIND = "SELECT clock_offset, clock_at, birth, birth_received FROM device WHERE name = ?"
 _PUT = "UPDATE device SET clock_offset = ?, clock_at = ? WHERE name = ?"
@@ -24,7 +24,7 @@ class DeviceClock:
 class DeviceClocks:
     """Not thread-safe: the journal's writer calls it under its lock."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known: dict[str, DeviceClock] = {}
 

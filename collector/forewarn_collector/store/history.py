@@ -21,9 +21,11 @@ from forewarn_collector.store.model import (
     StoreError,
 )
 from forewarn_collector.store.periods import SERIES_SHIFT, key_range, layout_in, period_in, period_of, series_in
+from forewarn_collector.store.place import Place
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.sampling import Aggregate, thin_out
 from forewarn_collector.store.sealing import Sealer
+from forewarn_collector.store.statements import FREE_PAGES, PAGE_BYTES
 
 ANY_POSITION = sys.maxsize
 
@@ -52,9 +54,9 @@ class History:
         self._sealer = sealer
 
     @classmethod
-    def open(cls, directory: Path) -> Self:
-        """Read the history of a collector's data directory, from any process."""
-        return cls(Reader(directory))
+    def open(cls, place: Path | Place) -> Self:
+        """Read the history of a collector's data directory, or of another place of a journal, from any process."""
+        return cls(Reader(place))
 
     def __enter__(self) -> Self:
         return self
@@ -135,9 +137,11 @@ class History:
         """Sizes; adding up the bytes of the blocks takes a while on a large file."""
         with self._reader.snapshot() as connection:
             counts = self._reader.counts()
-            (block_bytes,) = connection.execute("SELECT IFNULL(SUM(LENGTH(body)), 0) FROM block").fetchone()
-            (free_pages,) = connection.execute("PRAGMA freelist_count").fetchone()
-            (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+            (block_bytes,) = connection.execute(
+                "SELECT CAST(COALESCE(SUM(LENGTH(body)), 0) AS BIGINT) FROM block"
+            ).fetchone()
+            (free_pages,) = connection.execute(FREE_PAGES).fetchone()
+            (page_bytes,) = connection.execute(PAGE_BYTES).fetchone()
         return HistoryStats(
             counts.head_rows, counts.sealed_rows, counts.blocks, block_bytes, counts.file_bytes, free_pages * page_bytes
         )
@@ -152,7 +156,7 @@ class History:
 
     def _writing_sealer(self) -> Sealer:
         if self._sealer is None:
-            raise StoreError(f"{self._reader.path}: opened for reading only; the collector seals and drops")
+            raise StoreError(f"{self._reader.name}: opened for reading only; the collector seals and drops")
         return self._sealer
 
     def _sealed_table(self, key: int, body: bytes, fields: Sequence[str], first: int, last: int) -> _Table:
@@ -201,7 +205,7 @@ class History:
         try:
             return blocks.decode(body, wanted)
         except blocks.BlockError as error:
-            where = f"{self._reader.path}: block {key} of series {series_in(key)}"
+            where = f"{self._reader.name}: block {key} of series {series_in(key)}"
             raise Damaged(f"{where} is damaged: {error}; restore the file from a backup") from error
 
 

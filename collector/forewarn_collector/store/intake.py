@@ -5,7 +5,6 @@ statements. Whatever is remembered can be read from the file again: after a fail
 """
 
 import json
-import sqlite3
 import struct
 from collections import Counter
 from collections.abc import Sequence
@@ -24,31 +23,29 @@ from forewarn_collector.store.model import (
     StoreError,
     time_problem,
 )
+from forewarn_collector.store.place import Connection
 from forewarn_collector.store.ranges import Ranges
+from forewarn_collector.store.statements import ADD_ROW
 
-_ADD_ROW = "INSERT OR REPLACE INTO head (series, at, received, layout, vals) VALUES (?, ?, ?, ?, ?)"
 _ADD_SERIES = (
     "INSERT INTO series (device, kind, part, facts, facts_at, first_at) VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
 )
-# The newest report of a series outlives a restart in the head, so older facts cannot replace newer ones.
-_FIND_SERIES = """
-    SELECT id, facts, MAX(facts_at, IFNULL(
-        (SELECT MIN(at, received) FROM head WHERE series = series.id ORDER BY at DESC LIMIT 1), 0))
-    FROM series WHERE device = ? AND kind = ? AND part = ?"""
+_FIND_SERIES = "SELECT id, facts, facts_at FROM series WHERE device = ? AND kind = ? AND part = ?"
+_NEWEST_ROW = "SELECT at, received FROM head WHERE series = ? ORDER BY at DESC LIMIT 1"
 _FIND_INTAKE = """
     SELECT ranges, first_received, last_received, last_sampled, reports FROM intake WHERE device = ? AND boot = ?"""
 _PUT_INTAKE = """
     INSERT INTO intake (device, boot, ranges, first_received, last_received, last_sampled, reports)
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, boot) DO UPDATE SET ranges = excluded.ranges,
     last_received = excluded.last_received, last_sampled = excluded.last_sampled, reports = excluded.reports"""
-_PUT_DEVICE = "INSERT OR IGNORE INTO device (name, first_received) VALUES (?, ?)"
+_PUT_DEVICE = "INSERT INTO device (name, first_received) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 _PUT_BIRTH = """
     UPDATE device SET status = :status, birth = :status, online = 1, session = :session, boot = :boot,
     birth_received = :received WHERE name = :name"""
 # Sessions are counted anew when an agent's data is gone: a boot that was not heard of since the birth is the older.
 _PUT_WILL = """
     UPDATE device SET status = :status, online = 0, session = :session
-    WHERE name = :name AND session <= :session AND (IFNULL(boot, :boot) = :boot OR NOT EXISTS (
+    WHERE name = :name AND session <= :session AND (COALESCE(boot, :boot) = :boot OR NOT EXISTS (
         SELECT 1 FROM intake AS old
         WHERE old.device = :name AND old.boot = :boot AND last_received <= birth_received))"""
 _FIND_GAPS = "SELECT first, last, after, before, found FROM gap WHERE device = ? AND boot = ? ORDER BY first"
@@ -63,7 +60,7 @@ _ADD_DEAD_LETTER = """
 _TRIM_DEAD_LETTERS = "DELETE FROM dead_letter WHERE id <= (SELECT MAX(id) FROM dead_letter) - ?"
 _COUNT_DEAD_LETTER = """
     INSERT INTO dead_letter_total VALUES (?, ?)
-    ON CONFLICT (reason) DO UPDATE SET letters = letters + excluded.letters"""
+    ON CONFLICT (reason) DO UPDATE SET letters = dead_letter_total.letters + excluded.letters"""
 _COUNT = "UPDATE counter SET value = value + ? WHERE name = ?"
 
 
@@ -118,7 +115,7 @@ class _Batch:
 class Intake:
     """Not thread-safe: the journal's writer calls it under its lock."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._boots: dict[tuple[str, str], _Boot] = {}
         self._clocks = DeviceClocks(connection)
@@ -208,11 +205,14 @@ class Intake:
             (id_,) = self._connection.execute(_ADD_SERIES, (*key, point.facts, facts_time, at)).fetchone()
             found = (id_, point.facts, facts_time)
         series = self._series[key] = _Series(*found)
+        # The newest report of a series outlives a restart in the head, so older facts cannot replace newer ones.
+        if (newest := self._connection.execute(_NEWEST_ROW, (series.id,)).fetchone()) is not None:
+            series.facts_time = max(series.facts_time, min(newest))
         return series
 
     def _find_layout(self, fields: tuple[str, ...]) -> _Layout:
         text = json.dumps(fields)
-        self._connection.execute("INSERT OR IGNORE INTO layout (fields) VALUES (?)", (text,))
+        self._connection.execute("INSERT INTO layout (fields) VALUES (?) ON CONFLICT (fields) DO NOTHING", (text,))
         (id_,) = self._connection.execute("SELECT id FROM layout WHERE fields = ?", (text,)).fetchone()
         layout = self._layouts[fields] = _Layout(id_, len(fields))
         return layout
@@ -236,7 +236,7 @@ class Intake:
 
     def _write_batch(self, batch: _Batch) -> None:
         execute_many = self._connection.executemany
-        execute_many(_ADD_ROW, batch.rows)
+        execute_many(ADD_ROW, batch.rows)
         execute_many("UPDATE series SET facts = ?, facts_at = ? WHERE id = ?", batch.facts)
         execute_many(_ADD_EVENT, batch.events)
         if batch.replies:

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from forewarn_collector.store.database import FILE_NAME, explained, lock_directory, open_writer, transaction
+from forewarn_collector.store.database import as_place, explained, transaction
 from forewarn_collector.store.history import History
 from forewarn_collector.store.intake import Intake
 from forewarn_collector.store.model import Accepted, DeadLetter, SealResult
+from forewarn_collector.store.place import Place
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.sealing import Sealer
 
@@ -16,26 +17,27 @@ __all__ = ["Journal", "Reader"]
 
 
 class Journal:
-    """The one writer of ``<directory>/journal.db``; creates both if they are not there.
+    """The writer of ``<directory>/journal.db``, and makes both if they are not there; or one of several writers of a
+    journal in another ``place``.
 
     While it is open, a second Journal on the same directory is refused with StoreError. Threads: `commit`, `seal`,
     `drop_before` and `close` may be called from any thread; commits come from one writer thread, sealing may run in
     another one (it holds the write lock only for short transactions, never while it packs). Readers are made with
-    `reader`, one for each thread that reads much; another process makes its own ``Reader(directory)``.
+    `reader`, one for each thread that reads much; another process makes its own ``Reader(place)``.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = Path(directory)
-        self.path = self.directory / FILE_NAME
-        self._lock_file = lock_directory(self.directory)
+    def __init__(self, place: Path | Place) -> None:
+        self.place = as_place(place)
+        self._taken = self.place.lock()
         try:
-            self._connection = open_writer(self.directory)
+            self._connection = self.place.writer()
         except BaseException:
-            self._lock_file.close()
+            self._taken.close()
             raise
         self._write_lock = threading.Lock()
         self._intake = Intake(self._connection)
-        self._sealer = Sealer(self.directory, self.writing)
+        self._turn = 0
+        self._sealer = Sealer(self.place, self.writing)
 
     def __enter__(self) -> "Journal":
         return self
@@ -53,10 +55,20 @@ class Journal:
         with self.writing():
             try:
                 with transaction(self._connection):
-                    return self._intake.write(accepted, dead)
+                    self._take_turn()
+                    stored = self._intake.write(accepted, dead)
+                    self.place.note_rows(self._connection)
+                return stored
             except BaseException:
                 self._intake.forget()
                 raise
+
+    def _take_turn(self) -> None:
+        """What is remembered between commits is good as long as nobody else commits."""
+        turn = self.place.take_turn(self._connection)
+        if turn != self._turn + 1:
+            self._intake.forget()
+        self._turn = turn
 
     def seal(self, now: float, judged_position: int, batch_limit: int = 200) -> SealResult:
         """Pack rows that are older than their series' newest period into blocks: see `sealing.Sealer.seal`."""
@@ -67,21 +79,21 @@ class Journal:
         return self._sealer.drop_before(kind, time)
 
     def reader(self) -> Reader:
-        return Reader(self.directory)
+        return Reader(self.place)
 
     def history(self) -> History:
         """A history that may also seal and drop, on a reader of its own."""
         return History(self.reader(), self._sealer)
 
     def close(self) -> None:
-        """Close the file. SQLite then folds the write-ahead log into it, unless a reader is still open."""
+        """Close it. SQLite then folds the write-ahead log into it, unless a reader is still open."""
         with self.writing():
             self._sealer.close()
             self._connection.close()
-            self._lock_file.close()
+            self._taken.close()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """The turn to write. SQLite has one writer at a time; waiting here is fair and immediate, its own is not."""
-        with self._write_lock, explained(self.path):
+        with self._write_lock, explained(self.place.name):
             yield

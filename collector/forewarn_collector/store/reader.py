@@ -1,7 +1,6 @@
 """Reads over journal.db: rows for the judge, devices, series, events, dead letters, counts."""
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from forewarn_collector.store.database import FILE_NAME, explained, open_reader, transaction
+from forewarn_collector.store.database import as_place, explained, transaction
 from forewarn_collector.store.model import (
     Counts,
     DeadLetter,
@@ -22,7 +21,9 @@ from forewarn_collector.store.model import (
     Series,
     Session,
 )
+from forewarn_collector.store.place import Connection, Place
 from forewarn_collector.store.ranges import Ranges
+from forewarn_collector.store.statements import MAX_POSITION, READ
 from forewarn_wire import CANARY
 
 _SERIES = "SELECT id, device, kind, part, facts, facts_at / 1000.0, first_at / 1000.0 FROM series"
@@ -33,12 +34,12 @@ _DEVICES = """
             ORDER BY known.last_received DESC, known.id DESC LIMIT 1
         ), ''),
         device.first_received / 1000.0,
-        MAX(IFNULL(MAX(intake.last_received), 0), IFNULL(birth_received, 0), device.first_received) / 1000.0,
-        MAX(intake.last_sampled) / 1000.0, IFNULL(SUM(intake.reports), 0),
+        MAX(intake.last_received) / 1000.0, MAX(intake.last_sampled) / 1000.0,
+        CAST(COALESCE(SUM(intake.reports), 0) AS BIGINT),
         clock_offset / 1000.0, clock_at / 1000.0, birth_received / 1000.0
     FROM device LEFT JOIN intake ON intake.device = device.name"""
 # The collector's own canary is no device of anybody's.
-_CANARY_REPORTS = "SELECT IFNULL(SUM(reports), 0) FROM intake WHERE device = ?"
+_CANARY_REPORTS = "SELECT CAST(COALESCE(SUM(reports), 0) AS BIGINT) FROM intake WHERE device = ?"
 _ROWS_AFTER = """
     SELECT position, series, at / 1000.0, received / 1000.0, layout, vals FROM head
     WHERE position > ? ORDER BY position LIMIT ?"""
@@ -46,7 +47,7 @@ _EVENTS = """
     SELECT id, device, at / 1000.0, received / 1000.0, name, part, occurrences, text FROM event"""
 _REPLIES_AFTER = """
     SELECT id, device, received / 1000.0, in_reply_to, body FROM reply WHERE id > ? ORDER BY id LIMIT ?"""
-_SESSIONS = "SELECT name, online, session, IFNULL(clock_offset, 0) / 1000.0 FROM device WHERE online IS NOT NULL"
+_SESSIONS = "SELECT name, online, session, COALESCE(clock_offset, 0) / 1000.0 FROM device WHERE online IS NOT NULL"
 _GAP_TIMES = "SELECT boot, first, last, after / 1000.0, before / 1000.0 FROM gap WHERE device = ?"
 _MISSING = """
     SELECT device, boot, first, last, found / 1000.0, after / 1000.0, before / 1000.0
@@ -56,15 +57,17 @@ _DEAD_LETTERS = """
 
 
 class Reader:
-    """Reads one journal, also from another process while the collector writes.
+    """Reads one journal, also from another process while the collector writes. ``place``: a collector's data directory,
+    or where else a journal is kept.
 
     Any thread may use it, one at a time: a call waits for the one before it. Threads that read much have one each.
     Every call sees one committed state. Raise StoreError when there is no journal or it cannot be read.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.path = Path(directory) / FILE_NAME
-        self._connection = open_reader(Path(directory))
+    def __init__(self, place: Path | Place) -> None:
+        self._place = as_place(place)
+        self.name = self._place.name
+        self._connection = self._place.reader()
         self._lock = threading.RLock()
         self._layouts: dict[int, tuple[str, ...]] = {}
 
@@ -79,13 +82,13 @@ class Reader:
             self._connection.close()
 
     @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
+    def snapshot(self) -> Iterator[Connection]:
         """Several statements over one committed state. For the modules of the store."""
-        with self._lock, explained(self.path):
+        with self._lock, explained(self.name):
             if self._connection.in_transaction:
                 yield self._connection
             else:
-                with transaction(self._connection, "BEGIN"):
+                with transaction(self._connection, READ):
                     yield self._connection
 
     def fields(self, layout: int) -> tuple[str, ...]:
@@ -187,7 +190,7 @@ class Reader:
     def max_position(self) -> int:
         """The greatest position ever given; 0 before the first row."""
         with self.snapshot() as connection:
-            row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'head'").fetchone()
+            row = connection.execute(MAX_POSITION).fetchone()
         return int(row[0]) if row else 0
 
     def counts(self) -> Counts:
@@ -202,27 +205,21 @@ class Reader:
                 series=_rows_in(connection, "series"),
                 devices=_device_count(connection),
                 max_position=self.max_position(),
-                file_bytes=_size(self.path) + _size(self.path.with_name(f"{FILE_NAME}-wal")),
+                file_bytes=self._place.size(connection),
             )
 
 
 def _device(row: tuple[object, ...]) -> DeviceRow:
     device = DeviceRow(*row)  # type: ignore[arg-type]
-    return device._replace(online=None if device.online is None else bool(device.online))
+    heard = max(time or 0.0 for time in (device.last_received, device.birth_received, device.first_received))
+    return device._replace(online=None if device.online is None else bool(device.online), last_received=heard)
 
 
-def _device_count(connection: sqlite3.Connection) -> int:
+def _device_count(connection: Connection) -> int:
     (devices,) = connection.execute("SELECT COUNT(*) FROM device WHERE name <> ?", (CANARY,)).fetchone()
     return int(devices)
 
 
-def _rows_in(connection: sqlite3.Connection, table: str) -> int:
+def _rows_in(connection: Connection, table: str) -> int:
     (rows,) = connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()  # noqa: S608 - the name is ours
     return int(rows)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

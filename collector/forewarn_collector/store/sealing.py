@@ -12,14 +12,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 from forewarn_collector.store.blocks import BlockError
-from forewarn_collector.store.database import FILE_NAME, explained, open_second_writer, transaction
+from forewarn_collector.store.database import explained, transaction
 from forewarn_collector.store.merging import HeadRow, Packed, merge
 from forewarn_collector.store.model import SealResult
 from forewarn_collector.store.periods import SERIES_SHIFT, block_key, key_range, layout_in, period_in, period_of
+from forewarn_collector.store.place import Place
+from forewarn_collector.store.statements import FREE_PAGES, PAGES, READ
 
 _SERIES_AT_ONCE = 500
 _PERIODS_PER_TRANSACTION = 8
@@ -40,6 +41,9 @@ _HEADS = f"""
             AND ((series.id + 1) << {SERIES_SHIFT}) - 1)
     FROM series WHERE id > ? AND id <= ? ORDER BY id LIMIT {_SERIES_AT_ONCE}"""  # noqa: S608 - constants of ours
 _PERIODS = "SELECT DISTINCT at / ? FROM head WHERE series = ? AND at < ? AND position <= ? ORDER BY 1"
+_PUT_BLOCK = """
+    INSERT INTO block (key, rows, first, last, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
+    SET rows = excluded.rows, first = excluded.first, last = excluded.last, body = excluded.body"""
 _IN_PERIOD = "FROM head WHERE series = ? AND at >= ? AND at < ? AND position <= ?"
 
 
@@ -72,9 +76,9 @@ class _Swap(NamedTuple):
 class Sealer:
     """Thread-safe; one call works at a time."""
 
-    def __init__(self, directory: Path, writing: Callable[[], AbstractContextManager[None]]) -> None:
-        self._path = directory / FILE_NAME
-        self._connection = open_second_writer(directory)
+    def __init__(self, place: Place, writing: Callable[[], AbstractContextManager[None]]) -> None:
+        self._name = place.name
+        self._connection = place.second_writer()
         self._writing = writing
         self._lock = threading.Lock()
         self._after_series = 0  # where the last call stopped, so that none waits for ever behind busy ones
@@ -91,7 +95,7 @@ class Sealer:
         """
         unreadable: list[str] = []
         rows = written = packed = 0
-        with self._lock, explained(self._path):
+        with self._lock, explained(self._name):
             swaps = self._packed(self._due(round(now * 1000), judged_position), unreadable)
             while packed < batch_limit:
                 turn = list(islice(swaps, min(_PERIODS_PER_TRANSACTION, batch_limit - packed)))
@@ -113,7 +117,7 @@ class Sealer:
         """
         dropped = 0
         before = max(0, round(time * 1000))
-        with self._lock, explained(self._path):
+        with self._lock, explained(self._name):
             if kind == "event":
                 with self._writing(), transaction(self._connection):
                     dropped += self._connection.execute("DELETE FROM event WHERE at < ?", (before,)).rowcount
@@ -133,7 +137,7 @@ class Sealer:
         return sum(rows for _, rows in old)
 
     def _due(self, now: int, judged_position: int) -> Iterator[_Period]:
-        (newest_position,) = self._connection.execute("SELECT IFNULL(MAX(position), 0) FROM head").fetchone()
+        (newest_position,) = self._connection.execute("SELECT COALESCE(MAX(position), 0) FROM head").fetchone()
         judged = min(judged_position, newest_position)
         start = self._after_series
         yield from self._due_between(start, sys.maxsize, now, judged)
@@ -165,7 +169,7 @@ class Sealer:
                 unreadable.append(f"{period.name}, period {period.number}: {error}")
 
     def _pack(self, period: _Period) -> _Swap:
-        with transaction(self._connection, "BEGIN"):
+        with transaction(self._connection, READ):
             found = self._connection.execute(f"SELECT at, layout, vals {_IN_PERIOD} ORDER BY at", period.bounds)
             head = [HeadRow(*row) for row in found]
             keys = key_range(period.series, period.number, period.number)
@@ -193,15 +197,15 @@ class Sealer:
         with self._writing(), transaction(self._connection):
             for swap in swaps:
                 self._connection.execute(f"DELETE {_IN_PERIOD}", swap.period.bounds)
-                self._connection.executemany("INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?)", swap.put)
+                self._connection.executemany(_PUT_BLOCK, swap.put)
                 self._connection.executemany("DELETE FROM block WHERE key = ?", swap.delete)
             self._count(sum(swap.more_sealed for swap in swaps), sum(swap.more_blocks for swap in swaps))
 
     def _shrink(self) -> None:
         """Cut off free pages while they are more than a quarter of the file, a little at a time."""
         while True:
-            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-            (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+            (free,) = self._connection.execute(FREE_PAGES).fetchone()
+            (pages,) = self._connection.execute(PAGES).fetchone()
             surplus = min(free - pages // _FREE_SHARE_KEPT, free - _FREE_PAGES_KEPT)
             if surplus <= 0:
                 return

@@ -1,0 +1,87 @@
+"""PostgreSQL from Debian: a cluster of the tests' own, which asks for a password and syncs as in production."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+from servers.started import Process, free_port, run
+
+PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/none/bin"))
+USER = "forewarn"
+PASSWORD = "a-word-that-must-not-show"
+
+
+class Database(NamedTuple):
+    """``url`` has no password in it."""
+
+    url: str
+    password: str
+
+    def run(self, statement: str) -> list[Any]:
+        """What it gives; for a look from outside."""
+        with psycopg.connect(self.url, password=self.password, autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+
+class PostgreSQL:
+    installed = (PROGRAMS / "initdb").exists()
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="forewarn-postgresql-"))
+        self.port = free_port()
+        # Root may not run it.
+        self._as_postgres = (
+            ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if not os.getuid() else []
+        )
+        self._postmaster = self.directory / "data" / "postmaster.pid"
+        password = self.directory / "password"
+        password.write_text(PASSWORD)
+        if self._as_postgres:
+            shutil.chown(self.directory, "postgres")
+            shutil.chown(password, "postgres")
+        options = ["--no-sync", "--username", USER, "--pwfile", str(password), "--auth=scram-sha-256"]
+        options += ["--encoding=UTF8", "--locale=C.UTF-8", "--pgdata", str(self.directory / "data")]
+        run([*self._as_postgres, str(PROGRAMS / "initdb"), *options], {}, self.directory)
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.directory}
+        chosen = [text for key, value in settings.items() for text in ("-c", f"{key}={value}")]
+        command = [*self._as_postgres, str(PROGRAMS / "postgres"), "-D", str(self.directory / "data"), *chosen]
+        self._process = Process(command, self.directory.with_suffix(".log"), {}, self.directory)
+
+    def start(self) -> None:
+        self._process.start(lambda: self._database("postgres").run("SELECT 1"))
+
+    def stop(self) -> None:
+        """Connections are ended, not waited for."""
+        self._signal(signal.SIGINT)
+        self._process.stop()
+
+    def kill(self) -> None:
+        """All of its processes end at once and nothing is written any more."""
+        self._signal(signal.SIGQUIT)
+        self._process.stop()
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.directory)
+        self.directory.with_suffix(".log").unlink()
+
+    def fresh(self) -> Database:
+        """A new, empty database."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self._database("postgres").run(f"CREATE DATABASE {name}")
+        return self._database(name)
+
+    def _database(self, name: str) -> Database:
+        return Database(f"postgresql://{USER}@127.0.0.1:{self.port}/{name}", PASSWORD)
+
+    def _signal(self, number: int) -> None:
+        if self._postmaster.exists():
+            process = int(self._postmaster.read_text().split()[0])
+            subprocess.run([*self._as_postgres, "kill", f"-{number}", str(process)], check=False)
