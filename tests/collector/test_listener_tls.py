@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import mqtt5
 import pytest
 from mqtt5 import ConnAckReasonCode as Reply
+from servers.certificates import make_authority, make_certificate
 
 from forewarn_collector.config import Api, Config, Listen, Tls
 from forewarn_collector.ingest.crowd import Limits
@@ -19,27 +19,6 @@ from forewarn_collector.ingest.listener import Listener
 from forewarn_wire import up_topic
 
 Make = Callable[..., Any]
-NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-
-
-def openssl(directory: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
-
-
-def make_authority(directory: Path, name: str) -> None:
-    subject = ("-subj", f"/CN={name}")
-    openssl(
-        directory, "req", "-x509", *NEW_KEY, *subject, "-days", "2", "-keyout", f"{name}.key", "-out", f"{name}.pem"
-    )
-
-
-def make_certificate(directory: Path, file: str, subject: str, authority: str) -> None:
-    openssl(directory, "req", *NEW_KEY, "-subj", subject, "-keyout", f"{file}.key", "-out", f"{file}.csr")
-    (directory / "names").write_text("subjectAltName=DNS:localhost")
-    openssl(
-        directory, "x509", "-req", "-in", f"{file}.csr", "-CA", f"{authority}.pem", "-CAkey", f"{authority}.key",
-        "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", f"{file}.pem",
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -98,6 +98,10 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
         "demo": Lazy(
             "demo", "Play a simulated fleet of three customers at many days a minute and watch the tickets open."
         ),
+        "simulate": Lazy(
+            "simulate",
+            "Let a made-up fleet report over MQTT, and compare what was found with what was planted.",
+        ),
         "replay": Lazy(
             "replay",
             "Send drive histories (Backblaze Drive Stats, daily CSV or parquet) as virtual agents"

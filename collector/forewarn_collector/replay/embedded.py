@@ -19,14 +19,19 @@ class EmbeddedError(Exception):
 
 
 @contextlib.contextmanager
-def embedded_collector(data: Path, options: Sequence[str] = ()) -> Iterator[None]:
-    """Run ``forewarn up`` on ``data`` with free ports; it is up inside the block and stopped in order after it."""
+def embedded_collector(data: Path, options: Sequence[str] = (), *, apart: bool = False) -> Iterator[None]:
+    """Run ``forewarn up`` on ``data`` with free ports; it is up inside the block and stopped in order after it.
+
+    ``apart``: Ctrl-C on the terminal is not for it.
+    """
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [sys.executable, "-m", "forewarn_collector", "up", "--data", str(data)]
     command += ["--mqtt-port", "0", "--api-port", "0", *options]
     log_path = data / "collector.log"
     with log_path.open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=apart
+        )
     try:
         _wait_until_up(process, data, log_path)
         yield
