@@ -84,6 +84,7 @@ from forewarn_collector.store.history import History
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import Accepted
 from forewarn_collector.store.state import database_trouble, open_state
+from forewarn_collector.sweep import Sweep
 from forewarn_collector.tickets.budget import allowance
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.model import Ticket
@@ -182,13 +183,14 @@ class Collector:
         self._tokens = Tokens(self._state, now)
         self._audit = Audit(self._state)
         self._sealer = Repeat("seal", SEAL_SECONDS, self._seal)
+        self._sweeper = Sweep(config.store.keep, self.journal, self._state, self.judge.reach_back, now).repeat
         self._api: ApiServer | None = None
         self.condition = Condition(
             self.clock, lambda: self.mqtt_url, self._reader, self.intake, self.listener, self.subscriber,
             config.broker.url if config.broker else None, self.judge, self.desk, self.push, self.switchboard.phones,
             [
                 lambda: self._sealer.trouble, lambda: self._keeper.trouble, lambda: self.bureau.trouble,
-                lambda: self.dispatch.trouble, lambda: self._escalation.trouble,
+                lambda: self.dispatch.trouble, lambda: self._escalation.trouble, lambda: self._sweeper.trouble,
             ],
         )  # fmt: skip
         self.condition.ping = Ping(ping_url, now) if ping_url else None
@@ -252,6 +254,7 @@ class Collector:
         self.destinations.start()
         self.dispatch.start()
         self._sealer.start()
+        self._sweeper.start()
         self._keeper.start()
         if self.subscriber:
             self.subscriber.start()
@@ -297,6 +300,7 @@ class Collector:
         self.switchboard.phones.stop()
         self.destinations.stop()
         self._sealer.stop()
+        self._sweeper.stop()
         self._keeper.stop()
         for server in (self._api, self._enrolment):
             if server:

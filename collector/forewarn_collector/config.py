@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from forewarn_collector.addresses import address_parts, is_loopback
 from forewarn_collector.config_destinations import DestinationEntry, destination_mistakes
+from forewarn_collector.config_store import Store
 from forewarn_collector.config_tickets import Tickets
 from forewarn_collector.notify.config import Notify, notify_mistakes
 
@@ -200,6 +201,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     api: Api = Api()
     enrol: Enrol | None = None
     broker: Broker | None = None
+    store: Store = Store()
     rules: Rules = Rules()
     tickets: Tickets = Tickets()
     self_check: SelfCheck = SelfCheck()

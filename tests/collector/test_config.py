@@ -112,6 +112,7 @@ MESSAGES = {
     "budget-below-zero": ["2: tickets.budget_per_1000_devices_a_month: expected `float` >= 0.0 (found -1); for exampl"],
     "port-too-large": ["2: listen.port: expected `int` <= 65535 (found 70000); for example: 1883"],
     "rules-directory-missing": ["3: rules.directories[0]: there is no such directory (found '/nowhere/rules'); make i"],
+    "store-keeps-nothing": ["3: store.keep.load_days: expected `float` >= 2.0 (found 0); for example: 60"],
     "section-is-a-list": ["1: listen: this is not a section (found [{'port': 1883}]); write its keys below it, indent"],
     "tab": ["2: not YAML: found character '\\t' that cannot start any token; mind indentation"],
     "tls-file-missing": [
@@ -128,13 +129,13 @@ MESSAGES = {
         "4: listen.port: expected `int`, got `str` (found 'many'); for example: 1883",
         "6: api.port: expected `int` >= 0 (found -1); for example: 8383",
         "9: destinations[0].kind: expected `str`, got `int` (found 5); for example: webhook",
-        "11: colour: unknown key; known here: data, listen, api, enrol, broker, rules, tickets, self_check, destinatio",
+        "11: colour: unknown key; known here: data, listen, api, enrol, broker, store, rules, tickets, self_check, de",
     ],
     "unknown-key": ["1: listn: unknown key; did you mean listen?"],
     "unknown-key-below": ["2: listen.prot: unknown key; did you mean port?"],
     "unknown-key-unlike": [
         "1: colour: unknown key; "
-        "known here: data, listen, api, enrol, broker, rules, tickets, self_check, destin"
+        "known here: data, listen, api, enrol, broker, store, rules, tickets, self_check"
     ],
 }  # fmt: skip
 

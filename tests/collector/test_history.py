@@ -21,7 +21,7 @@ ALL = 10**12
 
 @pytest.fixture
 def journal(place: Path | Place) -> Iterator[Journal]:
-    with Journal(place) as journal:
+    with Journal(place, rollups=False) as journal:
         yield journal
 
 

@@ -71,7 +71,11 @@ def check(history: History, model: dict[str, dict[float, dict[str, float]]]) -> 
 def test_read_is_the_model(steps: list[list[Sent] | Seal]) -> None:
     model: dict[str, dict[float, dict[str, float]]] = {device: {} for device in DEVICES}
     seq = 0
-    with tempfile.TemporaryDirectory() as directory, Journal(Path(directory)) as journal, journal.history() as history:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        Journal(Path(directory), rollups=False) as journal,
+        journal.history() as history,
+    ):
         for step in steps:
             if isinstance(step, Seal):
                 with journal.reader() as reader:

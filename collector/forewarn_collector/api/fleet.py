@@ -23,6 +23,7 @@ from forewarn_collector.judge.rounds import KIND_OF_PREFIX
 from forewarn_collector.orders.book import Book
 from forewarn_collector.store.device_clock import clock_can_be_right
 from forewarn_collector.store.history import History
+from forewarn_collector.store.long_ago import fields_of, read_long
 from forewarn_collector.store.model import DeviceRow, Latest, Series
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.sampling import Aggregate
@@ -150,8 +151,8 @@ class Fleet:
         points: int | None,
         aggregate: Aggregate,
     ) -> list[SeriesData]:
-        latest = self._history.latest(series.device, series.kind, series.part)
-        fields = [f for f in latest.values if f.partition("|")[0] == metric] if latest else []
+        carried = fields_of(self._history, series.device, series.kind, series.part)
+        fields = [field for field in carried if field.partition("|")[0] == metric]
         if not fields and series.kind == "smart":
             fields = [metric]
         found = []
@@ -159,14 +160,14 @@ class Fleet:
             name = field.partition("|")[2] or series.part
             if part is not None and part != name:
                 continue
-            times, columns = self._history.read(
-                series.device, series.kind, series.part, [field], start, end, points, aggregate
+            times, values = read_long(
+                self._history, series.device, series.kind, series.part, field, start, end, points, aggregate
             )
             if len(times):
                 found.append(
                     SeriesData(
                         device=series.device, kind=series.kind, part=name, metric=metric, unit=unit,
-                        at=times.tolist(), values=[plain(value) for value in columns[field].tolist()],
+                        at=times.tolist(), values=[plain(value) for value in values.tolist()],
                     )
                 )  # fmt: skip
         return found

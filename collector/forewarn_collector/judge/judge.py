@@ -120,6 +120,10 @@ class Judge:
         with self._engine_lock:
             return {(kind, key): level for kind in Kind for key, level in self._engine.raised(kind).items()}
 
+    def reach_back(self, kind: str) -> float:
+        """Seconds of history of a kind of series that rules look back on."""
+        return self._warming.reach_back(kind)
+
     def counted(self, kind: Kind) -> frozenset[str]:
         return self._engine.counted(kind)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Floats, Latest, Row, Series
+from forewarn_collector.store.rollups import ROLLUPS
 from forewarn_rules import Key, Kind, Observation
 
 # Which kinds of component a series of the store carries; the metric's first word tells them apart.
@@ -118,7 +119,9 @@ class _Block(NamedTuple):
 
 
 def rounds(rows: Sequence[Row], series: Mapping[int, Series], wanted: Wanted) -> Iterator[list[Batch]]:
-    """Group rows by their turn (first row of each series, second row, ...) and each turn by kind."""
+    """Group rows by their turn (first row of each series, second row, ...) and each turn by kind; rollups are left
+    out."""
+    rows = [row for row in rows if series[row.series].kind not in ROLLUPS]
     names = {kind: sorted(metrics) for kind, metrics in wanted}
     for turn in _turns(rows):
         blocks: dict[Kind, list[_Block]] = {}

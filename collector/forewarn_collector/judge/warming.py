@@ -30,9 +30,13 @@ class Warming:
     def is_due(self, series: int) -> bool:
         return series not in self._warmed
 
+    def reach_back(self, kind: str) -> float:
+        """Seconds of a kind of series that rules look back on."""
+        return self._reach.get(kind, 0.0)
+
     def reach(self, series: Series) -> float:
         """Seconds of a series' past that its windows are filled with."""
-        return 2 * self._reach.get(series.kind, 0.0)
+        return 2 * self.reach_back(series.kind)
 
     def fill(
         self, engine: Engine, lock: threading.Lock, history: History, series: Series, at: float, judged: int

@@ -63,6 +63,15 @@ _MIGRATIONS = (
         device TEXT NOT NULL, boot TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
         after INTEGER, before INTEGER, found INTEGER NOT NULL, PRIMARY KEY (device, boot, first)) WITHOUT ROWID;
     """,
+    # unrolled: the lowest key of a block of which there are no rollups yet; null: of all blocks there are.
+    # swept: rows of a kind that were sealed and made before this time are gone.
+    # reports_before: those of boots of which the row in intake is gone.
+    """
+    ALTER TABLE series ADD COLUMN unrolled INTEGER;
+    UPDATE series SET unrolled = id << 42 WHERE kind IN ('load', 'smart');
+    CREATE TABLE swept (kind TEXT PRIMARY KEY, before INTEGER NOT NULL) WITHOUT ROWID;
+    ALTER TABLE device ADD COLUMN reports_before INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 SCHEMA_VERSION = len(_MIGRATIONS)
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,11 @@ from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.sampling import Aggregate, thin_out
 from forewarn_collector.store.sealing import Sealer
 from forewarn_collector.store.statements import FREE_PAGES, PAGE_BYTES
+from forewarn_collector.store.sweeping import Sweeper
 
 ANY_POSITION = sys.maxsize
+
+Writer = TypeVar("Writer")
 
 _Table = tuple[NDArray[np.int64], list[Floats]]
 
@@ -49,9 +52,10 @@ _NEWEST = f"""
 class History:
     """Reads by device, kind and part. Threads: as its Reader. Only the history of an open Journal can seal and drop."""
 
-    def __init__(self, reader: Reader, sealer: Sealer | None = None) -> None:
+    def __init__(self, reader: Reader, sealer: Sealer | None = None, sweeper: Sweeper | None = None) -> None:
         self._reader = reader
         self._sealer = sealer
+        self._sweeper = sweeper
 
     @classmethod
     def open(cls, place: Path | Place) -> Self:
@@ -148,16 +152,16 @@ class History:
 
     def seal(self, now: float, judged_position: int, batch_limit: int = 200) -> SealResult:
         """See `sealing.Sealer.seal`."""
-        return self._writing_sealer().seal(now, judged_position, batch_limit)
+        return self._writing(self._sealer).seal(now, judged_position, batch_limit)
 
     def drop_before(self, kind: str, time: float) -> int:
-        """See `sealing.Sealer.drop_before`."""
-        return self._writing_sealer().drop_before(kind, time)
+        """See `sweeping.Sweeper.drop_before`."""
+        return self._writing(self._sweeper).drop_before(kind, time)
 
-    def _writing_sealer(self) -> Sealer:
-        if self._sealer is None:
+    def _writing(self, writer: Writer | None) -> Writer:
+        if writer is None:
             raise StoreError(f"{self._reader.name}: opened for reading only; the collector seals and drops")
-        return self._sealer
+        return writer
 
     def _sealed_table(self, key: int, body: bytes, fields: Sequence[str], first: int, last: int) -> _Table:
         layout = self._reader.fields(layout_in(key))

@@ -12,6 +12,7 @@ from forewarn_collector.store.model import Accepted, DeadLetter, SealResult
 from forewarn_collector.store.place import Place
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.sealing import Sealer
+from forewarn_collector.store.sweeping import Sweeper
 
 __all__ = ["Journal", "Reader"]
 
@@ -23,10 +24,11 @@ class Journal:
     While it is open, a second Journal on the same directory is refused with StoreError. Threads: `commit`, `seal`,
     `drop_before` and `close` may be called from any thread; commits come from one writer thread, sealing may run in
     another one (it holds the write lock only for short transactions, never while it packs). Readers are made with
-    `reader`, one for each thread that reads much; another process makes its own ``Reader(place)``.
+    `reader`, one for each thread that reads much; another process makes its own ``Reader(place)``. Without ``rollups``
+    what is sealed is not rolled up.
     """
 
-    def __init__(self, place: Path | Place) -> None:
+    def __init__(self, place: Path | Place, rollups: bool = True) -> None:
         self.place = as_place(place)
         self._taken = self.place.lock()
         try:
@@ -37,7 +39,8 @@ class Journal:
         self._write_lock = threading.Lock()
         self._intake = Intake(self._connection)
         self._turn = 0
-        self._sealer = Sealer(self.place, self.writing)
+        self._sealer = Sealer(self.place, self.writing, rollups)
+        self.sweeper = Sweeper(self.place, self._sealer.alone, self.writing)
 
     def __enter__(self) -> "Journal":
         return self
@@ -75,15 +78,15 @@ class Journal:
         return self._sealer.seal(now, judged_position, batch_limit)
 
     def drop_before(self, kind: str, time: float) -> int:
-        """Delete history: see `sealing.Sealer.drop_before`."""
-        return self._sealer.drop_before(kind, time)
+        """Delete history: see `sweeping.Sweeper.drop_before`."""
+        return self.sweeper.drop_before(kind, time)
 
     def reader(self) -> Reader:
         return Reader(self.place)
 
     def history(self) -> History:
         """A history that may also seal and drop, on a reader of its own."""
-        return History(self.reader(), self._sealer)
+        return History(self.reader(), self._sealer, self.sweeper)
 
     def close(self) -> None:
         """Close it. SQLite then folds the write-ahead log into it, unless a reader is still open."""

@@ -61,6 +61,14 @@ MIGRATIONS = (
     INSERT INTO written VALUES (0, 0)
     """,
     ),
+    (
+        1,
+        """
+    ALTER TABLE series ADD COLUMN unrolled BIGINT;
+    CREATE TABLE swept (kind TEXT COLLATE "C" PRIMARY KEY, before BIGINT NOT NULL);
+    ALTER TABLE device ADD COLUMN reports_before BIGINT NOT NULL DEFAULT 0
+    """,
+    ),
 )
 VERSION = len(MIGRATIONS)
 

@@ -23,10 +23,12 @@ from forewarn_collector.store.model import (
 )
 from forewarn_collector.store.place import Connection, Place
 from forewarn_collector.store.ranges import Ranges
+from forewarn_collector.store.rollups import ROLLUPS
 from forewarn_collector.store.statements import MAX_POSITION, READ
 from forewarn_wire import CANARY
 
 _SERIES = "SELECT id, device, kind, part, facts, facts_at / 1000.0, first_at / 1000.0 FROM series"
+_SERIES_OF = f"{_SERIES} WHERE device = ? AND kind NOT IN ({', '.join('?' * len(ROLLUPS))}) ORDER BY kind, part"
 _DEVICES = """
     SELECT name, status, birth, online, session,
         COALESCE(device.boot, (
@@ -35,11 +37,14 @@ _DEVICES = """
         ), ''),
         device.first_received / 1000.0,
         MAX(intake.last_received) / 1000.0, MAX(intake.last_sampled) / 1000.0,
-        CAST(COALESCE(SUM(intake.reports), 0) AS BIGINT),
+        CAST(COALESCE(SUM(intake.reports), 0) + device.reports_before AS BIGINT),
         clock_offset / 1000.0, clock_at / 1000.0, birth_received / 1000.0
     FROM device LEFT JOIN intake ON intake.device = device.name"""
 # The collector's own canary is no device of anybody's.
-_CANARY_REPORTS = "SELECT CAST(COALESCE(SUM(reports), 0) AS BIGINT) FROM intake WHERE device = ?"
+_CANARY_REPORTS = """
+    SELECT CAST(COALESCE(SUM(reports), 0) AS BIGINT) FROM (
+        SELECT reports FROM intake WHERE device = ?
+        UNION ALL SELECT reports_before AS reports FROM device WHERE name = ?) AS counted"""
 _ROWS_AFTER = """
     SELECT position, series, at / 1000.0, received / 1000.0, layout, vals FROM head
     WHERE position > ? ORDER BY position LIMIT ?"""
@@ -124,8 +129,9 @@ class Reader:
         return None if row is None else _device(row)
 
     def series_of(self, device: str) -> list[Series]:
+        """What is measured of a device; the rollups of it are left out."""
         with self.snapshot() as connection:
-            rows = connection.execute(f"{_SERIES} WHERE device = ? ORDER BY kind, part", (device,))
+            rows = connection.execute(_SERIES_OF, (device, *ROLLUPS))
             return [Series(*row) for row in rows]
 
     def series(self, id_: int) -> Series | None:
@@ -196,7 +202,7 @@ class Reader:
     def counts(self) -> Counts:
         with self.snapshot() as connection:
             counted = dict(connection.execute("SELECT name, value FROM counter"))
-            (canaries,) = connection.execute(_CANARY_REPORTS, (CANARY,)).fetchone()
+            (canaries,) = connection.execute(_CANARY_REPORTS, (CANARY, CANARY)).fetchone()
             counted["reports"] -= canaries
             return Counts(
                 **counted,

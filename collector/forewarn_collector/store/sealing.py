@@ -1,16 +1,17 @@
-"""Sealing: rows that are no longer live move from the head into column blocks; old blocks are dropped.
+"""Sealing: rows that are no longer live move from the head into column blocks.
 
 It works on a connection of its own, so that reading and packing (nearly all of the time) go on beside the intake; only
 the short transaction that swaps rows for blocks takes its turn with the commits.
 
-Nobody else writes blocks, and a commit only adds rows at positions beyond those that are sealed (a row that replaces
-another gets a new position), so what was read for packing cannot change before the swap.
+Nobody else writes blocks (who deletes them has the sealer's lock), and a commit only adds rows at positions beyond
+those that are sealed (a row that replaces another gets a new position), so what was read for packing cannot change
+before the swap.
 """
 
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,12 +20,13 @@ from forewarn_collector.store.database import explained, transaction
 from forewarn_collector.store.merging import HeadRow, Packed, merge
 from forewarn_collector.store.model import SealResult
 from forewarn_collector.store.periods import SERIES_SHIFT, block_key, key_range, layout_in, period_in, period_of
-from forewarn_collector.store.place import Place
+from forewarn_collector.store.place import Connection, Place
+from forewarn_collector.store.rolling import Rolling
+from forewarn_collector.store.rollups import ROLLUPS, Rollup
 from forewarn_collector.store.statements import FREE_PAGES, PAGES, READ
 
 _SERIES_AT_ONCE = 500
 _PERIODS_PER_TRANSACTION = 8
-_BLOCKS_PER_DROP = 200
 
 # The head's pages are filled again by the next rows; only a surplus is given back to the file system.
 _FREE_SHARE_KEPT = 4
@@ -51,6 +53,7 @@ class _Period(NamedTuple):
     """Head rows of one series within one period, up to a position, due to be sealed."""
 
     series: int
+    kind: str
     number: int
     length: int
     judged: int
@@ -71,14 +74,17 @@ class _Swap(NamedTuple):
     more_blocks: int
     put: list[tuple[int, int, int, int, bytes]]
     delete: list[tuple[int]]
+    rollups: list[Rollup]
 
 
 class Sealer:
     """Thread-safe; one call works at a time."""
 
-    def __init__(self, place: Place, writing: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, place: Place, writing: Callable[[], AbstractContextManager[None]], rollups: bool = True) -> None:
         self._name = place.name
+        self._place = place
         self._connection = place.second_writer()
+        self._rolling = Rolling(self._connection, rollups)
         self._writing = writing
         self._lock = threading.Lock()
         self._after_series = 0  # where the last call stopped, so that none waits for ever behind busy ones
@@ -91,50 +97,33 @@ class Sealer:
         """Seal what is due at ``now`` (Unix seconds), at most ``batch_limit`` periods; call again while more.
 
         Due are rows up to judged_position outside the newest period of their series; and all such rows of a series
-        from which nothing arrived for two periods. Rows of a period that has blocks already are merged into them.
+        from which nothing arrived for two periods; and rollups at once. Rows of a period that has blocks already are
+        merged into them. What is sealed is rolled up (see `rolling`); so is what earlier versions sealed.
         """
         unreadable: list[str] = []
         rows = written = packed = 0
+        received = round(now * 1000)
         with self._lock, explained(self._name):
-            swaps = self._packed(self._due(round(now * 1000), judged_position), unreadable)
+            swaps = self._packed(self._due(received, judged_position), unreadable)
             while packed < batch_limit:
                 turn = list(islice(swaps, min(_PERIODS_PER_TRANSACTION, batch_limit - packed)))
                 if not turn:
                     break
-                self._swap(turn)
+                self._swap(turn, received)
                 packed += len(turn)
                 self._after_series = turn[-1].period.series - 1
                 rows += sum(swap.rows for swap in turn)
                 written += sum(len(swap.put) for swap in turn)
             if packed < batch_limit:
+                packed += self._catch_up(batch_limit - packed, received, unreadable)
                 self._shrink()
         return SealResult(rows, written, packed >= batch_limit, tuple(unreadable))
 
-    def drop_before(self, kind: str, time: float) -> int:
-        """Delete what is older than a time (Unix seconds): whole blocks, so the oldest block may reach back beyond it.
-
-        Rows in the head stay until they are sealed. Kind "event" also deletes events. Return how many rows went.
-        """
-        dropped = 0
-        before = max(0, round(time * 1000))
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """The sealer's connection, while nothing is sealed: for what else changes blocks."""
         with self._lock, explained(self._name):
-            if kind == "event":
-                with self._writing(), transaction(self._connection):
-                    dropped += self._connection.execute("DELETE FROM event WHERE at < ?", (before,)).rowcount
-            series = self._connection.execute("SELECT id FROM series WHERE kind = ? ORDER BY id", (kind,)).fetchall()
-            for (id_,) in series:
-                dropped += self._drop_series(key_range(id_, 0, before // period_of(kind)), before)
-        return dropped
-
-    def _drop_series(self, keys: tuple[int, int], before: int) -> int:
-        query = "SELECT key, rows FROM block WHERE key BETWEEN ? AND ? AND last < ?"
-        old = self._connection.execute(query, (*keys, before)).fetchall()
-        for start in range(0, len(old), _BLOCKS_PER_DROP):
-            turn = old[start : start + _BLOCKS_PER_DROP]
-            with self._writing(), transaction(self._connection):
-                self._connection.executemany("DELETE FROM block WHERE key = ?", [(key,) for key, _ in turn])
-                self._count(-sum(rows for _, rows in turn), -len(turn))
-        return sum(rows for _, rows in old)
+            yield self._connection
 
     def _due(self, now: int, judged_position: int) -> Iterator[_Period]:
         (newest_position,) = self._connection.execute("SELECT COALESCE(MAX(position), 0) FROM head").fetchone()
@@ -150,7 +139,7 @@ class Sealer:
                 if oldest is None:
                     continue
                 length = period_of(kind)
-                if received + 2 * length <= now:
+                if received + 2 * length <= now or kind in ROLLUPS:
                     until = newest + 1
                 else:
                     # A clock that ran ahead once must not make the present look old.
@@ -159,7 +148,7 @@ class Sealer:
                 if oldest < until:
                     name = f"{kind} {part} of {device}"
                     for (number,) in self._connection.execute(_PERIODS, (length, series, until, judged)).fetchall():
-                        yield _Period(series, number, length, judged, name)
+                        yield _Period(series, kind, number, length, judged, name)
 
     def _packed(self, due: Iterator[_Period], unreadable: list[str]) -> Iterator[_Swap]:
         for period in due:
@@ -191,15 +180,35 @@ class Sealer:
         before = sum(existing[layout].rows for layout in changed if layout in existing)
         after = sum(packed.rows for packed in changed.values() if packed is not None)
         new_blocks = len(changed.keys() - existing.keys()) - len(delete)
-        return _Swap(period, len(head), after - before, new_blocks, put, delete)
+        rollups = self._rolling.of_swap(period.series, period.kind, period.number, head, existing, changed)
+        return _Swap(period, len(head), after - before, new_blocks, put, delete, rollups)
 
-    def _swap(self, swaps: list[_Swap]) -> None:
+    def _swap(self, swaps: list[_Swap], received: int) -> None:
         with self._writing(), transaction(self._connection):
             for swap in swaps:
                 self._connection.execute(f"DELETE {_IN_PERIOD}", swap.period.bounds)
                 self._connection.executemany(_PUT_BLOCK, swap.put)
                 self._connection.executemany("DELETE FROM block WHERE key = ?", swap.delete)
-            self._count(sum(swap.more_sealed for swap in swaps), sum(swap.more_blocks for swap in swaps))
+                self._rolling.write(swap.period.series, swap.period.kind, swap.rollups, received)
+            if any(swap.rollups for swap in swaps):
+                self._place.note_rows(self._connection)
+            count(self._connection, sum(swap.more_sealed for swap in swaps), sum(swap.more_blocks for swap in swaps))
+
+    def _catch_up(self, limit: int, received: int, unreadable: list[str]) -> int:
+        """Roll up what an earlier version sealed, at most ``limit`` periods; return how many."""
+        for done in range(limit):
+            try:
+                caught = self._rolling.next_unrolled()
+            except BlockError as error:
+                with self._writing(), transaction(self._connection):
+                    unreadable.append(f"{self._rolling.skip()}: {error}")
+                continue
+            if caught is None:
+                return done
+            with self._writing(), transaction(self._connection):
+                self._rolling.write_caught(caught, received)
+                self._place.note_rows(self._connection)
+        return limit
 
     def _shrink(self) -> None:
         """Cut off free pages while they are more than a quarter of the file, a little at a time."""
@@ -212,6 +221,8 @@ class Sealer:
             with self._writing():
                 self._connection.execute(f"PRAGMA incremental_vacuum({min(surplus, _PAGES_PER_SHRINK)})").fetchall()
 
-    def _count(self, sealed_rows: int, blocks: int) -> None:
-        changes = ((sealed_rows, "sealed_rows"), (blocks, "blocks"))
-        self._connection.executemany("UPDATE counter SET value = value + ? WHERE name = ?", changes)
+
+def count(connection: Connection, sealed_rows: int, blocks: int) -> None:
+    """So many more, or fewer."""
+    changes = ((sealed_rows, "sealed_rows"), (blocks, "blocks"))
+    connection.executemany("UPDATE counter SET value = value + ? WHERE name = ?", changes)
