@@ -67,7 +67,9 @@ def mutated(rng: random.Random, packet: bytes) -> bytes:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, start_collector: Callable[..., Any]) -> Iterator[Any]:
     """A collector that does not slow down an address from which little that is good comes."""
-    listen = Listen(port=0, connections_per_address=1_000_000, connections_per_second=100_000.0)
+    listen = Listen(
+        port=0, connections_per_address=1_000_000, connections_per_second=100_000.0, messages_per_second=1e9
+    )
     running = start_collector(
         tmp_path_factory.mktemp("collector") / "data", Config(listen=listen, api=Api(port=0))
     )  # fmt: skip
@@ -116,6 +118,8 @@ def test_mutated_packets_never_end_the_listener(door: Any, device_type: Any) -> 
         batches += 1
         if batches == 10:
             before = process.memory_info().rss
+        if batches % 250 == 0:
+            print(f"{sent:,} sent", flush=True)
     grown = process.memory_info().rss - before
     letters = door.letters()
     print(f"{sent:,} mutated packets and payloads, seed {SEED}: a good report was taken after each {sent // batches}; "

@@ -33,9 +33,10 @@ AGENTS = int(os.environ.get("FOREWARN_AGENTS", "6"))
 SEED = int(os.environ.get("FOREWARN_SEED", "20261126"))
 # Until everything has arrived: agents wait longer after each failed attempt, and missing reports are asked for.
 SETTLE_SECONDS = 240.0
-# As many reports and starts in a second whether ten agents take part or fifty: the machine is not what is tried.
+# Starting an agent and reading a disk are what costs: two cores carry half a start and one reading in a second.
 EVERY_SECONDS = 0.5 * max(1.0, AGENTS / 10)
-AGENT_LIVES_SECONDS = 9.0 * max(1.0, AGENTS / 6)
+READ_DISK_SECONDS = max(8 * EVERY_SECONDS, float(AGENTS))
+AGENT_LIVES_SECONDS = max(9.0, 2.2 * AGENTS)
 SBIN = f"{os.environ['PATH']}:/usr/sbin"
 RECORDED = (
     "smartctl/netdata__netdata/src__go__plugin__go.d__collector__smartctl__testdata__type-sat__device-hdd-sda.json"
@@ -67,7 +68,8 @@ class Agent:
         tree = PROJECT / "tests" / "data" / "agent" / "tree"
         settings = {
             "device": self.name, "server": self._server, "tls": self._tls, "data": str(self._directory / "data"),
-            "load_interval": seconds, "smart_interval": 8 * seconds, "reconnect_spread": 1, "probes": {"log": False},
+            "load_interval": seconds, "smart_interval": max(seconds, READ_DISK_SECONDS), "reconnect_spread": 1,
+            "probes": {"log": False},
             "smartctl": str(self._directory / "smartctl"),
             "roots": {"proc": str(tree / "proc"), "sys": str(self._directory / "bare"), "root": str(tree / "root")},
         }  # fmt: skip
