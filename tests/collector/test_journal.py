@@ -20,6 +20,7 @@ from forewarn_collector.store.model import (
     time_problem,
 )
 from forewarn_collector.store.place import Place
+from forewarn_collector.store.ranges import MOST_RANGES
 from forewarn_collector.store.reader import Reader
 
 FIELDS = ("cpu.used_percent", "memory.used_percent")
@@ -66,6 +67,17 @@ def test_answers_to_orders_are_read_in_their_order_and_the_oldest_go(
     assert list(journal.commit(answers + answers[:1])) == [True] * 5 + [False]
     assert [(row.id, row.in_reply_to) for row in reader.replies_after(3, 10)] == [(4, "order 4"), (5, "order 5")]
     assert [row.received_at for row in reader.replies_after(0, 2)] == [NOON + 3, NOON + 4]
+
+
+def test_numbers_by_chance_take_no_more_room_than_those_of_a_bad_year(journal: Journal, reader: Reader) -> None:
+    scattered = [report(2 * n, NOON + n) for n in range(1, MOST_RANGES + 200)]
+    assert all(journal.commit(scattered))
+    assert len(reader.gaps("dev-1")) == MOST_RANGES
+    assert journal.commit(scattered[:5] + scattered[-1:]) == [False] * 5 + [True]  # it replaces itself
+    last = 2 * MOST_RANGES
+    assert journal.commit([report(last + 1, NOON - 1), report(1, NOON - 2), report(1, NOON - 2)]) == [True, True, False]
+    assert len(reader.gaps("dev-1")) == MOST_RANGES - 1
+    assert len({(row.series, row.at) for row in reader.rows_after(0, 9999)}) == MOST_RANGES + 199 + 2
 
 
 def test_a_report_comes_back_as_it_was(journal: Journal, reader: Reader) -> None:

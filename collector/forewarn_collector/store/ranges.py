@@ -2,6 +2,9 @@
 
 from bisect import bisect_right
 
+MOST_RANGES = 1000
+"""Lost reports leave a handful. Numbers by chance, as no agent gives them, must not take ever more memory and time."""
+
 
 class Ranges:
     """A set of whole numbers from 0 on, kept as closed ranges that neither touch nor overlap."""
@@ -62,6 +65,12 @@ class Ranges:
             firsts.insert(index + 1, number)
             lasts.insert(index + 1, number)
         return True
+
+    def is_one_too_many(self, number: int) -> bool:
+        """Whether a number would be a range of its own beyond the most that are kept."""
+        if len(self._firsts) < MOST_RANGES or number in self:
+            return False
+        return number - 1 not in self and number + 1 not in self
 
     def gaps(self) -> list[tuple[int, int]]:
         """The holes before and between the ranges, counted from 1."""
