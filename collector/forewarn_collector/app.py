@@ -80,6 +80,7 @@ from forewarn_collector.start import (
     terms_of,
 )
 from forewarn_collector.start_service import make_service
+from forewarn_collector.state_place import state_place
 from forewarn_collector.store.history import History
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import Accepted
@@ -124,10 +125,11 @@ class Collector:
         now = self.clock.now
         senders = make_senders(config.notify, now)
         roster = Roster()
+        where = state_place(config.store, data)
         make_data_directory(data)
         self.journal = Journal(data)
         try:
-            self._state = open_state(data / "state.db")
+            self._state = open_state(where)
         except BaseException:
             self.journal.close()
             raise

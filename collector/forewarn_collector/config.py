@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from forewarn_collector.addresses import address_parts, is_loopback
 from forewarn_collector.config_destinations import DestinationEntry, destination_mistakes
-from forewarn_collector.config_store import Store
+from forewarn_collector.config_store import Store, store_mistakes
 from forewarn_collector.config_tickets import Tickets
 from forewarn_collector.notify.config import Notify, notify_mistakes
 
@@ -228,6 +228,7 @@ def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
     found += _broker_mistakes(config.broker)
     found += _ping_mistakes(config.self_check)
     found += _file_mistakes(config)
+    found += store_mistakes(config.store)
     found += destination_mistakes(config.destinations)
     found += notify_mistakes(config.notify)
     return found

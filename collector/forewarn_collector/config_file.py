@@ -49,6 +49,8 @@ def _may_be_a_secret(tree: Any, where: Where) -> bool:
         return True
     for section in sections:
         tree = tree[section]
+    if name == "url" and isinstance(tree, dict) and "password=" in str(tree.get(name)):
+        return True
     named = str(name).endswith("_file") or "secret_files" in sections
     return named and isinstance(tree, dict) and not set(str(tree.get(name, ""))) & set("/\\")
 

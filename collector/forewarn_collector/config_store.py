@@ -1,9 +1,14 @@
 """The configuration's part about where what is known is kept, and for how long."""
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+
+from forewarn_collector.addresses import address_parts, is_loopback
+
+Mistake = tuple[tuple[str | int, ...], str, str]
 
 Days = Annotated[float, Meta(gt=0, le=36_500)]
 
@@ -33,7 +38,49 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
     ] = 400.0
 
 
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """Tickets, users, identities and what else is no time series, in [PostgreSQL](postgresql.md)."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description="postgresql://USER@HOST:PORT/DATABASE; the database must be there, its tables are made",
+            examples=["postgresql://forewarn@db.example:5432/forewarn?sslmode=verify-full"],
+        ),
+    ]
+    password_file: Annotated[
+        str | None,
+        Meta(description="file that holds the password; default PGPASSWORD or ~/.pgpass", examples=["pg.pw"]),
+    ] = None
+
+
 class Store(msgspec.Struct, frozen=True, kw_only=True):
     """Where what is known is kept. Without this section: in the data directory, for which no server is needed."""
 
     keep: Keep = Keep()
+    state: State | None = None
+
+
+def store_mistakes(store: Store) -> list[Mistake]:
+    """What the types cannot tell: (path, what is wrong, remedy) for each."""
+    return [(("store", *path), wrong, remedy) for path, wrong, remedy in _state_mistakes(store.state)]
+
+
+def _state_mistakes(state: State | None) -> list[Mistake]:
+    return [] if state is None else postgresql_mistakes("state", state.url, state.password_file)
+
+
+def postgresql_mistakes(section: str, url: str, password_file: str | None) -> list[Mistake]:
+    """What is wrong with the way to a PostgreSQL, without repeating a password that stands in it."""
+    found: list[Mistake] = []
+    scheme, host = address_parts(url)
+    if scheme not in ("postgresql", "postgres") or not host:
+        found.append(((section, "url"), "not a PostgreSQL address", "write postgresql://USER@HOST:5432/DATABASE"))
+    elif (":" in url.partition("://")[2].partition("@")[0] and "@" in url) or "password=" in url.partition("?")[2]:
+        found.append(((section, "url"), "a password stands in it", f"use store.{section}.password_file"))
+    elif not is_loopback(host) and "sslmode=verify-full" not in url:
+        remedy = "add ?sslmode=verify-full (and sslrootcert=FILE) to it"
+        found.append(((section, "url"), "plain text is for loopback only", remedy))
+    if password_file is not None and not Path(password_file).is_file():
+        found.append(((section, "password_file"), "there is no such file", "give the path of a readable file"))
+    return found

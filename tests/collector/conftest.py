@@ -22,7 +22,10 @@ from forewarn_collector.config import Api, Config, Listen
 from forewarn_collector.ingest.packets import Framer
 from forewarn_collector.store.place import Place
 from forewarn_collector.store.postgres import Postgres
+from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.reader import Reader
+from forewarn_collector.store.state import open_state
+from forewarn_collector.store.state_server import SCHEMA
 from forewarn_wire import Cpu, LoadReport, StatusReport, encode, up_topic
 
 PACKET_LIMIT = 262_144
@@ -248,6 +251,23 @@ def postgresql() -> Iterator[PostgreSQL]:
 def database(postgresql: PostgreSQL) -> Database:
     """A new, empty one."""
     return postgresql.fresh()
+
+
+@pytest.fixture(scope="session")
+def state_template(postgresql: PostgreSQL) -> Database:
+    """With the tables of a state, so that a test need not make them."""
+    made = postgresql.fresh()
+    open_state(Server(made.url, made.password, SCHEMA)).dispose()
+    return made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state_in(request: pytest.FixtureRequest, tmp_path: Path) -> Path | Server:
+    """Each place where a state can be, empty: what ``open_state`` takes."""
+    if request.param == "sqlite":
+        return tmp_path / "state.db"
+    database = request.getfixturevalue("postgresql").fresh(request.getfixturevalue("state_template"))
+    return Server(database.url, database.password, SCHEMA)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,4 +1,4 @@
-"""The ticket budget: the decisions, the watch list at the desk on a real state.db, and the command line."""
+"""The ticket budget: the decisions, the watch list at the desk on a real database, and the command line."""
 
 import itertools
 import json
@@ -15,6 +15,7 @@ from forewarn_collector.cli.main import forewarn
 from forewarn_collector.config import Api, Config, Listen
 from forewarn_collector.config_tickets import Tickets
 from forewarn_collector.directory import Whose
+from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.state import open_state
 from forewarn_collector.tickets.budget import LEAST, MONTH_SECONDS, allowance, decide, next_free
 from forewarn_collector.tickets.desk import Desk
@@ -31,7 +32,7 @@ NOON = 1_780_000_000.0
 class Office:
     """A desk with a budget, whose clock is set by the test; every disk is a serial number on one machine."""
 
-    def __init__(self, path: Path, allowed: int | None) -> None:
+    def __init__(self, path: Path | Server, allowed: int | None) -> None:
         self.path = path
         self.allowed = allowed
         self.now = NOON
@@ -71,11 +72,11 @@ def part(serial: str) -> Part:
 
 
 @pytest.fixture
-def make_office(tmp_path: Path) -> Iterator[Callable[[int | None], Office]]:
+def make_office(state_in: Path | Server) -> Iterator[Callable[[int | None], Office]]:
     made: list[Office] = []
 
     def make(allowed: int | None) -> Office:
-        made.append(Office(tmp_path / "state.db", allowed))
+        made.append(Office(state_in, allowed))
         return made[-1]
 
     yield make

@@ -114,6 +114,12 @@ MESSAGES = {
     "rules-directory-missing": ["3: rules.directories[0]: there is no such directory (found '/nowhere/rules'); make i"],
     "store-keeps-nothing": ["3: store.keep.load_days: expected `float` >= 2.0 (found 0); for example: 60"],
     "section-is-a-list": ["1: listen: this is not a section (found [{'port': 1883}]); write its keys below it, indent"],
+    "state-not-postgresql": ["3: store.state.url: not a PostgreSQL address (found 'mysql://...@127.0.0.1/forewarn'); "],
+    "state-password-file-missing": ["4: store.state.password_file: there is no such file (found '/nowhere/pw'); give"],
+    "state-password-in-query": ["3: store.state.url: a password stands in it; use store.state.password_file"],
+    "state-password-in-url": ["3: store.state.url: a password stands in it (found 'postgresql://...@127.0.0.1/forewar"],
+    "state-plain-text": ["3: store.state.url: plain text is for loopback only (found 'postgresql://...@db.example/for"],
+    "state-without-url": ["2: store.state.url: this key is missing; add url: postgresql://forewarn@db.example:5432/fo"],
     "tab": ["2: not YAML: found character '\\t' that cannot start any token; mind indentation"],
     "tls-file-missing": [
         "4: listen.tls.certificate: there is no such file (found '/nowhere/server.pem'); give the path",

@@ -18,6 +18,7 @@ from forewarn_collector.people.lookup import People
 from forewarn_collector.people.reading import read_directory
 from forewarn_collector.people.register import Register
 from forewarn_collector.people.schema import DirectoryFile
+from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.state import open_state
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.life import ACKNOWLEDGED, IN_PROGRESS, OPEN, RESOLVED, WAITING
@@ -152,9 +153,9 @@ def test_a_clock_that_runs_out_is_told_before_and_when_it_has() -> None:
 class Office:
     """Desk, register and loop on one database; what would be told is kept."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | Server) -> None:
         self.now = START
-        self.engine = open_state(path / "state.db")
+        self.engine = open_state(path)
         self.desk = Desk(self.engine, [], lambda: self.now)
         self.desk.announcer.hearers.append(history.hear)
         self.register = Register(self.engine, lambda: self.now)
@@ -184,8 +185,8 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    made = Office(tmp_path)
+def office(state_in: Path | Server) -> Iterator[Office]:
+    made = Office(state_in)
     made.register.apply(FILE, "boss")
     yield made
     made.engine.dispose()
@@ -203,10 +204,10 @@ def test_the_loop_tells_each_step_once_and_writes_it_down(office: Office) -> Non
     assert ("notify", "internal", "told Ann Smith: step 2: backup") in notes
 
 
-def test_a_restart_tells_nothing_twice(office: Office, tmp_path: Path) -> None:
+def test_a_restart_tells_nothing_twice(office: Office, state_in: Path | Server) -> None:
     number = office.open_ticket()
     office.after(0)
-    again = Office(tmp_path)
+    again = Office(state_in)
     assert again.after(1) == []
     assert again.after(16) == [(number, "Ann Smith", "escalated", True)]
     again.engine.dispose()

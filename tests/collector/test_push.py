@@ -1,4 +1,4 @@
-"""The delivery loops on a real state.db: at least once, in order, and nobody waits for somebody else."""
+"""The delivery loops on a real database: at least once, in order, and nobody waits for somebody else."""
 
 import threading
 import time
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.state import delivery, open_state
 from forewarn_collector.tickets import rows
 from forewarn_collector.tickets.destination import Busy, DeliveryError, Parcel, Unreachable
@@ -42,7 +43,7 @@ class Desk:
 
 
 class House:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | Server) -> None:
         self.engine = open_state(path)
         self.now = 1_780_000_000.0
         self.pushes: list[Push] = []
@@ -75,8 +76,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    found = House(tmp_path / "state.db")
+def house(state_in: Path | Server) -> Iterator[House]:
+    found = House(state_in)
     yield found
     found.stop()
     found.engine.dispose()

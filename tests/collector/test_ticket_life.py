@@ -1,4 +1,4 @@
-"""Tickets over days on a real state.db: one note a day, what comes back, and one ticket for one root cause."""
+"""Tickets over days on a real database: one note a day, what comes back, and one ticket for one root cause."""
 
 import ast
 import re
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 import forewarn_collector
 from forewarn_collector.directory import Whose
+from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.state import delivery, open_state
 from forewarn_collector.tickets.again import Again, Past, Terms, again
 from forewarn_collector.tickets.desk import Desk
@@ -30,7 +31,7 @@ FOR_EVER = ("timeline", "verdict", "reopening", "rating")
 class Office:
     """A desk whose clock is set by the test; ``heard`` is what is known of the devices of Store 12."""
 
-    def __init__(self, path: Path, terms: Terms) -> None:
+    def __init__(self, path: Path | Server, terms: Terms) -> None:
         self.engine = open_state(path)
         self.now = NOON
         self.heard: dict[str, float] = {}
@@ -76,8 +77,8 @@ def terms() -> Terms:
 
 
 @pytest.fixture
-def office(tmp_path: Path, terms: Terms) -> Iterator[Office]:
-    found = Office(tmp_path / "state.db", terms)
+def office(state_in: Path | Server, terms: Terms) -> Iterator[Office]:
+    found = Office(state_in, terms)
     yield found
     found.engine.dispose()
 

@@ -39,6 +39,7 @@ def test_every_section_is_reached() -> None:
         "enrol",
         "broker",
         "store.keep",
+        "store.state",
         "rules",
         "rules.disable[]",
         "tickets",

@@ -50,6 +50,7 @@ class PostgreSQL:
         options += ["--encoding=UTF8", "--locale=C.UTF-8", "--pgdata", str(self.directory / "data")]
         run([*self._as_postgres, str(PROGRAMS / "initdb"), *options], {}, self.directory)
         settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.directory}
+        settings["max_connections"] = 300
         chosen = [text for key, value in settings.items() for text in ("-c", f"{key}={value}")]
         command = [*self._as_postgres, str(PROGRAMS / "postgres"), "-D", str(self.directory / "data"), *chosen]
         self._process = Process(command, self.directory.with_suffix(".log"), {}, self.directory)
@@ -68,14 +69,15 @@ class PostgreSQL:
         self._process.stop()
 
     def remove(self) -> None:
-        self.stop()
+        self.kill()  # what it has not written yet, nobody will read
         shutil.rmtree(self.directory)
         self.directory.with_suffix(".log").unlink()
 
-    def fresh(self) -> Database:
-        """A new, empty database."""
+    def fresh(self, like: Database | None = None) -> Database:
+        """A new, empty database; or a copy of one to which nobody is connected."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        self._database("postgres").run(f"CREATE DATABASE {name}")
+        template = like.url.rpartition("/")[2] if like else "template1"
+        self._database("postgres").run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self._database(name)
 
     def _database(self, name: str) -> Database:

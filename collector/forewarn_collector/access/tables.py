@@ -1,8 +1,9 @@
 """Users, tokens, one-time links and the audit log in ``state.db``. Of what is secret only a hash is ever stored."""
 
 import sqlalchemy as sa
-from sqlalchemy import Column, Float, Integer, String, Table, Text
+from sqlalchemy import Column, Float, Table, Text
 
+from forewarn_collector.store.columns import Integer, String
 from forewarn_collector.store.state import metadata
 
 user = Table(
@@ -56,12 +57,25 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
-for _change in ("UPDATE", "DELETE"):
-    sa.event.listen(
-        audit,
-        "after_create",
-        sa.DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER audit_no_{_change.lower()} BEFORE {_change} ON audit "
-            "BEGIN SELECT RAISE(ABORT, 'the audit log is only ever added to'); END"
-        ).execute_if(dialect="sqlite"),
-    )
+_ONLY_ADDED_TO = "the audit log is only ever added to"
+_STATEMENTS = {
+    "sqlite": [
+        f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit "
+        f"BEGIN SELECT RAISE(ABORT, '{_ONLY_ADDED_TO}'); END"
+        for change in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        "CREATE OR REPLACE FUNCTION audit_refuses() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{_ONLY_ADDED_TO}'; END $$",
+        "CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuses()",
+    ],
+}
+
+for _dialect, _statements in _STATEMENTS.items():
+    for _statement in _statements:
+        sa.event.listen(
+            audit,
+            "after_create",
+            sa.DDL(_statement).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
+        )

@@ -15,6 +15,7 @@ from forewarn_collector.notify.model import NotifyError, NoWindow
 from forewarn_collector.orders.model import OrderError
 from forewarn_collector.people.model import Changed, NoEntry
 from forewarn_collector.people.reading import DirectoryError
+from forewarn_collector.store.state import database_trouble
 from forewarn_collector.tickets.life import NoTicket, TicketError
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,9 @@ def _too_deep(_request: Request[Any, Any, Any], _error: RecursionError) -> Answe
 
 
 def _internal_error(_request: Request[Any, Any, Any], error: Exception) -> Answer:
+    if trouble := database_trouble(error):
+        log.error("an answer failed: %s", trouble)
+        return Response({"detail": trouble}, status_code=503)
     log.error("an answer failed", exc_info=error)
     return Response({"detail": f"the collector failed: {type(error).__name__}; its log says more"}, status_code=500)
 

@@ -20,6 +20,7 @@ from forewarn_collector.judge.facts import decode_facts, inventory_of, labels_of
 from forewarn_collector.judge.rounds import slices
 from forewarn_collector.store.history import History as Store
 from forewarn_collector.store.model import Series, StoreError
+from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.state import open_state_to_read
 from forewarn_collector.tickets.life import OF_THE_PART
@@ -42,17 +43,19 @@ class _Stretch(NamedTuple):
     metrics: dict[str, Floats]
 
 
-def read_stored(data: Path, wanted: Collection[str], directory: Directory = NOBODY) -> History:
-    """The history in a collector's data directory; ``directory`` says whose devices they are. Raise StoreError if
-    there is none or it cannot be read."""
+def read_stored(
+    data: Path, wanted: Collection[str], directory: Directory = NOBODY, state: Path | Server | None = None
+) -> History:
+    """The history in a collector's data directory; ``directory`` says whose devices they are, ``state`` where the
+    tickets are, ``state.db`` if not named. Raise StoreError if there is none or it cannot be read."""
     with Reader(data) as reader, Store.open(data) as store:
-        history = stored_history(reader, store, _ended(data / "state.db"), wanted, directory)
+        history = stored_history(reader, store, _ended(state or data / "state.db"), wanted, directory)
     if history is None:
         raise StoreError(f"{data}: no disk has reported yet")
     return history
 
 
-def _ended(state: Path) -> dict[Place, float]:
+def _ended(state: Path | Server) -> dict[Place, float]:
     """Which disks failed or were replaced in time, and when, by their closed tickets."""
     engine = open_state_to_read(state)
     try:

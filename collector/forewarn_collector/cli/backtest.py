@@ -26,6 +26,8 @@ from forewarn_collector.paths import default_data
 from forewarn_collector.people.register import applied_in
 from forewarn_collector.replay.columns import EPOCH, find_files, read_history, write_scores
 from forewarn_collector.replay.histories import HistoryError
+from forewarn_collector.start import StartError
+from forewarn_collector.state_place import state_place
 from forewarn_collector.store.model import StoreError
 from forewarn_rules import RuleFileErrors
 from forewarn_rules.risk import RiskModel, read_model, shipped_model, without_model
@@ -86,8 +88,9 @@ def backtest(
         wanted = wanted_metrics(rules, model)
         if store:
             data = session.data or Path(config.data or default_data())
-            directory = configured_directory(config.directory, applied=applied_in(data / "state.db").whose)
-            history = read_stored(data, wanted, directory)
+            state = state_place(config.store, data)
+            directory = configured_directory(config.directory, applied=applied_in(state).whose)
+            history = read_stored(data, wanted, directory, state)
         else:
             history = read_history(find_files(paths), wanted)
         period = _period(history, since, until)
@@ -103,7 +106,16 @@ def backtest(
             write_scores(scores_file, history, done.scores)
         if plot_file is not None:
             draw(done.report, plot_file)
-    except (ConfigError, HistoryError, StoreError, NoPlotError, RuleFileErrors, ValueError, OSError) as error:
+    except (
+        ConfigError,
+        HistoryError,
+        StartError,
+        StoreError,
+        NoPlotError,
+        RuleFileErrors,
+        ValueError,
+        OSError,
+    ) as error:
         raise click.ClickException("\n".join(clean_lines(str(error)))) from None
     if as_json:
         print_json(answer(done))

@@ -1,4 +1,4 @@
-"""``forewarn backup``, ``forewarn restore`` and ``forewarn store check``: the data directory as files."""
+"""``forewarn backup``, ``forewarn restore`` and ``forewarn store``: the data directory as files, and out of it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +12,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from forewarn_collector.cli.session import Session, json_option, mask_files, pass_session, print_json
+from forewarn_collector.config_file import ConfigError, kept_with, load_config
 from forewarn_collector.paths import default_data
+from forewarn_collector.start import StartError
+from forewarn_collector.state_place import state_place
 from forewarn_collector.store.backup import Manifest, back_up
 from forewarn_collector.store.backup import restore as put_back
 from forewarn_collector.store.checking import check as check_all
 from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.state_move import FILE as STATE
+from forewarn_collector.store.state_move import move_state as move
 
 
 class BackupView(msgspec.Struct, kw_only=True):
@@ -29,6 +34,14 @@ class BackupView(msgspec.Struct, kw_only=True):
     files: list[str]
 
 
+class MovedView(msgspec.Struct, kw_only=True):
+    """``tables``: rows by table."""
+
+    to: str
+    rows: int
+    tables: dict[str, int]
+
+
 class CheckView(msgspec.Struct, kw_only=True):
     blocks: int
     rows_in_blocks: int
@@ -36,6 +49,10 @@ class CheckView(msgspec.Struct, kw_only=True):
     problems: list[str]
 
 
+NO_STATE = (
+    "tickets and users are not in it: there is no state.db here; where they are in PostgreSQL, run pg_dump "
+    "--schema forewarn_state before the backup"
+)
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
@@ -53,6 +70,8 @@ def backup(session: Session, file: Path, as_json: bool) -> None:
     mask_files(0o077)
     with _plainly(), _bar("copied") as told:
         made = back_up(_data(session), file, version("forewarn"), told)
+    if STATE not in made.files:
+        click.echo(NO_STATE, err=True)
     _say(made, file, as_json)
 
 
@@ -75,7 +94,7 @@ def restore(session: Session, file: Path, as_json: bool) -> None:
 
 @click.group("store")
 def store() -> None:
-    """What is stored: look through it.
+    """What is stored: look through it, move it.
 
     Example: forewarn store check
     """
@@ -106,6 +125,32 @@ def check(session: Session, as_json: bool) -> None:
         raise SystemExit(1)
 
 
+@store.command("move-state")
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="The file that says where to, YAML.")
+@json_option
+@pass_session
+def move_state(session: Session, config_path: Path | None, as_json: bool) -> None:
+    """Move tickets, users and identities from state.db into PostgreSQL, as store.state of the configuration says.
+
+    The collector must not run, and the database must be empty. Every row is counted there; state.db is set aside as
+    state.db.moved. When something fails nothing is changed.
+
+    Example: forewarn store move-state --config /etc/forewarn/collector.yaml
+    """
+    mask_files(0o077)
+    with _plainly(), _bar("moved") as told:
+        config = load_config(config_path or kept_with(_data(session)))
+        data = Path(session.data or config.data or default_data())
+        where = state_place(config.store, data)
+        if isinstance(where, Path):
+            raise StoreError("the configuration has no store.state; add it with its url")
+        tables = move(data, where, told)
+    if as_json:
+        print_json(MovedView(to=where.name, rows=sum(tables.values()), tables=tables))
+        return
+    click.echo(f"{where.name}: {sum(tables.values()):,} rows of {len(tables)} tables, as many as in state.db")
+
+
 def _data(session: Session) -> Path:
     return Path(session.data or default_data())
 
@@ -114,7 +159,7 @@ def _data(session: Session) -> Path:
 def _plainly() -> Iterator[None]:
     try:
         yield
-    except StoreError as error:
+    except (StoreError, ConfigError, StartError) as error:
         raise click.ClickException(str(error)) from None
 
 

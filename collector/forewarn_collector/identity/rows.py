@@ -3,11 +3,12 @@
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import Column, Float, Index, Table, Text
 
 from forewarn_collector.identity.authority import Issued
 from forewarn_collector.identity.naming import Known
 from forewarn_collector.identity.tokens import TokenRow
+from forewarn_collector.store.columns import Integer, String
 from forewarn_collector.store.state import LAST_NUMBER, metadata
 from forewarn_wire.machine import Machine
 
@@ -101,7 +102,7 @@ def looking_like(connection: sa.Connection, machine: Machine) -> list[Known]:
     same = [column == text for column, text in zip((identity.c.system, identity.c.board), machine, strict=True) if text]
     if not same:
         return []
-    query = sa.select(identity).where(sa.or_(*same)).order_by(identity.c.enrolled_at.desc())
+    query = sa.select(identity).where(sa.or_(*same)).order_by(identity.c.enrolled_at.desc().nulls_last())
     return [_known(row) for row in connection.execute(query)]
 
 

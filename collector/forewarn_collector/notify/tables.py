@@ -1,7 +1,8 @@
 """What is to be told to people, and maintenance windows, in ``state.db``. All times are Unix seconds."""
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, Index, Table, Text
 
+from forewarn_collector.store.columns import Integer, String
 from forewarn_collector.store.state import metadata
 
 # One row for each message, engineer and channel. ``ticket`` is null for a test. A row that was told together with

@@ -13,6 +13,7 @@ from forewarn_collector.people.model import Changed, NoEntry, Version
 from forewarn_collector.people.reading import check_directory
 from forewarn_collector.people.schema import DirectoryFile, Schedule
 from forewarn_collector.people.tables import directory_version
+from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.state import open_state_to_read, reading
 
 
@@ -90,9 +91,9 @@ class Register:
         return name
 
 
-def applied_in(path: Path) -> People:
-    """The directory that counts in a ``state.db``, which is only read. Raise StoreError if there is no such file."""
-    engine = open_state_to_read(path)
+def applied_in(where: Path | Server) -> People:
+    """The directory that counts in a state, which is only read. Raise StoreError if there is none."""
+    engine = open_state_to_read(where)
     try:
         # A file from before there were directories has no such table.
         known = sa.inspect(engine).has_table(directory_version.name)

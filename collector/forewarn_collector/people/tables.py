@@ -1,7 +1,8 @@
 """The applied directory and what follows from it, in ``state.db``. All times are Unix seconds."""
 
-from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import Column, Float, Index, Table, Text
 
+from forewarn_collector.store.columns import Integer, String
 from forewarn_collector.store.state import metadata
 
 # Every version that was ever applied; the newest counts. ``document``: the whole of it, as JSON.

@@ -1,6 +1,7 @@
 """The condition of a running collector, put together for those who ask."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock
@@ -13,9 +14,22 @@ from forewarn_collector.selfcheck.canary import Canary
 from forewarn_collector.selfcheck.ping import Ping
 from forewarn_collector.selfcheck.troubles import backlog_troubles
 from forewarn_collector.store.reader import Reader
+from forewarn_collector.store.state import database_trouble
 from forewarn_collector.tickets.desk import Desk
+from forewarn_collector.tickets.model import Allowance
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.version import version
+
+
+class StateFigures(NamedTuple):
+    """What the state says of the collector's work. The oldest ones: Unix seconds, None when there is none."""
+
+    tickets: dict[str, int]
+    budget: Allowance
+    deliveries: dict[str, int]
+    oldest_unsent: float | None
+    notifications: dict[str, int]
+    oldest_due: float | None
 
 
 class Condition:
@@ -51,17 +65,20 @@ class Condition:
         self._push = push
         self._phones = phones
         self._other_troubles = other_troubles
+        self._state = state_figures(desk, push, phones)
 
     def read(self) -> Health:
         now = self._clock.now()
         counts = self._reader.counts()
         subscriber = self._subscriber
-        unjudged, unsent = self._unjudged(now), _age(now, self._push.outbox.oldest_unsent())
-        untold = _age(now, self._phones.oldest_due())
+        state_trouble = self._look_at_the_state()
+        unjudged = self._unjudged(now)
+        unsent, untold = _age(now, self._state.oldest_unsent), _age(now, self._state.oldest_due)
         canaries = [canary.last for canary in self.canaries if canary.last is not None]
         troubles = [
             self._intake.trouble,
             self._judge.trouble,
+            state_trouble,
             subscriber.trouble if subscriber else None,
             *(subscriber.shortcomings if subscriber else []),
             *(trouble() for trouble in self._other_troubles),
@@ -86,11 +103,11 @@ class Condition:
             skipped=self._judge.skipped,
             devices=counts.devices,
             file_bytes=counts.file_bytes,
-            tickets=self._desk.ticket_counts(),
-            budget=self._desk.budget(),
-            deliveries=self._push.outbox.summary(),
+            tickets=self._state.tickets,
+            budget=self._state.budget,
+            deliveries=self._state.deliveries,
             unsent_seconds=unsent,
-            notifications=self._phones.summary(),
+            notifications=self._state.notifications,
             untold_seconds=untold,
             connections_ended=dict(self._listener.ended),
             dead_letter_reasons=self._reader.dead_letter_totals(),
@@ -100,9 +117,26 @@ class Condition:
             troubles=[trouble for trouble in troubles if trouble],
         )
 
+    def _look_at_the_state(self) -> str | None:
+        """Its trouble; the figures are then those of the last time that it answered."""
+        try:
+            self._state = state_figures(self._desk, self._push, self._phones)
+        except Exception as error:
+            if (known := database_trouble(error)) is None:
+                raise
+            return f"state: {known}; tickets, deliveries and notifications are shown as they last were"
+        return None
+
     def _unjudged(self, now: float) -> float | None:
         rows = self._reader.rows_after(self._judge.position, 1)
         return _age(now, rows[0].received_at if rows else None)
+
+
+def state_figures(desk: Desk, push: Push, phones: Phones) -> StateFigures:
+    return StateFigures(
+        desk.ticket_counts(), desk.budget(), push.outbox.summary(), push.outbox.oldest_unsent(), phones.summary(),
+        phones.oldest_due(),
+    )  # fmt: skip
 
 
 def _age(now: float, since: float | None) -> float | None:

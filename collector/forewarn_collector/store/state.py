@@ -7,12 +7,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import Column, Float, Index, LargeBinary, Table, Text
 
+from forewarn_collector.store import state_server
+from forewarn_collector.store.columns import Integer, String
 from forewarn_collector.store.database import damage, explanation
 from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.postgres_server import Server
+from forewarn_collector.store.state_schema import bring_up_to_date
 
-SCHEMA_VERSION = 1
 LAST_NUMBER = 2**63 - 1
 """The greatest integer that a database can be asked for."""
 
@@ -220,31 +223,32 @@ gap_asked = Table(
     Column("boot", String(64), primary_key=True),
     Column("tries", Integer, nullable=False),
     Column("next_at", Float, nullable=False),
-    Column("head", sa.BigInteger, nullable=False),
+    Column("head", Integer, nullable=False),
     Column("since", Float, nullable=False),
     Column("until", Float, nullable=False),
     Column("lost", Text, nullable=False),
 )
 
 
-def open_state(path: Path) -> sa.Engine:
-    """Open or create ``state.db``. Raise StoreError when the file is of a newer version or is not a database."""
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+def open_state(where: Path | Server) -> sa.Engine:
+    """Open or create the state: a file ``state.db``, or tables in PostgreSQL that several collectors may share.
+
+    Raise StoreError when it is of a newer version that this one cannot work with, or is no database that can be used.
+    """
+    if isinstance(where, Server):
+        return state_server.open_engine(where, metadata, bring_up_to_date)
+    engine = sa.create_engine(f"sqlite:///{where}", connect_args={"timeout": 30})
     sa.event.listen(engine, "connect", _on_connect)
     sa.event.listen(engine, "begin", _on_begin)
     try:
         with engine.begin() as connection:
-            version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-            if version > SCHEMA_VERSION:
-                raise StoreError(f"{path}: written by a newer forewarn (schema {version}); update forewarn")
-            metadata.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            if problem := damage(path, connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one):
+            bring_up_to_date(connection, metadata, str(where))
+            if problem := damage(where, connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one):
                 raise StoreError(problem)
     except BaseException as error:
         engine.dispose()
         if isinstance(error, sa.exc.DatabaseError) and error.orig is not None:
-            raise StoreError(explanation(path, error.orig)) from None
+            raise StoreError(explanation(where, error.orig)) from None
         raise
     return engine
 
@@ -254,19 +258,23 @@ def database_trouble(error: Exception) -> str | None:
     if isinstance(error, StoreError):
         return str(error)
     if isinstance(error, sa.exc.DBAPIError) and error.orig is not None:
-        return explanation(Path("state.db"), error.orig)
+        return state_server.said(error.orig) or explanation(Path("state.db"), error.orig)
     return None
 
 
-def open_state_to_read(path: Path) -> sa.Engine:
-    """Open ``state.db`` of a collector that may be running, and change nothing. Raise StoreError if there is none."""
-    if not path.exists():
-        raise StoreError(f"{path}: there is no such file; name the data directory of a collector")
-    return sa.create_engine(f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&uri=true")
+def open_state_to_read(where: Path | Server) -> sa.Engine:
+    """Open the state of a collector that may be running, and change nothing. Raise StoreError if there is none."""
+    if isinstance(where, Server):
+        return state_server.open_to_read(where, metadata)
+    if not where.exists():
+        raise StoreError(f"{where}: there is no such file; name the data directory of a collector")
+    return sa.create_engine(f"sqlite:///file:{quote(str(where.absolute()))}?mode=ro&uri=true")
 
 
 def reading(engine: sa.Engine) -> sa.Engine:
     """The same database for those who only read: they neither wait for who writes nor hold anybody up."""
+    if engine.dialect.name == "postgresql":
+        return state_server.reading(engine)
     return engine.execution_options(reading=True)
 
 

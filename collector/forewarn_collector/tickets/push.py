@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 
+from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.state import database_trouble, delivery, reading
 from forewarn_collector.tickets.destination import Busy, DeliveryError, Destination, Parcel, Unreachable
 from forewarn_collector.tickets.outbox import PARK_AFTER_SECONDS, Outbox
@@ -75,7 +76,7 @@ class _Worker(Worker):
             except Busy as busy:
                 self._stopping.wait(max(busy.retry_after, FIRST_DELAY))
                 continue
-            except sa.exc.SQLAlchemyError as error:
+            except (sa.exc.SQLAlchemyError, StoreError) as error:
                 known = database_trouble(error)
                 log.error(
                     "the deliveries to %s could not use the state database: %s",

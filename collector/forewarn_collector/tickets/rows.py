@@ -67,9 +67,11 @@ def get(db: sa.Connection, number: int) -> Ticket | None:
     row = db.execute(_tickets().where(ticket.c.number == number)).mappings().first()
     if row is None:
         return None
+    c = evidence.c
+    behind = sa.select(evidence).where(c.ticket == number).order_by(c.at, c.rule, c.component)
     said = [
         Evidence(e["rule"], e["component"], e["level"], e["at"], e["text"], json.loads(e["detail"]))
-        for e in db.execute(sa.select(evidence).where(evidence.c.ticket == number).order_by(evidence.c.at)).mappings()
+        for e in db.execute(behind).mappings()
     ]
     entries = db.execute(sa.select(timeline).where(timeline.c.ticket == number).order_by(timeline.c.id)).mappings()
     return _ticket(

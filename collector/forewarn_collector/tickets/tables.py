@@ -1,8 +1,9 @@
 """What a ticket has beside its row in ``state.db``: how it is told, what it is linked to, who found it, how it was
 rated. Of a link only the hash of its secret is stored."""
 
-from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import Column, Float, Index, Table, Text
 
+from forewarn_collector.store.columns import Integer, String
 from forewarn_collector.store.state import metadata
 
 # When evidence was last noted on the timeline, and how much came since, of which the last is kept.

@@ -13,6 +13,7 @@ from forewarn_collector.notify import rows, words
 from forewarn_collector.notify.config import read_hours
 from forewarn_collector.notify.model import Contact, Kind, Notification
 from forewarn_collector.notify.notifier import NO_SUCH_CHANNEL, UNREACHABLE, Notifier
+from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.state import open_state
 from forewarn_collector.tickets.model import Ticket
 
@@ -47,8 +48,8 @@ def ticket(number: int = 7, **given: Any) -> Ticket:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    found = open_state(tmp_path / "state.db")
+def engine(state_in: Path | Server) -> Iterator[sa.Engine]:
+    found = open_state(state_in)
     yield found
     found.dispose()
 

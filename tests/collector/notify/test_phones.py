@@ -1,4 +1,4 @@
-"""The loops on a real state.db and real robots: at least once, at the right hour, and nobody waits for another."""
+"""The loops on a real database and real robots: at least once, at the right hour, and nobody waits for another."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from forewarn_collector.notify.senders.wecom import WeCom
 from forewarn_collector.notify.switchboard import Switchboard
 from forewarn_collector.people.escalator import Escalator
 from forewarn_collector.people.register import Register
+from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.state import open_state
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.model import Ticket
@@ -51,7 +52,9 @@ def explained(ticket: Ticket, language: str) -> Explanation:
 class House:
     """Desk and phones on one database, with a clock that the test sets."""
 
-    def __init__(self, path: Path, make_robot: Callable[..., Any], secret: str, wait_for: Callable[..., None]) -> None:
+    def __init__(
+        self, path: Path | Server, make_robot: Callable[..., Any], secret: str, wait_for: Callable[..., None]
+    ) -> None:
         self.engine = open_state(path)
         self.now = at("14:00")
         self.secret = secret
@@ -112,9 +115,9 @@ class House:
 
 @pytest.fixture
 def house(
-    tmp_path: Path, make_robot: Callable[..., Any], secret: str, wait_for: Callable[..., None]
+    state_in: Path | Server, make_robot: Callable[..., Any], secret: str, wait_for: Callable[..., None]
 ) -> Iterator[House]:
-    found = House(tmp_path / "state.db", make_robot, secret, wait_for)
+    found = House(state_in, make_robot, secret, wait_for)
     yield found
     found.stop()
     found.engine.dispose()

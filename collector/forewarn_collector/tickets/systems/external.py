@@ -2,8 +2,9 @@
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import Column, Float, Index, Table, Text
 
+from forewarn_collector.store.columns import Integer, String
 from forewarn_collector.store.state import metadata, reading
 from forewarn_collector.tickets.life import LIVE
 

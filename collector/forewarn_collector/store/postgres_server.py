@@ -1,0 +1,93 @@
+"""A PostgreSQL server: the way to it, and what to tell people when it refuses. Journal and state have a schema each, so
+that they may share a database."""
+
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.numeric import FloatLoader
+from psycopg.types.string import StrDumper
+
+from forewarn_collector.store.model import StoreError
+
+OLDEST_SERVER = 120_000
+"""PostgreSQL 12: generated columns."""
+
+_CONNECT_SECONDS = 5
+# A server that is gone without a word is noticed after so long.
+_SILENT_MILLISECONDS = 10_000
+
+_NOTHING_STORED = "nothing of this was stored"
+# By SQLSTATE, the first that fits: https://www.postgresql.org/docs/15/errcodes-appendix.html
+_REMEDIES = (
+    ("28", "check the user in the URL and the password file, and what pg_hba.conf allows"),
+    ("3D000", "create the database, or name another one in the URL"),
+    ("42501", "give this user the right to use and to create the schema {schema}"),
+    ("25006", "the server takes no writes: name the primary, not a standby"),
+    ("53100", f"{_NOTHING_STORED}: free some space on the server"),
+    ("53300", "the server has no connection left: raise its max_connections"),
+    ("57P03", "the server is starting or stopping: it is tried again"),
+    ("55P03", "another collector holds the database for too long: it is tried again"),
+    ("08", f"{_NOTHING_STORED}; it is tried again"),
+)
+_UNREACHABLE = "check that the server runs and can be reached from here; it is tried again"
+
+
+class _Text(StrDumper):
+    """PostgreSQL's text cannot hold the character NUL, which a foreign client may send."""
+
+    def dump(self, obj: str) -> Any:
+        return super().dump(obj.replace("\0", "\ufffd"))
+
+
+class Server:
+    """``url``: postgresql://USER@HOST:PORT/DATABASE, without the password; ``None`` leaves it to libpq's own ways (its
+    environment, its password file). ``schema``: whose tables are meant."""
+
+    def __init__(self, url: str, password: str | None, schema: str) -> None:
+        self._url = url
+        self._password = password
+        self.schema = schema
+        where = conninfo_to_dict(url)
+        self.name = f"PostgreSQL at {where.get('host', 'this machine')}, database {where.get('dbname', 'of the user')}"
+
+    def connect(self, autocommit: bool = False, options: str = "") -> "psycopg.Connection[Any]":
+        """``options``: more settings, as the server's command line takes them. Raise StoreError."""
+        try:
+            connection = psycopg.connect(
+                self._url, autocommit=autocommit, password=self._password, connect_timeout=_CONNECT_SECONDS,
+                application_name="forewarn", options=f"-c search_path={self.schema} {options}",
+                keepalives_idle=5, keepalives_interval=2, keepalives_count=2, tcp_user_timeout=_SILENT_MILLISECONDS,
+            )  # fmt: skip
+        except psycopg.Error as error:
+            raise self.trouble(error) from error
+        if connection.info.server_version < OLDEST_SERVER:
+            connection.close()
+            version = connection.info.server_version // 10_000
+            raise StoreError(f"{self.name}: this is PostgreSQL {version}; forewarn needs 12 or newer")
+        connection.adapters.register_loader("numeric", FloatLoader)
+        connection.adapters.register_dumper(str, _Text)
+        return connection
+
+    def trouble(self, error: psycopg.Error) -> StoreError:
+        """What the server said, in one line, with the remedy."""
+        return StoreError(f"{self.name}: {in_words(error, self.schema)}")
+
+
+def in_words(error: psycopg.Error, schema: str) -> str:
+    """What a server said, in one line, with the remedy where there is a known one."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    state = error.sqlstate or ""
+    remedy = next((text for code, text in _REMEDIES if state.startswith(code)), "")
+    if not state and isinstance(error, psycopg.OperationalError):
+        remedy = _remedy_before_there_is_a_state(said)
+    return said + (f"; {remedy.format(schema=schema)}" if remedy else "")
+
+
+def _remedy_before_there_is_a_state(said: str) -> str:
+    """What fails while connecting has no SQLSTATE, only words."""
+    if "authentication failed" in said or "no password supplied" in said or "pg_hba.conf" in said:
+        return _REMEDIES[0][1]
+    if "does not exist" in said and "database" in said:
+        return _REMEDIES[1][1]
+    return _UNREACHABLE

@@ -1,0 +1,72 @@
+"""The state in PostgreSQL: what SQLite gives by itself, asked for in its words.
+
+Those who write take turns, so that what was read before a write still holds at the commit; those who read see one
+instant and wait for nobody. A connection that was lost is opened anew by the next transaction.
+"""
+
+from collections.abc import Callable
+
+import psycopg
+import sqlalchemy as sa
+
+from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.postgres_server import Server, in_words
+
+SCHEMA = "forewarn_state"
+_TURN = 0x4657524E  # whose lock it is in a database that others use too
+
+# A collector that is cut off in the middle of a transaction holds up the others no longer than this.
+_OPTIONS = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=60s -c tcp_keepalives_idle=10"
+
+Prepare = Callable[[sa.Connection, sa.MetaData, str], None]
+
+
+def open_engine(server: Server, metadata: sa.MetaData, prepare: Prepare) -> sa.Engine:
+    """``prepare`` brings the tables up to date; of several collectors that start at once one does. Raise StoreError."""
+    engine = _engine(server)
+    try:
+        with engine.begin() as connection:
+            connection.execute(sa.schema.CreateSchema(server.schema, if_not_exists=True))
+            prepare(connection, metadata, server.name)
+    except BaseException as error:
+        engine.dispose()
+        if isinstance(error, sa.exc.DBAPIError) and isinstance(error.orig, psycopg.Error):
+            raise server.trouble(error.orig) from None
+        raise
+    return engine
+
+
+def open_to_read(server: Server, metadata: sa.MetaData) -> sa.Engine:
+    """Raise StoreError where no collector has made the tables."""
+    engine = reading(_engine(server))
+    if not sa.inspect(engine).has_table(metadata.tables["meta"].name):
+        engine.dispose()
+        raise StoreError(f"{server.name}: there is no state of a collector; start one with this database once")
+    return engine
+
+
+def reading(engine: sa.Engine) -> sa.Engine:
+    return engine.execution_options(reading=True, isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def said(error: BaseException) -> str | None:
+    """What PostgreSQL said, with the remedy; None where it was another database."""
+    return f"state in PostgreSQL: {in_words(error, SCHEMA)}" if isinstance(error, psycopg.Error) else None
+
+
+def _engine(server: Server) -> sa.Engine:
+    engine = sa.create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: server.connect(options=_OPTIONS),
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=15,
+        use_native_hstore=False,
+    )
+    sa.event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_begin(connection: sa.Connection) -> None:
+    if not connection.get_execution_options().get("reading"):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
