@@ -38,7 +38,7 @@ READY_TEST := $(VENV)/ready-to-test-$(KEY)
 MACHINE := build/debian-$(shell echo $(DEBIAN_MACHINE) | cat - deploy/setup/root | sha256sum | cut -c1-16).tar
 PACKAGED := dist/SHA256SUMS
 
-.PHONY: help run test check corpus soak idle chaos desks storm fuzz vm peers package nspawn fresh clean run-packages test-packages vm-packages
+.PHONY: help run test check corpus soak idle chaos several desks storm fuzz vm peers package nspawn fresh clean run-packages test-packages vm-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -74,6 +74,10 @@ idle: $(READY_TEST) ## 5,000 idle connections, half-open ones and slow senders a
 chaos: $(READY_TEST) ## as root: agents and collector are killed on a bad network; MINUTES=10 AGENTS=50 SEED=number
 	@FOREWARN_MINUTES=$(or $(MINUTES),10) FOREWARN_AGENTS=$(or $(AGENTS),50) FOREWARN_SEED=$(or $(SEED),20261126) \
 		exec $(BIN)/pytest -s tests/endurance/chaos
+
+several: $(READY_TEST) test-packages ## three collectors on one PostgreSQL are killed in turn; MINUTES=5 DEVICES=300 SEED=number
+	@FOREWARN_MINUTES=$(or $(MINUTES),5) FOREWARN_DEVICES=$(or $(DEVICES),300) FOREWARN_SEED=$(or $(SEED),20261127) \
+		exec $(BIN)/pytest -s tests/endurance/several
 
 storm: $(READY_TEST) ## a collector dies under 2,000 devices with TLS, which are back at once; AGENTS=number
 	@FOREWARN_STORM_AGENTS=$(or $(AGENTS),2000) exec $(BIN)/pytest -s tests/endurance/test_storm.py

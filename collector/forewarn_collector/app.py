@@ -50,6 +50,7 @@ from forewarn_collector.ingest.intake import Intake
 from forewarn_collector.ingest.listener import Listener
 from forewarn_collector.ingest.subscriber import Subscriber
 from forewarn_collector.judge.judge import Judge
+from forewarn_collector.judge.judges import Judges
 from forewarn_collector.judge.sites import Sites
 from forewarn_collector.language.explanation import Explanation, explain
 from forewarn_collector.notify.contacts import KnownContacts
@@ -67,6 +68,8 @@ from forewarn_collector.selfcheck.canary import Canary, Way
 from forewarn_collector.selfcheck.health import Condition
 from forewarn_collector.selfcheck.ping import Ping
 from forewarn_collector.selfcheck.ways import BrokerWay, ListenerWay
+from forewarn_collector.several.shift import Work
+from forewarn_collector.several.team import Team
 from forewarn_collector.start import (
     StartError,
     address_taken,
@@ -80,20 +83,22 @@ from forewarn_collector.start import (
     terms_of,
 )
 from forewarn_collector.start_service import make_service
+from forewarn_collector.start_store import claims_of, collector_name, open_journal
 from forewarn_collector.state_place import state_place
 from forewarn_collector.store.history import History
-from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import Accepted
 from forewarn_collector.store.state import database_trouble, open_state
 from forewarn_collector.sweep import Sweep
 from forewarn_collector.tickets.budget import allowance
 from forewarn_collector.tickets.desk import Desk
+from forewarn_collector.tickets.docket import Docket
 from forewarn_collector.tickets.model import Ticket
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.tickets.systems.external import Links
 from forewarn_collector.web.pages import pages
 from forewarn_collector.web.rating import rating_page
 from forewarn_rules import Engine
+from forewarn_wire import CANARY
 
 log = logging.getLogger(__name__)
 
@@ -120,14 +125,15 @@ class Collector:
         self._api_tls = api_context(config.api.tls) if config.api.tls else None
         logins = partial(with_logins, people=lambda: self.register.people)
         planned = [plan(entry, logins) for entry in config.destinations]
-        broker = broker_settings(config.broker, config.listen.max_packet_bytes) if config.broker else None
+        name = collector_name(config.store) if config.store.journal else None
+        broker = broker_settings(config.broker, config.listen.max_packet_bytes, name) if config.broker else None
         ping_url = ping_address(config.self_check)
         now = self.clock.now
         senders = make_senders(config.notify, now)
         roster = Roster()
         where = state_place(config.store, data)
         make_data_directory(data)
-        self.journal = Journal(data)
+        self.journal = open_journal(config.store, data)
         try:
             self._state = open_state(where)
         except BaseException:
@@ -151,7 +157,13 @@ class Collector:
         self.desk.wake_push = self._wake_deliveries
         simulated = isinstance(self.clock, SettableClock)
         tick = SIMULATED_TICK_SECONDS if simulated else TICK_SECONDS
-        self.judge = Judge(lambda: Engine(rules), self.journal.reader, self.desk, directory, self.clock, tick)
+        claims = claims_of(config.store, self.journal, lambda: self.public_url, now)
+
+        def judge_of(docket: Docket) -> Judge:
+            open_reader = self.journal.reader
+            return Judge(partial(Engine, rules), open_reader, self.desk, directory, self.clock, tick, docket=docket)
+
+        self.judge = Judges(judge_of, partial(Engine, rules), self.desk, claims.whose if claims else None)
         self.intake = Intake(self.journal, self.judge.wake, refusal=roster.refusal, born=self._born)
         self._roster = roster
         roster.tell = Notices(self.intake, now).tell
@@ -167,7 +179,7 @@ class Collector:
         self.subscriber = Subscriber(self.intake, broker, now) if broker else None
         book = Book(self._state)
         doors: list[WayDown] = [self.listener, *([self.subscriber] if self.subscriber else [])]
-        self.dispatch = Dispatch(book, self.journal.reader, doors, now, self.judge.review)
+        self.dispatch = Dispatch(book, self.journal.reader, doors, now, self.judge.review, self.judge.holds)
         self.listener.on_subscribed = self.dispatch.arrived
         self.orders = Orders(book, self._reader, now, self.dispatch.wake)
         levels = ServiceLevels(self._state, self.register, now)
@@ -186,6 +198,11 @@ class Collector:
         self._audit = Audit(self._state)
         self._sealer = Repeat("seal", SEAL_SECONDS, self._seal)
         self._sweeper = Sweep(config.store.keep, self.journal, self._state, self.judge.reach_back, now).repeat
+        scheduled: list[Work] = [self.push, self.switchboard.phones, self.destinations, self._sealer, self._sweeper]
+        if self.switchboard.notifier.on:
+            scheduled.append(self._escalation)
+        refresh = [self.register.refresh, self.bureau.office.reload]
+        self.team = Team(self.judge, claims, scheduled, self.dispatch.look_again, refresh)
         self._api: ApiServer | None = None
         self.condition = Condition(
             self.clock, lambda: self.mqtt_url, self._reader, self.intake, self.listener, self.subscriber,
@@ -193,7 +210,9 @@ class Collector:
             [
                 lambda: self._sealer.trouble, lambda: self._keeper.trouble, lambda: self.bureau.trouble,
                 lambda: self.dispatch.trouble, lambda: self._escalation.trouble, lambda: self._sweeper.trouble,
+                lambda: self.team.trouble,
             ],
+            lambda: self.team.members,
         )  # fmt: skip
         self.condition.ping = Ping(ping_url, now) if ping_url else None
         self._checker = Repeat("self-check", float(config.self_check.every_seconds or 0), self._check)
@@ -247,16 +266,9 @@ class Collector:
         if self.config.enrol:
             await self._open_enrolment(self.config.enrol)
         self.bureau.start()
-        self.judge.start()
+        self.team.start()
         self.intake.start()
-        self.push.start()
-        self.switchboard.phones.start()
-        if self.switchboard.notifier.on:
-            self._escalation.start()
-        self.destinations.start()
         self.dispatch.start()
-        self._sealer.start()
-        self._sweeper.start()
         self._keeper.start()
         if self.subscriber:
             self.subscriber.start()
@@ -296,13 +308,7 @@ class Collector:
             self.subscriber.stop()
         await self.listener.stop()
         self.intake.stop()
-        self.judge.stop()
-        self.push.stop()
-        self._escalation.stop()
-        self.switchboard.phones.stop()
-        self.destinations.stop()
-        self._sealer.stop()
-        self._sweeper.stop()
+        self.team.stop()
         self._keeper.stop()
         for server in (self._api, self._enrolment):
             if server:
@@ -359,7 +365,7 @@ class Collector:
         return Enrolment(self.enrol_url, self.bureau.fingerprint()) if self.enrol_url else None
 
     def _seal(self) -> None:
-        while self.journal.seal(self.clock.now(), self.judge.position).more and not self._sealer.stopping.is_set():
+        while self.journal.seal(self.clock.now(), self.judge.recorded()).more and not self._sealer.stopping.is_set():
             pass
 
     def _allowed(self) -> int | None:
@@ -379,7 +385,7 @@ class Collector:
         return ways
 
     def _canary(self, way: Way) -> Canary:
-        return Canary(way, self._reader, self._history, lambda: self.judge.position, self.clock.now)
+        return Canary(way, self._reader, self._history, lambda: self.judge.judged_of(CANARY), self.clock.now)
 
     def _check(self) -> None:
         """Let the canaries fly; if nothing troubles the collector then, say so to the outside."""

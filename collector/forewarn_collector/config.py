@@ -16,6 +16,7 @@ from forewarn_collector.notify.config import Notify, notify_mistakes
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 takes a free one", examples=[1883])]
 Address = Annotated[str, Meta(description="IP address to listen on", examples=["127.0.0.1"])]
+CLIENT_ID = "collector"
 PathText = Annotated[str, Meta(min_length=1, description="path of a file or directory", examples=["forewarn.pem"])]
 
 
@@ -119,7 +120,7 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
     """A broker as the other front door."""
 
     url: Annotated[str, Meta(description="mqtt:// or mqtts:// address", examples=["mqtts://broker.example:8883"])]
-    client_id: Annotated[str, Meta(min_length=1, description="MQTT client id", examples=["collector"])] = "collector"
+    client_id: Annotated[str, Meta(min_length=1, description="MQTT client id", examples=["collector"])] = CLIENT_ID
     username: Annotated[str | None, Meta(description="user at the broker", examples=["collector"])] = None
     password_file: Annotated[str | None, Meta(description="file that holds the password", examples=["mqtt.pw"])] = None
     group: Annotated[
@@ -229,6 +230,8 @@ def mistakes(config: Config) -> list[tuple[tuple[str | int, ...], str, str]]:
     found += _ping_mistakes(config.self_check)
     found += _file_mistakes(config)
     found += store_mistakes(config.store)
+    if config.store.journal and config.broker and config.broker.group is None:
+        found.append((("broker", "group"), "every collector would get every report", "name a group, such as forewarn"))
     found += destination_mistakes(config.destinations)
     found += notify_mistakes(config.notify)
     return found

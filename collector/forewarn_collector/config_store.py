@@ -10,6 +10,7 @@ from forewarn_collector.addresses import address_parts, is_loopback
 
 Mistake = tuple[tuple[str | int, ...], str, str]
 
+
 Days = Annotated[float, Meta(gt=0, le=36_500)]
 
 
@@ -54,20 +55,54 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
+class SharedJournal(msgspec.Struct, frozen=True, kw_only=True):
+    """The intake journal in PostgreSQL, for [several collectors](several-collectors.md) behind one broker."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description="postgresql://USER@HOST:PORT/DATABASE, the same for all of them",
+            examples=["postgresql://forewarn@db.example:5432/forewarn?sslmode=verify-full"],
+        ),
+    ]
+    password_file: Annotated[
+        str | None,
+        Meta(description="file that holds the password; default PGPASSWORD or ~/.pgpass", examples=["pg.pw"]),
+    ] = None
+    name: Annotated[
+        Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")] | None,
+        Meta(
+            description="how this collector is called among them; default the machine's name",
+            examples=["collector-b"],
+        ),
+    ] = None
+
+
 class Store(msgspec.Struct, frozen=True, kw_only=True):
     """Where what is known is kept. Without this section: in the data directory, for which no server is needed."""
 
     keep: Keep = Keep()
     state: State | None = None
+    journal: SharedJournal | None = None
 
 
 def store_mistakes(store: Store) -> list[Mistake]:
     """What the types cannot tell: (path, what is wrong, remedy) for each."""
-    return [(("store", *path), wrong, remedy) for path, wrong, remedy in _state_mistakes(store.state)]
+    found = [*_state_mistakes(store.state), *_journal_mistakes(store)]
+    return [(("store", *path), wrong, remedy) for path, wrong, remedy in found]
 
 
 def _state_mistakes(state: State | None) -> list[Mistake]:
     return [] if state is None else postgresql_mistakes("state", state.url, state.password_file)
+
+
+def _journal_mistakes(store: Store) -> list[Mistake]:
+    if store.journal is None:
+        return []
+    found = postgresql_mistakes("journal", store.journal.url, store.journal.password_file)
+    if store.state is None:
+        found.append((("journal",), "its collectors have to share their tickets too", "add store.state beside it"))
+    return found
 
 
 def postgresql_mistakes(section: str, url: str, password_file: str | None) -> list[Mistake]:

@@ -18,15 +18,19 @@ class Repeat:
         self._name = name
         self._seconds = seconds
         self._work = work
-        self._thread = threading.Thread(target=self._run, name=name)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """Also again after a stop."""
+        self.stopping.clear()
+        self._thread = threading.Thread(target=self._run, name=self._name)
         self._thread.start()
 
     def stop(self) -> None:
         self.stopping.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join()
+        self.trouble = None
 
     def _run(self) -> None:
         while not self.stopping.wait(self._seconds):

@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 
 from forewarn_collector.api.server import server_context
-from forewarn_collector.config import ApiTls, Broker, Listen, SelfCheck, Tls, ping_url_problem
+from forewarn_collector.config import CLIENT_ID, ApiTls, Broker, Listen, SelfCheck, Tls, ping_url_problem
 from forewarn_collector.config_tickets import Tickets
 from forewarn_collector.identity.broker_files import BrokerFiles
 from forewarn_collector.ingest.crowd import Limits
@@ -78,10 +78,12 @@ def terms_of(tickets: Tickets) -> Terms:
     return Terms(tickets.again_within_days * DAY, tickets.after_a_close == "reopen")
 
 
-def broker_settings(broker: Broker, packet_bytes: int) -> BrokerSettings:
+def broker_settings(broker: Broker, packet_bytes: int, among: str | None = None) -> BrokerSettings:
+    """``among``: the collector's name among several at one broker, where no two may have the same client id."""
+    default = among is not None and broker.client_id == CLIENT_ID
     return BrokerSettings(
         broker.url,
-        broker.client_id,
+        f"{broker.client_id}-{among}" if default else broker.client_id,
         broker.username,
         secret_of(broker.password_file) if broker.password_file else None,
         broker.group,

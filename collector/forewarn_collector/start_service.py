@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from forewarn_collector.config_tickets import Tickets
 from forewarn_collector.directory import Directory
 from forewarn_collector.judge.facts import FactBook
-from forewarn_collector.judge.judge import Judge
+from forewarn_collector.judge.judges import Judges
 from forewarn_collector.language.catalogue import ENGLISH, nearest
 from forewarn_collector.people.register import Register
 from forewarn_collector.start import DAY
@@ -21,7 +21,7 @@ from forewarn_rules import Kind
 def make_service(
     engine: sa.Engine,
     desk: Desk,
-    judge: Judge,
+    judge: Judges,
     register: Register,
     reader: Reader,
     directory: Directory,

@@ -16,9 +16,15 @@ class Worker(ABC):
     def __init__(self, title: str) -> None:
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=title, daemon=True)
+        self._title = title
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """Also again after a stop; one that still hangs from before is waited for."""
+        if self._thread is not None:
+            self._thread.join()
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name=self._title, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -26,7 +32,7 @@ class Worker(ABC):
         self._wake.set()
 
     def join(self) -> None:
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join(STOP_SECONDS)
 
     def wake(self) -> None:

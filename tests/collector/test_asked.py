@@ -51,7 +51,7 @@ def busy(make_running: Callable[..., Any]) -> Iterator[Any]:
     """A collector whose judge is at something else."""
     running = make_running()
     running.take_a_good_report(name="shop-07")
-    judge, go_on = running.collector.judge, threading.Event()
+    judge, go_on = running.collector.judge.judge_of("shop-07"), threading.Event()
     begun = threading.Event()
 
     def work() -> None:

@@ -58,6 +58,9 @@ MESSAGES = {
     "enrol-without-names": ["1: enrol.names: this key is missing; add names: ['collector.example.org']"],
     "enrol-without-server": ["5: enrol.server: no front door of its own is on; write the broker's mqtts://HOST:8883"],
     "half-character": ["1: not YAML: 'utf-8' codec can't encode character '\\ud800'"],
+    "journal-broker-without-group": ["1: broker.group: every collector would get every report; name a group, such as"],
+    "journal-name": ["6: store.journal.name: expected `str` matching regex '^[a-z0-9][a-z0-9-]{0,62}$' (found 'Coll"],
+    "journal-without-state": ["2: store.journal: its collectors have to share their tickets too (found {'url': 'pos"],
     "key-twice": ["3: api.port: the key 'port' stands here twice; keep one of them"],
     "list-is-a-section": ["1: destinations: this is not a list (found {'name': 'desk'}); begin each entry with a dash"],
     "meanings-at-once": [

@@ -54,7 +54,7 @@ class Asked:
             after=level, text="broken", title="A disk is failing", status="stable", values={}, labels={}, why="",
             do=(), calm_when=(), forecast=None, queue="",
         )  # fmt: skip
-        whose = self.collector.judge._directory.whose(device)
+        whose = self.collector.fleet._directory.whose(device)
         self.collector.desk.record(None, [(change, Part(device, "D-" + device, part, whose))], [])
         return max(one.number for one in self.collector.desk.tickets())
 
@@ -91,7 +91,7 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(asked: Asked) -> 
 
 
 def test_what_is_applied_counts_at_once_and_is_written_down(asked: Asked) -> None:
-    whose = asked.collector.judge._directory.whose
+    whose = asked.collector.fleet._directory.whose
     assert whose("acme-12-till").customer == "Simple"
     done = asked("directory", "apply", str(FILE), "--by", "boss")
     assert done.stdout.endswith("version 1 counts now: 2 customers, 2 sites, 3 engineers\n")
@@ -111,7 +111,7 @@ def test_a_restart_knows_it(applied: Asked, make_running: Callable[..., Any]) ->
     applied.running.stop()
     again = make_running()
     assert again.collector.register.version.actor == "boss"
-    assert again.collector.judge._directory.whose("acme-13-srv").engineer == "Joe Miller"
+    assert again.collector.fleet._directory.whose("acme-13-srv").engineer == "Joe Miller"
 
 
 def test_the_diff_shows_the_lines_that_change(applied: Asked, tmp_path: Path) -> None:

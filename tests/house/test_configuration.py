@@ -40,6 +40,7 @@ def test_every_section_is_reached() -> None:
         "broker",
         "store.keep",
         "store.state",
+        "store.journal",
         "rules",
         "rules.disable[]",
         "tickets",

@@ -6,7 +6,7 @@ from forewarn_collector.api.fleet import NotHere, no_such_device
 from forewarn_collector.api.views import Accept, AcceptedView, BaselineView, CounterView, EndedView
 from forewarn_collector.judge.counters import components, counters
 from forewarn_collector.judge.facts import decode_facts
-from forewarn_collector.judge.judge import Judge
+from forewarn_collector.judge.judges import Judges
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Series
 from forewarn_collector.store.reader import Reader
@@ -20,7 +20,7 @@ MACHINE = "machine"
 
 
 class Baselines:
-    def __init__(self, reader: Reader, history: History, judge: Judge, desk: Desk) -> None:
+    def __init__(self, reader: Reader, history: History, judge: Judges, desk: Desk) -> None:
         self._reader = reader
         self._history = history
         self._judge = judge

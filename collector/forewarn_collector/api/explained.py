@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from forewarn_collector.api.fleet import NotHere, no_such_device
 from forewarn_collector.api.views import Explained
 from forewarn_collector.judge.counters import series_kind
-from forewarn_collector.judge.judge import Judge
+from forewarn_collector.judge.judges import Judges
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX
 from forewarn_collector.store.history import History
 from forewarn_collector.store.reader import Reader
@@ -13,7 +13,7 @@ from forewarn_rules import PART_LABEL, Kind
 
 
 class Explanations:
-    def __init__(self, reader: Reader, history: History, judge: Judge) -> None:
+    def __init__(self, reader: Reader, history: History, judge: Judges) -> None:
         self._reader = reader
         self._history = history
         self._judge = judge

@@ -18,7 +18,7 @@ from forewarn_collector.api.views import (
 )
 from forewarn_collector.directory import Directory
 from forewarn_collector.judge.facts import decode_facts, inventory_of
-from forewarn_collector.judge.judge import Judge
+from forewarn_collector.judge.judges import Judges
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX
 from forewarn_collector.orders.book import Book
 from forewarn_collector.store.device_clock import clock_can_be_right
@@ -46,7 +46,7 @@ class Fleet:
     """Read-only. ``Reader`` and ``History`` may be used from any thread, one call at a time."""
 
     def __init__(
-        self, reader: Reader, history: History, judge: Judge, desk: Desk, directory: Directory, book: Book,
+        self, reader: Reader, history: History, judge: Judges, desk: Desk, directory: Directory, book: Book,
         identity: LookUp = lambda _device: None,
     ) -> None:  # fmt: skip
         self._reader = reader

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from forewarn_collector.selfcheck.model import CanaryView, PingView
+from forewarn_collector.several.members import Member
 from forewarn_collector.tickets.model import Allowance
 from forewarn_rules import Account
 
@@ -48,6 +49,7 @@ class Health(msgspec.Struct, kw_only=True):
     broker_dropped: int | None
     canaries: list[CanaryView]
     ping: PingView | None
+    collectors: list[Member] = []
     troubles: list[str]
 
 

@@ -8,6 +8,7 @@ from forewarn_collector.cli.format import ABSENT, Times, count
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import heading, pairs, paragraph
 from forewarn_collector.selfcheck.model import CanaryView, PingView
+from forewarn_collector.several.members import SHARES, Member
 from forewarn_collector.tickets.model import Allowance
 
 
@@ -24,6 +25,9 @@ def status(session: Session, as_json: bool) -> None:
         print_json(health)
         return
     session.screen.print(pairs(rows(health, Times(health.now, session.utc), session.client.address.url)))
+    if health.collectors:
+        session.screen.print(heading("Collectors"))
+        session.screen.print(pairs([(one.name, say_member(one, health)) for one in health.collectors]))
     if health.troubles:
         session.screen.print(heading("Troubles"))
         for trouble in health.troubles:
@@ -76,6 +80,14 @@ def say_canary(canary: CanaryView, times: Times) -> str:
         return f"lost {times.age(canary.sent_at)}"
     stored, judged = 1000 * canary.stored_seconds, 1000 * canary.judged_seconds
     return f"stored after {stored:.0f} ms, judged after {judged:.0f} ms, {times.age(canary.sent_at)}"
+
+
+def say_member(member: Member, health: Health) -> str:
+    """``judges 6 of 16 shares of the fleet, does what is scheduled; https://b.example:8383``"""
+    said = f"judges {len(member.shares)} of {SHARES} shares of the fleet"
+    said += ", does what is scheduled" if member.runner else ""
+    said += f", version {member.version}" if member.version != health.version else ""
+    return f"{said}; {member.address}"
 
 
 def say_ping(ping: PingView | None, times: Times) -> str:

@@ -6,32 +6,31 @@ An error is treated like a kill: what was not recorded is forgotten, and the jud
 """
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
 from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.directory import Directory
-from forewarn_collector.judge.asked import Asked
+from forewarn_collector.judge.asked import Asked, T
 from forewarn_collector.judge.counters import counters, series_kind, series_part
 from forewarn_collector.judge.disk_watch import DiskWatch, Sight, presence_batch
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.judge.listening import Listening
-from forewarn_collector.judge.presence import silent_seconds
+from forewarn_collector.judge.liveness import liveness_batch
 from forewarn_collector.judge.record import Recorder
 from forewarn_collector.judge.review import missed, replayed, take_over
-from forewarn_collector.judge.rounds import Batch, Wanted, observation, past, rounds
+from forewarn_collector.judge.rounds import Batch, Wanted, observation, rounds
 from forewarn_collector.judge.warming import Warming
 from forewarn_collector.store.history import History
-from forewarn_collector.store.model import DeviceRow, Latest, Row, Series, StoreError
+from forewarn_collector.store.model import Latest, Row, Series, StoreError
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.state import database_trouble
 from forewarn_collector.tickets.desk import Desk
+from forewarn_collector.tickets.docket import EVERYTHING, Docket, Overtaken
 from forewarn_collector.tickets.model import Acceptance
 from forewarn_rules import Account, Change, Engine, Key, Kind, Rule, Standing
 
@@ -42,7 +41,7 @@ ROWS_PER_STEP = 2000
 NEW_SERIES_PER_STEP = 200
 RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
-CLOCK_TOLD_SECONDS = 3600.0
+SHARED_LOOK_SECONDS = 0.25
 
 
 class _Sight(NamedTuple):
@@ -65,8 +64,10 @@ class Judge:
         clock: Clock,
         tick_seconds: float = 15.0,
         patience_seconds: float = 20.0,
+        docket: Docket = EVERYTHING,
     ) -> None:
-        """``patience_seconds``: how long those wait who ask something of the judge while it is busy."""
+        """``patience_seconds``: how long those wait who ask something of the judge while it is busy. ``docket``: which
+        devices it judges."""
         self.position = 0
         self.trouble: str | None = None
         self.skipped = 0
@@ -77,13 +78,16 @@ class Judge:
         self._desk = desk
         self._directory = directory
         self._clock = clock
+        self.docket = docket
         self._tick_seconds = tick_seconds
+        # Of what another collector has stored nobody tells.
+        self._look_seconds = min(1.0 if docket.share is None else SHARED_LOOK_SECONDS, tick_seconds)
         self._wanted: Wanted = tuple((kind, frozenset(engine.metrics(kind))) for kind in Kind)
         self._sight: _Sight | None = None
         self._warming = Warming(engine, self._wanted)
-        self._recorder = Recorder(desk)
+        self._recorder = Recorder(desk, docket)
         self._disks = DiskWatch((), ())
-        self._listening = Listening(desk, clock)
+        self._listening = Listening(desk, clock, docket)
         self._asked = Asked(patience_seconds)
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -95,11 +99,15 @@ class Judge:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._wake.set()
+        self.end()
         if self._thread.is_alive():
             self._thread.join()
         self.close()
+
+    def end(self) -> None:
+        """Begin nothing more."""
+        self._stopping.set()
+        self._wake.set()
 
     def close(self) -> None:
         """Let go of the journal. The next step takes up what was recorded, as after a start."""
@@ -137,18 +145,14 @@ class Judge:
 
         Raise Busy when the judge does not come to it.
         """
-        if not self._thread.is_alive():
-            return self._accept(kind, key, actor, note)
-        return self._asked.ask(lambda: self._accept(kind, key, actor, note), self.wake)
+        return self._in_turn(lambda: self._accept(kind, key, actor, note))
 
     def review(self, device: str, start: float, end: float) -> list[Change]:
         """Judge reports that came late, made between these times; from any thread. Return what rose in them.
 
         Raise Busy when the judge does not come to it.
         """
-        if not self._thread.is_alive():
-            return self._review(device, start, end)
-        return self._asked.ask(lambda: self._review(device, start, end), self.wake)
+        return self._in_turn(lambda: self._review(device, start, end))
 
     @property
     def rules(self) -> Mapping[str, Rule]:
@@ -156,9 +160,10 @@ class Judge:
 
     def account(self, rule: Rule, key: Key) -> Account:
         """What a rule makes of a component now; from any thread. Raise Busy when the judge does not come to it."""
-        if not self._thread.is_alive():
-            return self._account(rule, key)
-        return self._asked.ask(lambda: self._account(rule, key), self.wake)
+        return self._in_turn(lambda: self._account(rule, key))
+
+    def _in_turn(self, job: Callable[[], T]) -> T:
+        return self._asked.ask(job, self.wake) if self._thread.is_alive() else job()
 
     def _run(self) -> None:
         next_tick = time.monotonic()
@@ -170,6 +175,9 @@ class Judge:
                 if time.monotonic() >= next_tick:
                     next_tick = time.monotonic() + self._tick_seconds
                     self.tick()
+            except Overtaken as error:
+                log.warning("%s", error)
+                return
             except Exception as error:
                 known = database_trouble(error)
                 if self.trouble is None:
@@ -182,7 +190,7 @@ class Judge:
             self.trouble = None
             retry = RETRY_SECONDS
             if not busy:
-                self._wake.wait(min(1.0, self._tick_seconds))
+                self._wake.wait(self._look_seconds)
                 self._wake.clear()
 
     def step(self) -> bool:
@@ -212,12 +220,12 @@ class Judge:
             sight = self._sight or self._begin()
             now = self._clock.now()
             presence = self._listening.carry_on(now)
-            devices = sight.reader.devices()
+            devices = [row for row in sight.reader.devices() if self.docket.holds(row.name)]
             if devices:
-                silent = {row.name: silent_seconds(row.last_received, now, presence) for row in devices}
-                offsets = {row.name: self._clock_offset(row, now) for row in devices}
-                self._judge_liveness(sight, now, silent, offsets)
+                told = not isinstance(self._clock, SettableClock)
+                self._judge_batch(liveness_batch(devices, now, presence, told), sight.book)
             self._judge_disks(sight)
+            self._recorder.move(self.position)
         except Exception:
             self.close()
             raise
@@ -228,20 +236,24 @@ class Judge:
         self._recorder.restore(engine)
         reader = self._open_reader()
         self._sight = _Sight(reader, History(reader), FactBook(reader, self._directory))
-        position, newest = self._desk.judged_position(), reader.max_position()
+        position, newest = self._recorder.position(), reader.max_position()
         if position > newest:
             log.warning("the journal ends at row %d though %d were judged: it is another one", newest, position)
             position = 0
-            self._desk.record(position, [], [])
+            self._recorder.move(position)
         with self._engine_lock:
             self._engine = engine
         self._warming.begin_anew()
-        self._disks = DiskWatch(reader.series_of_kind("smart"), self._recorder.devices(Kind.PRESENCE))
+        disks = [series for series in reader.series_of_kind("smart") if self.docket.holds(series.device)]
+        self._disks = DiskWatch(disks, self._recorder.devices(Kind.PRESENCE))
         self.position = position
         return self._sight
 
     def _next_rows(self, sight: _Sight) -> list[Row]:
-        rows = sight.reader.rows_after(self.position, self._limit)
+        with sight.reader.snapshot():
+            rows = sight.reader.rows_after(self.position, self._limit, self.docket.share)
+            if not rows and self.docket.share is not None:
+                self.position = sight.reader.max_position()  # what was stored since is not of this share
         new: set[int] = set()
         for place, row in enumerate(rows):
             if self._warming.is_due(row.series):
@@ -266,21 +278,12 @@ class Judge:
         self._disks.note(rows, series)
         self.position = position
 
-    def _clock_offset(self, row: DeviceRow, now: float) -> float:
-        """Unknown where it was not told lately, and by a clock that only plays."""
-        if isinstance(self._clock, SettableClock) or row.clock_offset is None or row.clock_at is None:
-            return math.nan
-        return row.clock_offset if now - row.clock_at < CLOCK_TOLD_SECONDS else math.nan
-
-    def _judge_liveness(self, sight: _Sight, now: float, silent: dict[str, float], offsets: dict[str, float]) -> None:
-        keys = [(name, "") for name in silent]
-        metrics = {"device.silent_seconds": silent, "device.clock_offset_seconds": offsets}
-        columns = {metric: np.array(list(values.values())) for metric, values in metrics.items()}
-        batch = Batch(Kind.LIVENESS, keys, np.full(len(keys), now), columns)
+    def _judge_batch(self, batch: Batch, book: FactBook) -> None:
+        """Of what is not told by a report."""
         with self._engine_lock:
-            changes = self._observe(batch, sight.book)
+            changes = self._observe(batch, book)
         if changes:
-            self._recorder.record(self._engine, sight.book, changes, {(c.kind, c.key): None for c in changes})
+            self._recorder.record(self._engine, book, changes, {(c.kind, c.key): None for c in changes})
 
     def _judge_disks(self, sight: _Sight) -> None:
         """Judge which disks are gone, and let go of those that were replaced."""
@@ -289,17 +292,14 @@ class Judge:
             self._let_go(one, sight.book)
             seen.remove(one)
         if seen:
-            with self._engine_lock:
-                changes = self._observe(presence_batch(seen), sight.book)
-            if changes:
-                self._recorder.record(self._engine, sight.book, changes, {(c.kind, c.key): None for c in changes})
+            self._judge_batch(presence_batch(seen), sight.book)
 
     def _let_go(self, seen: Sight, book: FactBook) -> None:
         """A disk was replaced: what was predicted of it is over, and it is judged no more."""
         key = (seen.device, seen.disk.part)
         new = seen.silence.replaced_by
         text = f"disk {new} sits in {seen.disk.slot} now; {seen.disk.part} was there before"
-        self._desk.replaced(book.part(Kind.DISK, key), seen.at, text)
+        self._desk.replaced(book.part(Kind.DISK, key), seen.at, text, self.docket)
         kinds = (Kind.DISK, Kind.PRESENCE, Kind.DISK_LOG)
         with self._engine_lock:
             for kind in kinds:
@@ -314,7 +314,7 @@ class Judge:
         elif rows:
             (row,) = rows
             log.error("row %d of series %d cannot be judged and is passed over: %s", row.position, row.series, error)
-            self._desk.record(row.position, [], [])
+            self._recorder.move(row.position)
             self.skipped += 1
 
     def _accept(self, kind: Kind, key: Key, actor: str, note: str) -> list[Change]:
@@ -348,8 +348,7 @@ class Judge:
             found: list[Change] = []
             for series in sight.reader.series_of(device):
                 replay = self._new_engine()
-                reach = self._warming.reach(series)
-                pasts = list(past(sight.history, series, start, reach, self.position, self._wanted))
+                pasts = self._warming.past_of(sight.history, series, start, self.position)
                 rose = missed(replayed(replay, pasts, start, sight.book.labels), start, end, recorded)
                 with self._engine_lock:
                     take_over(self._engine, replay, rose)

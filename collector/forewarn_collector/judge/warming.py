@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from forewarn_collector.judge.rounds import KIND_OF_PREFIX, Wanted, past
+from forewarn_collector.judge.rounds import KIND_OF_PREFIX, Past, Wanted, past
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Damaged, Series
 from forewarn_rules import Engine, Kind
@@ -34,9 +34,9 @@ class Warming:
         """Seconds of a kind of series that rules look back on."""
         return self._reach.get(kind, 0.0)
 
-    def reach(self, series: Series) -> float:
-        """Seconds of a series' past that its windows are filled with."""
-        return 2 * self.reach_back(series.kind)
+    def past_of(self, history: History, series: Series, at: float, judged: int) -> list[Past]:
+        """What windows of a series are filled with, from ``at`` backwards."""
+        return list(past(history, series, at, 2 * self.reach_back(series.kind), judged, self._wanted))
 
     def fill(
         self, engine: Engine, lock: threading.Lock, history: History, series: Series, at: float, judged: int
@@ -48,7 +48,7 @@ class Warming:
         if series.kind not in self._reach:
             return
         try:
-            for found in past(history, series, at, self.reach(series), judged, self._wanted):
+            for found in self.past_of(history, series, at, judged):
                 with lock:
                     engine.warm_history(found.kind, found.key, found.at, found.metrics)
         except (Damaged, ValueError) as error:

@@ -41,9 +41,13 @@ class Dispatch:
         doors: Iterable[WayDown],
         now: Callable[[], float],
         review: Callable[[str, float, float], object],
+        mine: Callable[[str], bool] = lambda _device: True,
     ) -> None:
+        """``mine``: whether this collector looks after a device's orders; an answer may come in by any of them."""
         self.trouble: str | None = None
-        self.recovery = Recovery(book, review)
+        self.recovery = Recovery(book, review, mine)
+        self._mine = mine
+        self._again = threading.Event()
         # After a start all that the journal holds are read again: only what is not answered yet takes an answer.
         self.replies_read = 0
         self._book = book
@@ -67,6 +71,11 @@ class Dispatch:
             self._thread.join()
 
     def wake(self) -> None:
+        self._wake.set()
+
+    def look_again(self) -> None:
+        """More devices are this collector's now: their answers may have come before."""
+        self._again.set()
         self._wake.set()
 
     def arrived(self, device: str) -> None:
@@ -95,9 +104,12 @@ class Dispatch:
 
     def turn(self, reader: Reader) -> None:
         now = self._now()
+        if self._again.is_set():
+            self._again.clear()
+            self.replies_read = 0
         self._take_replies(reader, now)
         self._retained()
-        waiting = self._book.open()
+        waiting = [order for order in self._book.open() if self._mine(order.device)]
         late = [(order, end, None) for order in waiting if (end := expiry(order, now))]
         if late:
             self._book.end(late, now)
@@ -147,7 +159,7 @@ class Dispatch:
 
     def _take(self, row: ReplyRow, now: float) -> tuple[Order, Ended, bytes] | None:
         """What an answer ends. One to nothing that we know, of another device, or a second one changes nothing."""
-        order = self._book.order(row.in_reply_to)
+        order = self._book.order(row.in_reply_to) if self._mine(row.device) else None
         if order is None or order.device != row.device or order.state not in (*OPEN, State.EXPIRED):
             return None
         try:

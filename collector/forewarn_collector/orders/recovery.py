@@ -20,19 +20,21 @@ OF_A_BEGINNING = 86_400.0
 
 class Recovery:
     """``settle_seconds``: a gap that is younger may close by itself. ``review`` is told of which device and between
-    which times reports have come that were missing."""
+    which times reports have come that were missing; ``mine`` says whose reports are asked for."""
 
-    def __init__(self, book: Book, review: Callable[[str, float, float], object]) -> None:
+    def __init__(self, book: Book, review: Callable[[str, float, float], object], mine: Callable[[str], bool]) -> None:
         self.settle_seconds = gaps.SETTLE_SECONDS
         self._book = book
         self._review = review
+        self._mine = mine
 
     def ask(self, reader: Reader, now: float) -> bool:
         """Order what is missing of devices that are there; say whether anything was ordered."""
         missing: dict[tuple[str, str], list[Missing]] = defaultdict(list)
         for gap in reader.missing(now - self.settle_seconds):
-            missing[gap.device, gap.boot].append(gap)
-        asked = self._book.asked()
+            if self._mine(gap.device):
+                missing[gap.device, gap.boot].append(gap)
+        asked = {key: known for key, known in self._book.asked().items() if self._mine(key[0])}
         self._take_stock(asked, missing)
         if not missing:
             return False

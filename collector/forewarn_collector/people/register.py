@@ -31,6 +31,14 @@ class Register:
         if found is not None:
             self.version, self.people = found[0], People(found[1])
 
+    def refresh(self) -> None:
+        """Take up a directory that another collector was given."""
+        with self._reading.connect() as db:
+            newest = rows.versions(db, 1)
+            found = rows.newest(db) if newest and newest[0] != self.version else None
+        if found is not None:
+            self.version, self.people = found[0], People(found[1])
+
     def whose(self, device: str, enrolled: Enrolled | None = None) -> Whose | None:
         return self.people.whose(device, enrolled)
 

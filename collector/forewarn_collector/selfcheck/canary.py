@@ -5,6 +5,7 @@ It is seen from outside: what counts is the committed row, and how far the judge
 
 import time
 from collections.abc import Callable
+from secrets import token_hex
 from typing import Protocol
 
 from forewarn_collector.selfcheck.model import CanaryView
@@ -44,7 +45,7 @@ class Canary:
         self._now = now
         self._patience = patience_seconds
         self._seq = 0
-        self._boot = f"{way.name}-{now():.0f}"
+        self._boot = f"{way.name}-{now():.0f}-{token_hex(3)}"  # several collectors may begin in one second
 
     def fly(self, given_up: Callable[[], bool] = lambda: False) -> CanaryView:
         """Send one and follow it. ``given_up`` ends the waiting early, which is no trouble."""

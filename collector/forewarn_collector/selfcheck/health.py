@@ -8,11 +8,12 @@ from forewarn_collector.clock import Clock
 from forewarn_collector.ingest.intake import Intake
 from forewarn_collector.ingest.listener import Listener
 from forewarn_collector.ingest.subscriber import Subscriber
-from forewarn_collector.judge.judge import Judge
+from forewarn_collector.judge.judges import Judges
 from forewarn_collector.notify.phones import Phones
 from forewarn_collector.selfcheck.canary import Canary
 from forewarn_collector.selfcheck.ping import Ping
 from forewarn_collector.selfcheck.troubles import backlog_troubles
+from forewarn_collector.several.members import Member
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.state import database_trouble
 from forewarn_collector.tickets.desk import Desk
@@ -44,11 +45,12 @@ class Condition:
         listener: Listener,
         subscriber: Subscriber | None,
         broker_url: str | None,
-        judge: Judge,
+        judge: Judges,
         desk: Desk,
         push: Push,
         phones: Phones,
         other_troubles: Sequence[Callable[[], str | None]],
+        members: Callable[[], list[Member]] = list,
     ) -> None:
         self.canaries: Sequence[Canary] = ()
         self.ping: Ping | None = None
@@ -66,6 +68,7 @@ class Condition:
         self._phones = phones
         self._other_troubles = other_troubles
         self._state = state_figures(desk, push, phones)
+        self._members = members
 
     def read(self) -> Health:
         now = self._clock.now()
@@ -98,7 +101,7 @@ class Condition:
             duplicates=counts.duplicates,
             dead_letters=counts.dead_letters,
             position=counts.max_position,
-            judged_position=self._judge.position,
+            judged_position=counts.max_position if (judged := self._judge.position) is None else judged,
             unjudged_seconds=unjudged,
             skipped=self._judge.skipped,
             devices=counts.devices,
@@ -113,6 +116,7 @@ class Condition:
             dead_letter_reasons=self._reader.dead_letter_totals(),
             broker_dropped=subscriber.dropped if subscriber else None,
             canaries=canaries,
+            collectors=self._members(),
             ping=self.ping.view if self.ping else None,
             troubles=[trouble for trouble in troubles if trouble],
         )
@@ -128,8 +132,7 @@ class Condition:
         return None
 
     def _unjudged(self, now: float) -> float | None:
-        rows = self._reader.rows_after(self._judge.position, 1)
-        return _age(now, rows[0].received_at if rows else None)
+        return _age(now, self._judge.oldest_unjudged(self._reader))
 
 
 def state_figures(desk: Desk, push: Push, phones: Phones) -> StateFigures:

@@ -58,7 +58,10 @@ MIGRATIONS = (
     CREATE TABLE counter (name TEXT COLLATE "C" PRIMARY KEY, value BIGINT NOT NULL);
     INSERT INTO counter VALUES ('reports', 0), ('duplicates', 0), ('points', 0), ('sealed_rows', 0), ('blocks', 0);
     CREATE TABLE written (turn BIGINT NOT NULL, position BIGINT NOT NULL);
-    INSERT INTO written VALUES (0, 0)
+    INSERT INTO written VALUES (0, 0);
+    CREATE TABLE collector (
+        name TEXT PRIMARY KEY, address TEXT NOT NULL, version TEXT NOT NULL, pid INTEGER NOT NULL,
+        since DOUBLE PRECISION NOT NULL)
     """,
     ),
     (

@@ -48,6 +48,7 @@ _CANARY_REPORTS = """
 _ROWS_AFTER = """
     SELECT position, series, at / 1000.0, received / 1000.0, layout, vals FROM head
     WHERE position > ? ORDER BY position LIMIT ?"""
+_SHARE_ROWS_AFTER = _ROWS_AFTER.replace("WHERE", "WHERE share = ? AND")
 _EVENTS = """
     SELECT id, device, at / 1000.0, received / 1000.0, name, part, occurrences, text FROM event"""
 _REPLIES_AFTER = """
@@ -105,12 +106,17 @@ class Reader:
             known = self._layouts[layout] = tuple(json.loads(text))
         return known
 
-    def rows_after(self, position: int, limit: int) -> list[Row]:
-        """Unsealed rows beyond a position, by position. Values are read-only."""
+    def rows_after(self, position: int, limit: int, share: int | None = None) -> list[Row]:
+        """Unsealed rows beyond a position, by position. Values are read-only. ``share``: only of these devices, in a
+        journal that several collectors share."""
         with self.snapshot() as connection:
+            if share is None:
+                rows = connection.execute(_ROWS_AFTER, (position, limit))
+            else:
+                rows = connection.execute(_SHARE_ROWS_AFTER, (share, position, limit))
             return [
                 Row(found, series, at, received, self.fields(layout), np.frombuffer(values, "<f8"))
-                for found, series, at, received, layout, values in connection.execute(_ROWS_AFTER, (position, limit))
+                for found, series, at, received, layout, values in rows
             ]
 
     def device_count(self) -> int:

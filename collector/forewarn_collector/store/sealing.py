@@ -18,7 +18,7 @@ from typing import NamedTuple
 from forewarn_collector.store.blocks import BlockError
 from forewarn_collector.store.database import explained, transaction
 from forewarn_collector.store.merging import HeadRow, Packed, merge
-from forewarn_collector.store.model import SealResult
+from forewarn_collector.store.model import SealResult, StoreError
 from forewarn_collector.store.periods import SERIES_SHIFT, block_key, key_range, layout_in, period_in, period_of
 from forewarn_collector.store.place import Connection, Place
 from forewarn_collector.store.rolling import Rolling
@@ -186,7 +186,8 @@ class Sealer:
     def _swap(self, swaps: list[_Swap], received: int) -> None:
         with self._writing(), transaction(self._connection):
             for swap in swaps:
-                self._connection.execute(f"DELETE {_IN_PERIOD}", swap.period.bounds)
+                if self._connection.execute(f"DELETE {_IN_PERIOD}", swap.period.bounds).rowcount != swap.rows:
+                    raise StoreError(f"{self._name}: another collector seals too; nothing of this was sealed here")
                 self._connection.executemany(_PUT_BLOCK, swap.put)
                 self._connection.executemany("DELETE FROM block WHERE key = ?", swap.delete)
                 self._rolling.write(swap.period.series, swap.period.kind, swap.rollups, received)

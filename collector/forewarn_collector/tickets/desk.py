@@ -15,6 +15,7 @@ from forewarn_collector.tickets import actions, keeping, life, outcomes, replace
 from forewarn_collector.tickets.again import Terms
 from forewarn_collector.tickets.announce import Announcer, to_destinations
 from forewarn_collector.tickets.belonging import Heard
+from forewarn_collector.tickets.docket import EVERYTHING, Docket
 from forewarn_collector.tickets.findings import Findings
 from forewarn_collector.tickets.model import Acceptance, Allowance, Entry, Recorded, Subject, Ticket, WatchList
 from forewarn_collector.tickets.parts import Part
@@ -50,8 +51,13 @@ class Desk:
 
     # The judge's side
 
-    def judged_position(self) -> int:
-        return int(self.kept(JUDGED) or 0)
+    def take(self, docket: Docket) -> None:
+        """From now on nobody else may record for these devices."""
+        with self._engine.begin() as db:
+            docket.take(db)
+
+    def judged_position(self, docket: Docket = EVERYTHING) -> int:
+        return int(self.kept(docket.word(JUDGED)) or 0)
 
     def kept(self, key: str) -> str | None:
         """What the judge wanted kept under this name."""
@@ -72,10 +78,12 @@ class Desk:
         changes: Iterable[tuple[Change, Part]],
         snapshots: Iterable[tuple[str, tuple[str, str], bytes | None]],
         accepted: Acceptance | None = None,
+        docket: Docket = EVERYTHING,
     ) -> int:
-        """Write what a step of the judge found; return how many tickets were opened or changed."""
+        """Write what a step of the judge found; return how many tickets were opened or changed. Raise Overtaken."""
         touched = 0
         with self._engine.begin() as db:
+            docket.check(db)
             for change, part in changes:
                 rows.add_verdict(db, change)
                 touched += self._findings.apply(db, change, part, note=accepted.note if accepted else "")
@@ -86,7 +94,7 @@ class Desk:
             if accepted is not None:
                 rows.add_acceptance(db, accepted)
             if position is not None:
-                keeping.put_value(db, JUDGED, str(position))
+                keeping.put_value(db, docket.word(JUDGED), str(position))
         if touched:
             self.wake_push()
         return touched
@@ -101,9 +109,10 @@ class Desk:
         with self._reading.connect() as db:
             return rows.acceptances(db, device)
 
-    def replaced(self, part: Part, at: float, text: str) -> int:
+    def replaced(self, part: Part, at: float, text: str, docket: Docket = EVERYTHING) -> int:
         """Another part sits in its place: end the tickets about it; return how many. ``text``: how that is known."""
         with self._engine.begin() as db:
+            docket.check(db)
             ended = replacement.end_tickets(db, self.announcer, part, at, text, self._now())
         self.wake_push()
         return ended

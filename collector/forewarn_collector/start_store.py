@@ -1,0 +1,36 @@
+"""From the configuration to where what is known is kept."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from forewarn_collector.config_store import Store
+from forewarn_collector.several.claims import Claims
+from forewarn_collector.several.members import Member
+from forewarn_collector.start import secret_of
+from forewarn_collector.store.journal import Journal
+from forewarn_collector.store.postgres import Postgres
+from forewarn_collector.version import version
+
+
+def open_journal(store: Store, data: Path) -> Journal:
+    """Raise StoreError or StartError."""
+    entry = store.journal
+    if entry is None:
+        return Journal(data)
+    return Journal(Postgres(entry.url, secret_of(entry.password_file) if entry.password_file else None))
+
+
+def claims_of(store: Store, journal: Journal, address: Callable[[], str], now: Callable[[], float]) -> Claims | None:
+    """None where this collector is the only one."""
+    if store.journal is None:
+        return None
+    name = collector_name(store)
+    return Claims(
+        journal.place.second_writer, lambda: Member(name=name, address=address(), version=version(), since=now())
+    )
+
+
+def collector_name(store: Store) -> str:
+    """Among those that share the journal."""
+    return store.journal.name if store.journal and store.journal.name else socket.gethostname()
