@@ -121,7 +121,7 @@ class RunningCollector:
 
     def __init__(self, data: Path, config: Config | None = None) -> None:
         self.data = data
-        config = config or Config(listen=Listen(port=0), api=Api(port=0))
+        config = config or Config(listen=Listen(port=0), api=Api(port=0, requests_per_minute=100_000))
         self.collector = Collector(config, data)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever)

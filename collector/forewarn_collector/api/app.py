@@ -30,6 +30,7 @@ from forewarn_collector.api.routes.collector import (
 )
 from forewarn_collector.api.routes.destinations import destination_routes, hook_route
 from forewarn_collector.api.routes.devices import device_routes
+from forewarn_collector.api.routes.fleet import fleet_routes
 from forewarn_collector.api.routes.identity import Enrolment, identity_routes
 from forewarn_collector.api.routes.notify import notify_routes
 from forewarn_collector.api.routes.orders import order_routes
@@ -73,6 +74,7 @@ def build_api(
         *collector_routes(fleet, health),
         *destination_routes(destinations, push, clock.now),
         *device_routes(fleet, baselines),
+        *fleet_routes(fleet, clock.now),
         *ticket_routes(desk, duty),
         *service,
         *people_routes(duty),

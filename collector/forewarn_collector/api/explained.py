@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from forewarn_collector.api.fleet import NotHere, no_such_device
+from forewarn_collector.api.not_here import NotHere, no_such_device
 from forewarn_collector.api.views import Explained
 from forewarn_collector.judge.counters import series_kind
 from forewarn_collector.judge.judges import Judges

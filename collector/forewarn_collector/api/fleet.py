@@ -1,11 +1,13 @@
 """What is known of the fleet, put together from the journal, the judge and the ticket desk for those who ask."""
 
 import math
+import time
 from collections import Counter, defaultdict
-from typing import Any
 
+from forewarn_collector.api.fleet_questions import Questions
 from forewarn_collector.api.gaps import gap_views
 from forewarn_collector.api.identity_views import LookUp, identity_view
+from forewarn_collector.api.not_here import no_such_device, no_such_metric, plain
 from forewarn_collector.api.views import (
     DeadLetters,
     DeadLetterView,
@@ -22,9 +24,10 @@ from forewarn_collector.judge.judges import Judges
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX
 from forewarn_collector.orders.book import Book
 from forewarn_collector.store.device_clock import clock_can_be_right
+from forewarn_collector.store.fleetwide import Fleetwide, columns_of
 from forewarn_collector.store.history import History
 from forewarn_collector.store.long_ago import fields_of, read_long
-from forewarn_collector.store.model import DeviceRow, Latest, Series
+from forewarn_collector.store.model import DeviceRow, Newest, Series
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.sampling import Aggregate
 from forewarn_collector.tickets import life
@@ -32,14 +35,6 @@ from forewarn_collector.tickets.desk import Desk
 from forewarn_rules import Kind, Standing
 from forewarn_rules.metrics import find_metric
 from forewarn_rules.model import LEVELS
-
-
-class NotHere(LookupError):
-    """What was asked for is not known; the text says what is."""
-
-
-def no_such_device(name: str) -> NotHere:
-    return NotHere(f"no device {name!r} has reported; `forewarn devices` lists those that have")
 
 
 class Fleet:
@@ -56,6 +51,8 @@ class Fleet:
         self._directory = directory
         self._identity = identity
         self._book = book
+        self._wide = Fleetwide(reader, history)
+        self.questions = Questions(self._wide, judge, directory)
 
     def lines(self) -> list[DeviceLine]:
         tickets = Counter(ticket.device for ticket in self._desk.tickets(states=life.LIVE, limit=100_000))
@@ -65,9 +62,9 @@ class Fleet:
         disks: dict[str, list[Series]] = defaultdict(list)
         for series in self._reader.series_of_kind("smart"):
             disks[series.device].append(series)
-        loads = self._history.latest_all("load")
+        loads = {row.device: row for row in self._wide.newest("load", time.monotonic())}
         return [
-            self._line(row, loads.get((row.name, "")), disks[row.name], levels[row.name], tickets[row.name])
+            self._line(row, loads.get(row.name), disks[row.name], levels[row.name], tickets[row.name])
             for row in self._reader.devices()
         ]
 
@@ -94,7 +91,7 @@ class Fleet:
         tickets = len(self._desk.tickets(states=life.LIVE, device=name))
         levels = [view.level for view in standing]
         return DeviceView(
-            line=self._line(row, self._history.latest(name, "load"), disks, levels, tickets),
+            line=self._line(row, next(iter(self._history.newest_rows("load", name)), None), disks, levels, tickets),
             engineer=self._directory.whose(name).engineer,
             last_sampled=row.last_sampled,
             clock_offset_seconds=row.clock_offset,
@@ -129,7 +126,7 @@ class Fleet:
         known = find_metric(metric)
         prefix = metric.split(".", 1)[0]
         if known is None and prefix != "event":
-            raise NotHere(f"{metric!r} is not a metric; `forewarn metrics` lists them")
+            raise no_such_metric(metric)
         if self._reader.device(device) is None:
             raise no_such_device(device)
         found: list[SeriesData] = []
@@ -183,20 +180,19 @@ class Fleet:
         return DeadLetters(totals=self._reader.dead_letter_totals(), letters=letters)
 
     def _line(
-        self, row: DeviceRow, load: Latest | None, disks: list[Series], levels: list[str], tickets: int
+        self, row: DeviceRow, load: Newest | None, disks: list[Series], levels: list[str], tickets: int
     ) -> DeviceLine:
         whose = self._directory.whose(row.name)
         inventory = inventory_of(row.birth)
-        values = load.values if load else {}
-        full, mount = _greatest(values, "filesystem.used_percent")
-        hot, _ = _greatest(values, "temperature.celsius")
+        full, mount = _greatest(load, "filesystem.used_percent")
+        hot, _ = _greatest(load, "temperature.celsius")
         return DeviceLine(
             name=row.name, customer=whose.customer, site=whose.site, online=row.online,
             online_since=_since(row),
             last_received=row.last_received, reports=row.reports,
             hostname=inventory.get("hostname"), chassis=inventory.get("chassis"),
-            cpu_used_percent=plain(values.get("cpu.used_percent")),
-            memory_used_percent=plain(values.get("memory.used_percent")),
+            cpu_used_percent=_greatest(load, "cpu.used_percent")[0],
+            memory_used_percent=_greatest(load, "memory.used_percent")[0],
             fullest_percent=full, fullest_mount=mount, hottest_celsius=hot, disks=len(disks),
             disks_unknown=sum(1 for disk in disks if decode_facts(disk.facts).get("outcome") != "measured"),
             level=life.worst(levels), tickets=tickets,
@@ -240,11 +236,6 @@ class Fleet:
         return sorted(views, key=lambda view: (-LEVELS.index(view.level), not view.unknown, view.part, view.rule))
 
 
-def plain(value: float | None) -> float | None:
-    """JSON has no nan: what could not be measured is null."""
-    return None if value is None or not math.isfinite(value) else value
-
-
 def _since(row: DeviceRow) -> float | None:
     since = decode_facts(row.status).get("sampled_at") if row.online else None
     if not isinstance(since, float | int) or row.birth_received is None:
@@ -252,10 +243,9 @@ def _since(row: DeviceRow) -> float | None:
     return since if clock_can_be_right(since, row.birth_received) else row.birth_received
 
 
-def _greatest(values: dict[str, Any], metric: str) -> tuple[float | None, str | None]:
-    found = [
-        (value, field.partition("|")[2])
-        for field, value in values.items()
-        if field.partition("|")[0] == metric and math.isfinite(value)
-    ]
-    return max(found, default=(None, None))
+def _greatest(load: Newest | None, metric: str) -> tuple[float | None, str | None]:
+    """Of what could be measured, and on which part."""
+    if load is None:
+        return None, None
+    found = ((float(load.values[column]), part) for column, part in columns_of(load.fields, metric))
+    return max(((value, part) for value, part in found if math.isfinite(value)), default=(None, None))

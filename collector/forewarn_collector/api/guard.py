@@ -21,7 +21,7 @@ from litestar.handlers.base import BaseRouteHandler
 from forewarn_collector.access.caller import Caller, Role
 from forewarn_collector.access.limits import Rate, network_of
 from forewarn_collector.access.model import ACTOR_HEADER, LOCAL
-from forewarn_collector.api.fleet import no_such_device
+from forewarn_collector.api.not_here import no_such_device
 from forewarn_collector.api.permissions import Own, Permission, permission
 from forewarn_collector.tickets.life import no_such_ticket
 

@@ -8,7 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from forewarn_collector.access.model import AccessError, Locked, NoUser, WrongPassword
-from forewarn_collector.api.fleet import NotHere
+from forewarn_collector.api.not_here import NotHere
 from forewarn_collector.identity.office import Unknown
 from forewarn_collector.judge.asked import Busy
 from forewarn_collector.notify.model import NotifyError, NoWindow

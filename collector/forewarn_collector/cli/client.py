@@ -11,6 +11,7 @@ import msgspec
 from forewarn_collector.access.model import ACTOR_HEADER
 from forewarn_collector.api.access_views import WhoAmI
 from forewarn_collector.api.destination_views import DestinationView, Elsewhere
+from forewarn_collector.api.fleet_views import LatestValue, Top, VerdictLine
 from forewarn_collector.api.identity_views import CreatedToken, NewToken, Revoke, TokenView
 from forewarn_collector.api.people_views import TicketPeople, TicketView
 from forewarn_collector.api.views import (
@@ -121,6 +122,16 @@ class Client:
         """Values from ``start`` to ``end`` (Unix seconds); with ``points``, no more than that many of each part."""
         wanted = {"metric": metric, "start": start, "end": end, "part": part, "points": points, "aggregate": aggregate}
         return self._ask(list[SeriesData], f"/devices/{_device(device)}/series", wanted)
+
+    def top(self, metric: str, window: float, limit: int) -> Top:
+        """Where a metric grew most within ``window`` seconds."""
+        return self._ask(Top, "/fleet/top", {"metric": metric, "window": window, "limit": limit})
+
+    def latest(self, metric: str) -> list[LatestValue]:
+        return self._ask(list[LatestValue], "/fleet/latest", {"metric": metric})
+
+    def verdicts(self) -> list[VerdictLine]:
+        return self._ask(list[VerdictLine], "/fleet/verdicts")
 
     def baseline(self, device: str, part: str | None = None) -> list[BaselineView]:
         return self._ask(list[BaselineView], f"/devices/{_device(device)}/baseline", {"part": part})

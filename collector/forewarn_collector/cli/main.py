@@ -55,6 +55,9 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
         "order": Lazy("order", "Tell a device to do something, and see what became of it."),
         "settings": Lazy("settings", "What a device's agent is set to from here: show it, set it, take it back."),
         "series": Lazy("series", "Stored values of one metric, as table, CSV, plot or JSON."),
+        "latest": Lazy("fleet", "The newest value of a metric on every device, the greatest first."),
+        "top": Lazy("fleet", "Where a metric grew most, of all devices."),
+        "verdicts": Lazy("fleet", "Every part of every device on which a rule speaks, the worst first."),
         "metrics": Lazy("metrics", "Every quantity that can be asked for and that rules read."),
     },
     "Tickets": {

@@ -1,7 +1,7 @@
 """The time series as one: unsealed rows and sealed blocks read together, whatever was sealed meanwhile."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -16,6 +16,7 @@ from forewarn_collector.store.model import (
     Floats,
     HistoryStats,
     Latest,
+    Newest,
     SealResult,
     Series,
     StoreError,
@@ -130,12 +131,12 @@ class History:
         """The newest row of a series by device time; None if it has no rows."""
         with self._reader.snapshot():
             series = self._reader.find_series(device, kind, part)
-            found = {} if series is None else self._newest("series.id = ?", series.id, None)
-        return found.get((device, part))
+            found = None if series is None else next(self._newest("series.id = ?", series.id), None)
+        return None if found is None else _latest(found, None)
 
     def latest_all(self, kind: str, fields: Sequence[str] | None = None) -> dict[tuple[str, str], Latest]:
         """The newest row of every series of a kind by (device, part), cut down to the wanted fields (None: all)."""
-        return self._newest("kind = ?", kind, fields)
+        return {(row.device, row.part): _latest(row, fields) for row in self._newest("kind = ?", kind)}
 
     def stats(self) -> HistoryStats:
         """Sizes; adding up the bytes of the blocks takes a while on a large file."""
@@ -181,29 +182,28 @@ class History:
             tables.append((times, [columns[names.index(field)] if field in names else absent for field in fields]))
         return tables
 
-    def _newest(self, condition: str, value: int | str, fields: Sequence[str] | None) -> dict[tuple[str, str], Latest]:
-        newest: dict[tuple[str, str], Latest] = {}
+    def newest_rows(self, kind: str, device: str | None = None) -> list[Newest]:
+        """The newest row of every series of a kind that has rows; of all devices, or of one."""
+        if device is None:
+            return list(self._newest("kind = ?", kind))
+        return list(self._newest("kind = ? AND device = ?", kind, device))
+
+    def _newest(self, condition: str, *values: int | str) -> Iterator[Newest]:
         with self._reader.snapshot() as connection:
-            # The condition is one of the two above.
-            rows = connection.execute(f"{_NEWEST} WHERE {condition}", (value,)).fetchall()
-            for id_, device, kind, part, at, received, layout, values, key in rows:
+            # The condition is one of those above.
+            rows = connection.execute(f"{_NEWEST} WHERE {condition}", values).fetchall()
+            for id_, device, kind, part, at, received, layout, packed, key in rows:
                 sealed = None
                 if key is not None and (at is None or period_in(key) >= at // period_of(kind)):
                     sealed = connection.execute(_LAST_BLOCK, key_range(id_, period_in(key), period_in(key))).fetchone()
                 if sealed is not None and (at is None or sealed[0] > at):
-                    newest[device, part] = self._newest_sealed(sealed[0], sealed[1], sealed[2], fields)
+                    _, columns = self._decode(sealed[1], sealed[2], None)
+                    last = np.array([column[-1] for column in columns])
+                    fields = self._reader.fields(layout_in(sealed[1]))
+                    yield Newest(id_, device, part, sealed[0] / 1000, None, fields, last)
                 elif at is not None:
-                    measured = np.frombuffer(values, "<f8").tolist()
-                    newest[device, part] = Latest(at / 1000, received / 1000, self._chosen(layout, measured, fields))
-        return newest
-
-    def _newest_sealed(self, last: int, key: int, body: bytes, fields: Sequence[str] | None) -> Latest:
-        _, columns = self._decode(key, body, None)
-        return Latest(last / 1000, None, self._chosen(layout_in(key), [float(c[-1]) for c in columns], fields))
-
-    def _chosen(self, layout: int, values: list[float], fields: Sequence[str] | None) -> dict[str, float]:
-        named = dict(zip(self._reader.fields(layout), values, strict=True))
-        return named if fields is None else {field: named[field] for field in fields if field in named}
+                    measured = np.frombuffer(packed, "<f8")
+                    yield Newest(id_, device, part, at / 1000, received / 1000, self._reader.fields(layout), measured)
 
     def _decode(self, key: int, body: bytes, wanted: Sequence[int] | None) -> _Table:
         try:
@@ -211,6 +211,12 @@ class History:
         except blocks.BlockError as error:
             where = f"{self._reader.name}: block {key} of series {series_in(key)}"
             raise Damaged(f"{where} is damaged: {error}; restore the file from a backup") from error
+
+
+def _latest(row: Newest, fields: Sequence[str] | None) -> Latest:
+    named = dict(zip(row.fields, row.values.tolist(), strict=True))
+    chosen = named if fields is None else {field: named[field] for field in fields if field in named}
+    return Latest(row.at, row.received_at, chosen)
 
 
 def _in_order(tables: list[_Table], columns: int) -> _Table:

@@ -221,6 +221,18 @@ class Latest(NamedTuple):
     values: dict[str, float]
 
 
+class Newest(NamedTuple):
+    """A series with its newest row by device time. ``received_at`` None: the row is sealed, and did not keep it."""
+
+    series: int
+    device: str
+    part: str
+    at: float
+    received_at: float | None
+    fields: tuple[str, ...]
+    values: Floats
+
+
 class SealResult(NamedTuple):
     rows: int
     """head rows that moved into blocks"""

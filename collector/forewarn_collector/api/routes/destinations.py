@@ -10,7 +10,7 @@ from forewarn_collector.access.caller import Caller, Role
 from forewarn_collector.api.audited import Noted
 from forewarn_collector.api.described import PROBLEMS, Limit
 from forewarn_collector.api.destination_views import DestinationView, Elsewhere, Retried, Retry
-from forewarn_collector.api.fleet import NotHere
+from forewarn_collector.api.not_here import NotHere
 from forewarn_collector.destinations import Destinations
 from forewarn_collector.tickets.push import Push
 from forewarn_collector.tickets.systems.interface import HookRefused

@@ -9,7 +9,6 @@ from litestar.handlers import HTTPRouteHandler
 
 from forewarn_collector.access.caller import Caller
 from forewarn_collector.api.described import PROBLEMS
-from forewarn_collector.api.fleet import NotHere
 from forewarn_collector.api.identity_views import (
     CreatedToken,
     NewToken,
@@ -19,6 +18,7 @@ from forewarn_collector.api.identity_views import (
     install_command,
     token_view,
 )
+from forewarn_collector.api.not_here import NotHere
 from forewarn_collector.api.views import IdentityView
 from forewarn_collector.identity.office import Office
 from forewarn_wire import device_name_problem

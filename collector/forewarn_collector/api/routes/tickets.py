@@ -11,7 +11,7 @@ from forewarn_collector.access.caller import Caller, Role
 from forewarn_collector.api.audited import Noted
 from forewarn_collector.api.described import PROBLEMS, Limit
 from forewarn_collector.api.duty import Duty
-from forewarn_collector.api.fleet import NotHere
+from forewarn_collector.api.not_here import NotHere
 from forewarn_collector.api.people_views import Assign, TicketPeople, TicketView
 from forewarn_collector.api.views import Act
 from forewarn_collector.tickets.desk import Desk

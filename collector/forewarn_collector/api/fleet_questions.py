@@ -1,0 +1,86 @@
+"""Questions about all devices at once, answered from what is kept at hand."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+
+from forewarn_collector.api.fleet_views import Growth, LatestValue, Top, VerdictLine
+from forewarn_collector.api.not_here import known_metric, plain
+from forewarn_collector.directory import Directory
+from forewarn_collector.judge.judge import Judge
+from forewarn_collector.judge.rounds import KIND_OF_PREFIX
+from forewarn_collector.store.fleetwide import Fleetwide, Value, columns_of
+from forewarn_collector.store.model import Newest
+from forewarn_rules import LEVELS, Kind
+from forewarn_wire import CANARY
+
+DAY = 86_400.0
+
+Sees = Callable[[str], bool]
+"""Whether who asks may see this customer's devices."""
+
+
+class Questions:
+    """Any thread."""
+
+    def __init__(self, wide: Fleetwide, judge: Judge, directory: Directory) -> None:
+        self._wide = wide
+        self._judge = judge
+        self._directory = directory
+
+    def latest(self, metric: str, sees: Sees) -> list[LatestValue]:
+        """By device and part."""
+        known_metric(metric)
+        found = [
+            LatestValue(device=row.device, part=part or row.part, at=row.at, value=plain(float(row.values[column])))
+            for row, column, part in self._columns(metric, sees)
+        ]
+        return sorted(found, key=lambda value: (value.device, value.part))
+
+    def top(self, metric: str, window: float, limit: int, now: float, sees: Sees) -> Top:
+        """What grew most since ``window`` seconds ago (the beginning of that day, UTC)."""
+        known = known_metric(metric)
+        since = (now - window) // DAY * DAY
+        earlier = self._wide.at(_kind_of(metric), metric, since)
+        grown: list[tuple[float, Newest, str, float, Value]] = []
+        unknown = 0
+        for row, column, part in self._columns(metric, sees):
+            value = float(row.values[column])
+            if math.isnan(value):
+                continue
+            before = earlier.get((row.series, part))
+            if before is None or math.isnan(before.value):
+                unknown += 1
+            else:
+                grown.append((value - before.value, row, part or row.part, value, before))
+        most = sorted(grown, key=lambda one: (-one[0], one[1].device, one[2]))[:limit]
+        return Top(
+            metric=metric, unit=known.unit, since=since, compared=len(grown), unknown=unknown,
+            grown=[
+                Growth(
+                    device=row.device, customer=self._directory.whose(row.device).customer, part=part, growth=growth,
+                    value=value, at=row.at, before=before.value, before_at=before.at,
+                )
+                for growth, row, part, value, before in most
+            ],
+        )  # fmt: skip
+
+    def verdicts(self, sees: Sees) -> list[VerdictLine]:
+        """Every part of every device on which a rule speaks, the worst first."""
+        found = [
+            VerdictLine(device=device, customer=whose.customer, site=whose.site, kind=str(kind), part=part, level=level)
+            for (kind, (device, part)), level in self._judge.raised().items()
+            if sees((whose := self._directory.whose(device)).customer)
+        ]
+        return sorted(found, key=lambda line: (-LEVELS.index(line.level), line.device, line.kind, line.part))
+
+    def _columns(self, metric: str, sees: Sees) -> Iterator[tuple[Newest, int, str]]:
+        """Where the metric stands in the newest rows. The part is empty where it is that of the series."""
+        for row in self._wide.newest(_kind_of(metric), time.monotonic()):
+            if row.device != CANARY and sees(self._directory.whose(row.device).customer):
+                for column, part in columns_of(row.fields, metric):
+                    yield row, column, part
+
+
+def _kind_of(metric: str) -> str:
+    return "smart" if KIND_OF_PREFIX.get(metric.split(".", 1)[0]) is Kind.DISK else "load"

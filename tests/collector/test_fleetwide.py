@@ -1,0 +1,100 @@
+"""Questions about all devices at once are answered as one device after the other would be."""
+
+import math
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from forewarn_collector.store.fleetwide import Fleetwide
+from forewarn_collector.store.journal import Journal
+from forewarn_collector.store.model import Accepted, Point
+from forewarn_collector.store.place import Place
+
+MIDNIGHT = 1_700_006_400.0
+HOUR, DAY = 3600.0, 86_400.0
+ALL = 10**12
+
+
+@pytest.fixture
+def journal(place: Path | Place) -> Iterator[Journal]:
+    with Journal(place) as journal:
+        yield journal
+
+
+def put(journal: Journal, device: str, at: float, kind: str = "load", part: str = "", **fields: float) -> None:
+    named = {name.replace("_on_", "|"): value for name, value in fields.items()}
+    point = Point(device, kind, part, at, tuple(named), tuple(named.values()), b"{}")
+    journal.commit([Accepted(device, "b1", None, at, at, (point,))])
+
+
+def seal_all(journal: Journal, now: float = MIDNIGHT + 900 * DAY) -> None:
+    for _ in range(3):
+        while journal.seal(now, ALL).more:
+            pass
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["d1", "d2", "d3"]), st.integers(0, 60), st.booleans()) | st.integers(0, 70), max_size=25
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(STEPS)
+def test_the_newest_rows_are_those_of_the_store(steps: list[tuple[str, int, bool] | int]) -> None:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        Journal(Path(directory)) as journal,
+        journal.history() as history,
+        journal.reader() as reader,
+    ):
+        wide = Fleetwide(reader, history)
+        for number, step in enumerate(steps):
+            if isinstance(step, int):
+                journal.seal(MIDNIGHT + step * HOUR, ALL)
+            else:
+                device, hour, more = step
+                fields = {"cpu": float(number), "fan": 1.0} if more else {"cpu": float(number)}
+                put(journal, device, MIDNIGHT + hour * HOUR, **fields)  # type: ignore[arg-type]
+            found = {(row.device, row.part): row for row in wide.newest("load", 0.0)}
+            latest = history.latest_all("load")
+            assert found.keys() == latest.keys()
+            for key, row in found.items():
+                assert row.at == latest[key].at
+                assert dict(zip(row.fields, row.values.tolist(), strict=True)) == latest[key].values
+
+
+def test_what_every_series_said_at_an_earlier_time(journal: Journal) -> None:
+    for hour in range(0, 72, 2):
+        put(journal, "sealed", MIDNIGHT + hour * HOUR, used_on_a=float(hour), used_on_b=math.nan)
+    seal_all(journal)
+    put(journal, "young", MIDNIGHT + 47 * HOUR, used_on_a=5.0, cpu=3.0)
+    put(journal, "too young", MIDNIGHT + 60 * HOUR, used_on_a=6.0)
+    with journal.reader() as reader, journal.history() as history:
+        wide = Fleetwide(reader, history)
+        device = {row.series: row.device for row in wide.newest("load", 0.0)}
+
+        def at(time: float) -> dict[tuple[str, str], float]:
+            return {
+                (device[series], part): value.value for (series, part), value in wide.at("load", "used", time).items()
+            }
+
+        found = at(MIDNIGHT + 2 * DAY)
+        assert math.isnan(found.pop(("sealed", "b")))
+        assert found == {("sealed", "a"): 48.0, ("young", "a"): 5.0}
+        assert wide.at("load", "used", MIDNIGHT - DAY) == {}
+        journal.drop_before("load", MIDNIGHT + 5 * DAY)
+        assert at(MIDNIGHT + 2 * DAY)["sealed", "a"] == 48.0, "remembered"
+        swept = at(MIDNIGHT + DAY + HOUR)
+        assert swept["sealed", "a"] == 24.0, "of the last hour that was over"
+
+
+def test_a_disk_is_known_by_its_part(journal: Journal) -> None:
+    put(journal, "d1", MIDNIGHT, "smart", "disk-a", hours=1.0)
+    put(journal, "d1", MIDNIGHT, "smart", "disk-b", hours=2.0)
+    with journal.reader() as reader, journal.history() as history:
+        rows = Fleetwide(reader, history).newest("smart", 0.0)
+        assert sorted((row.part, row.values.tolist()) for row in rows) == [("disk-a", [1.0]), ("disk-b", [2.0])]
