@@ -16,7 +16,7 @@ PYTEST ?=
 DEBIAN_VENV := python3-venv
 DEBIAN_RUN := smartmontools
 DEBIAN_VM := qemu-system-x86 qemu-utils mmdebstrap e2fsprogs smartmontools openssl
-DEBIAN_PEERS := prometheus-node-exporter zabbix-agent2 collectd-core netdata mosquitto openssl
+DEBIAN_PEERS := prometheus-node-exporter zabbix-agent2 collectd-core netdata mosquitto openssl victoria-metrics
 DEBIAN_TEST := smartmontools mosquitto openssl systemd systemd-journal-remote \
 	request-tracker5 rt5-db-sqlite rt5-standalone starman redmine redmine-sqlite puma prometheus-alertmanager postgresql
 DEBIAN_PACKAGE := binutils libpython3.11 lintian
@@ -93,7 +93,7 @@ desks: $(READY_TEST) test-packages ## 500 tickets at once in a real Request Trac
 vm: $(READY_TEST) vm-packages $(VM_IMAGE) ## as root: the agent in a virtual machine whose disks warn, go and lose power
 	@FOREWARN_VM_IMAGE=$(dir $(VM_IMAGE)) exec $(BIN)/pytest -s tests/endurance/test_vm.py
 
-peers: ## as root: the agents that benchmarks/agent.py compares, from Debian, none started
+peers: ## as root: what benchmarks/agent.py and peers_intake.py compare, from Debian, none started
 	@deploy/setup/debian $(DEBIAN_PEERS)
 
 fresh: ## as root: README's commands on a new Debian 12, timed

@@ -4,7 +4,8 @@
 
 Every figure is of a collector process of its own (``python -m forewarn_collector up`` on a fresh directory) with the
 built-in rules, fed by virtual agents (``replay/sender.py``) over real MQTT 5, QoS 1. Two phases for each door:
-as fast as it goes (rates, CPU, memory), then at a fixed pace (how long a PUBACK takes then). At the end it checks
+as fast as it goes (rates, CPU, memory), then at a fixed pace (how long a PUBACK takes then, and how long until what is
+stored is judged, read from the collector's files ten times a second). At the end it checks
 that what was sent was stored, once, and judged; otherwise it exits with 1.
 
 The two doors share the cores with senders and broker, so trust CPU per report and the ratio more than the rates.
@@ -28,6 +29,7 @@ from typing import Any
 
 import mqtt5
 import psutil
+from watching import Watch, lags, quantile
 
 from forewarn_collector.cli.client import Client
 from forewarn_collector.ingest.packets import Framer
@@ -200,7 +202,8 @@ def cpu_seconds(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def measure(client: Client, process: psutil.Process, url: str, options: argparse.Namespace) -> dict[str, float]:
+def measure(client: Client, data: Path, url: str, options: argparse.Namespace) -> dict[str, float]:
+    process = psutil.Process(json.loads((data / "api.json").read_text())["pid"])
     # A first report starts the judge's caches and makes sure that the door is open.
     warm_up = Load(url, "warm", argparse.Namespace(devices=1, senders=1), 0.5, 20.0).finish()
     wait_for(client, warm_up, judged=True)
@@ -213,12 +216,15 @@ def measure(client: Client, process: psutil.Process, url: str, options: argparse
     cpu = cpu_seconds(process) - cpu
     peak = peak_bytes(process)
     paced = Load(url, "paced", options, options.paced_seconds, options.paced)
+    watch = Watch(data, process)
     waits = paced.probe()
+    watch.stop()
     everything = warm_up + sent + paced.finish() + len(waits)
     wait_for(client, everything, judged=True)
     status = client.status()
     if status.stored != everything or status.dead_letters:
         raise SystemExit(f"sent {everything}, but {status}")
+    size = sum(file.stat().st_size for file in data.glob("journal.db*"))
     percentiles = statistics.quantiles(waits, n=100)
     return {
         "reports": sent,
@@ -226,8 +232,10 @@ def measure(client: Client, process: psutil.Process, url: str, options: argparse
         "judged_per_second": sent / judged,
         "cpu_ms_per_report": 1000 * cpu / sent,
         "peak_rss_mb": peak / 1e6,
+        "bytes_per_value": size / (everything * VALUES),
         "puback_p50_ms": 1000 * percentiles[49],
         "puback_p99_ms": 1000 * percentiles[98],
+        "verdict_p95_ms": 1000 * (percentiles[94] + quantile(lags(watch.looks), 0.95)),
     }
 
 
@@ -241,9 +249,8 @@ def run(door: str, options: argparse.Namespace) -> dict[str, float]:
             configuration.write_text(f"listen: {{enabled: false}}\nbroker: {{url: '{url}'}}\n")
             extra = ["--config", str(configuration)]
         stack.enter_context(embedded_collector(data, extra))
-        process = psutil.Process(json.loads((data / "api.json").read_text())["pid"])
         client = stack.enter_context(Client.connect(data, None, None))
-        return measure(client, process, url or str(client.status().mqtt), options)
+        return measure(client, data, url or str(client.status().mqtt), options)
 
 
 ROWS = (
@@ -254,11 +261,12 @@ ROWS = (
     ("peak RSS, MB", "peak_rss_mb", ",.0f"),
     ("PUBACK p50, ms", "puback_p50_ms", ".1f"),
     ("PUBACK p99, ms", "puback_p99_ms", ".1f"),
+    ("verdict p95, ms", "verdict_p95_ms", ".0f"),
 )
 
 
 def show(results: dict[str, dict[str, float]], options: argparse.Namespace) -> None:
-    print(f"{options.devices} devices, {VALUES} values a report; PUBACK at {options.paced:.0f} reports/s")
+    print(f"{options.devices} devices, {VALUES} values a report; PUBACK and verdict at {options.paced:.0f} reports/s")
     both = len(results) == 2
     print(f"{'':22}" + "".join(f"{door:>12}" for door in results) + (f"{'ratio':>9}" if both else ""))
     for title, key, format_ in ROWS:
@@ -274,7 +282,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--devices", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=15.0, help="how long to send as fast as it goes")
     parser.add_argument("--senders", type=int, default=1, help="sender processes")
-    parser.add_argument("--paced", type=float, default=1000.0, help="reports/s at which PUBACKs are timed")
+    parser.add_argument("--paced", type=float, default=1000.0, help="reports/s at which PUBACKs and verdicts are timed")
     parser.add_argument("--paced-seconds", type=float, default=5.0)
     parser.add_argument("--door", choices=("listener", "mosquitto", "both"), default="both")
     parser.add_argument("--json", action="store_true")

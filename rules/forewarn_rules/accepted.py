@@ -46,6 +46,8 @@ class Accepted:
                 self.any = True
 
     def kept(self, row: int) -> dict[str, Acceptance]:
+        if not self.any:
+            return {}
         found = zip(self.metrics, self.value[:, row], self.at[:, row], strict=True)
         return {metric: Acceptance(float(value), float(at)) for metric, value, at in found if not np.isnan(value)}
 

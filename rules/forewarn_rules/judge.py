@@ -22,6 +22,8 @@ from forewarn_rules.windows import Rows, grown
 
 SAME_TIME = 0.002
 """Seconds. Stored times are in milliseconds, those of a round are not."""
+AT_REST_SECONDS = 3600.0
+"""How exactly the time of the last observation is kept of a component of which nothing is timed."""
 TWICE = "a component may come only once in a round"
 NOTHING_TOLD = 0
 """No object has this id."""
@@ -230,13 +232,18 @@ class Judge:
         kept.learned = self.signals.learning.kept(row)
         kept.lines = self.signals.residuals.kept(row)
         kept.accepted = self.signals.accepted.kept(row)
-        for n, (rule, level) in enumerate(self.timers.pairs):
+        for n in self.timers.at_work(row):
+            rule, level = self.timers.pairs[n]
             state = self.timers.state(n, row)
             if state is not None:
                 values = self._values(rule, self._seen[:, row])
                 kept.rules.setdefault(rule.id, KeptRule(values)).levels[level.name] = state
                 if state.raised:
                     kept.labels = self._labels[row]
+        if not kept.rules:
+            # Nothing is timed, so it is written again once an hour, not at every report. A restart finds the newest
+            # report in the history.
+            kept.last_at = kept.last_at // AT_REST_SECONDS * AT_REST_SECONDS
         return kept if kept.rules or kept.baselines or kept.learned or kept.lines or kept.accepted else None
 
     def restore(self, key: Key, kept: Snapshot) -> None:

@@ -69,6 +69,11 @@ class Timers:
         self.elapsed[:, row] = 0.0
         self.since[:, row] = np.nan
 
+    def at_work(self, row: int) -> list[int]:
+        """The pairs of a component that are not at rest."""
+        found = self.raised[:, row] | self.ticking[:, row] | (self.elapsed[:, row] > 0)
+        return np.flatnonzero(found).tolist() if found.any() else []
+
     def state(self, pair: int, row: int) -> KeptLevel | None:
         """What one pair would lose by being forgotten; None when it is at rest."""
         raised, ticking = bool(self.raised[pair, row]), bool(self.ticking[pair, row])

@@ -31,6 +31,8 @@ WRITE_LIMIT = 262_144
 # Orders are few and small; a device that does not acknowledge them gets no more.
 ORDERS_ON_THE_WAY = 8
 LETTER_BYTES = 512
+# As long as the queue has room; a full one must not get more than a message of each connection.
+OFFERED_AT_ONCE = 16
 # A device needs one.
 FILTERS_AT_ONCE = 16
 REVOKED = "revoked"
@@ -64,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._orders: set[int] = set()
         self._order_limits = (ORDERS_ON_THE_WAY, 0)
         self._slow_until = 0.0
+        self._read_items: list[Item] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -74,6 +77,7 @@ class Connection(asyncio.Protocol):
         # The collector's own end says nothing about the device, and of a revoked one nothing is taken.
         if self._will is not None and self._ended not in ("server-stopped", REVOKED):
             self._submit(self._will.topic, self._will.payload or b"", None)
+            self._offer()
         self._will = None
 
     def data_received(self, data: bytes) -> None:
@@ -96,7 +100,8 @@ class Connection(asyncio.Protocol):
                 self._packet(packet)
                 self._keep_pace()
                 if self._ended or self.paused:
-                    return
+                    break
+            self._offer()
         except PacketTooLarge as error:
             self._refuse(self._framer.rest(LETTER_BYTES), "packet-too-large", str(error), Bye.PACKET_TOO_LARGE)
         except MalformedPacket as error:
@@ -222,7 +227,14 @@ class Connection(asyncio.Protocol):
             self._owed += 1
             token = (self, packet_id)
         publish = Publish("listener", self.client, topic, payload, self._listener.now())
-        if not self._listener.intake.offer(Item(self._listener, token, publish)):
+        self._read_items.append(Item(self._listener, token, publish))
+        if len(self._read_items) >= OFFERED_AT_ONCE or not self._listener.intake.has_room:
+            self._offer()
+
+    def _offer(self) -> None:
+        """Each turn at the queue costs more than what is queued."""
+        items, self._read_items = self._read_items, []
+        if items and not self._listener.intake.offer(*items):
             self._pause()
 
     def _subscribe(self, packet: mqtt5.SubscribePacket) -> None:
@@ -292,6 +304,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, beginning: bytes, reason: str, detail: str, bye: Bye = Bye.MALFORMED_PACKET) -> None:
         """Keep the beginning of what could not be read, then end the connection."""
+        self._offer()
         now = self._listener.now()
         letter = DeadLetter(now, "listener", self.client, "", reason, detail, beginning[:LETTER_BYTES])
         self._listener.intake.offer(Item(self._listener, None, letter))

@@ -111,10 +111,11 @@ class Intake:
         """The queue is at most half full: those who stopped reading may go on."""
         return len(self._items) <= self.limit // 2 and self._bytes <= self.limit_bytes // 2
 
-    def offer(self, item: Item) -> bool:
-        """Queue an item. False says that the queue is full now: stop reading until it ``has_room``."""
+    def offer(self, *items: Item) -> bool:
+        """Queue items. False says that the queue is full now: stop reading until it ``has_room``."""
         with self._changed:
-            self._append(item)
+            for item in items:
+                self._append(item)
             return not self.full
 
     def put(self, item: Item, given_up: threading.Event) -> bool:
@@ -142,10 +143,13 @@ class Intake:
                 if self._stopping.is_set():
                     return None
                 self._changed.wait(0.5)
-            batch = [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
-            self._bytes -= sum(len(item.publish.payload) for item in batch)
+        # Nobody else takes anything out, and doors need not wait meanwhile.
+        batch = [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
+        size = sum([len(item.publish.payload) for item in batch])
+        with self._changed:
+            self._bytes -= size
             self._changed.notify_all()
-            return batch
+        return batch
 
     def _run(self) -> None:
         while (batch := self._take()) is not None:

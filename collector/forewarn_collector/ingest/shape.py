@@ -5,8 +5,10 @@ A field is a metric of ``forewarn_rules.metrics``, with ``|instance`` behind it 
 outcomes and their reasons) goes to the series' facts.
 """
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import nan
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -126,10 +128,10 @@ def disk_key(disk: Disk) -> str:
 
 
 class Layout(NamedTuple):
-    """``fields`` is one tuple object for one layout; ``columns`` says where their values stand."""
+    """``fields`` is one tuple object for one layout; ``pick`` takes their values from where they stand."""
 
     fields: tuple[str, ...]
-    columns: tuple[int, ...]
+    pick: Callable[[Sequence[Any]], tuple[Any, ...]]
 
 
 @lru_cache(maxsize=2048)
@@ -144,7 +146,14 @@ def _load_layout(parts: tuple[tuple[type[msgspec.Struct], str], ...], absent: tu
             found.setdefault(_field(prefix, name, instance), start + type_.__struct_fields__.index(name))
         start += len(type_.__struct_fields__)
     kept = {field: column for field, column in found.items() if column not in absent}
-    return Layout(_shared(tuple(kept)), tuple(kept.values()))
+    return Layout(_shared(tuple(kept)), _picker(*kept.values()))
+
+
+def _picker(*columns: int) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """itemgetter gives a tuple only for two and more."""
+    if len(columns) > 1:
+        return itemgetter(*columns)
+    return lambda values: tuple(values[column] for column in columns)
 
 
 @lru_cache(maxsize=2048)
@@ -199,8 +208,10 @@ def load_point(report: LoadReport) -> Point:
     if report.unread:
         facts = _ENCODER.encode(msgspec.json.decode(facts) | {"unread": report.unread})
     absent = tuple([column for column, value in enumerate(strung) if value is UNSET])
-    fields, columns = _load_layout(tuple(parts), absent)
-    row = tuple([nan if strung[column] is None else strung[column] for column in columns])
+    fields, pick = _load_layout(tuple(parts), absent)
+    row = pick(strung)
+    if None in row:
+        row = tuple([nan if value is None else value for value in row])
     ambient = None if report.temperatures is UNSET else ambient_celsius(report.temperatures)
     if ambient is not None:
         fields, row = _with_ambient(fields), (*row, ambient)

@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 ROWS_PER_STEP = 2000
 # Filling the windows of a series takes a while, and a step should not take long.
 NEW_SERIES_PER_STEP = 200
+# A step costs about as much for one row as for a hundred: after one with few rows it is waited for more of them.
+FEW_ROWS = 500
+GATHER_SECONDS = 0.2
 RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
 SHARED_LOOK_SECONDS = 0.25
@@ -74,6 +77,7 @@ class Judge:
         self._new_engine = new_engine
         self._engine = engine = new_engine()
         self._limit = ROWS_PER_STEP
+        self._few = False
         self._open_reader = open_reader
         self._desk = desk
         self._directory = directory
@@ -192,6 +196,8 @@ class Judge:
             if not busy:
                 self._wake.wait(self._look_seconds)
                 self._wake.clear()
+            elif self._few:
+                self._stopping.wait(GATHER_SECONDS)
 
     def step(self) -> bool:
         """Judge the next rows; False when there were none.
@@ -259,7 +265,9 @@ class Judge:
             if self._warming.is_due(row.series):
                 new.add(row.series)
                 if len(new) > NEW_SERIES_PER_STEP:
+                    self._few = False
                     return rows[:place]
+        self._few = len(rows) < min(FEW_ROWS, self._limit)
         return rows
 
     def _judge(self, sight: _Sight, rows: list[Row]) -> None:

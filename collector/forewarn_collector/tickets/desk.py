@@ -89,8 +89,7 @@ class Desk:
                 touched += self._findings.apply(db, change, part, note=accepted.note if accepted else "")
             touched += self._findings.open_what_waits(db)
             touched += self._findings.tell_what_was_kept(db)
-            for kind, (device, name), data in snapshots:
-                keeping.put_snapshot(db, kind, device, name, data)
+            keeping.put_snapshots(db, snapshots)
             if accepted is not None:
                 rows.add_acceptance(db, accepted)
             if position is not None:
