@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from forewarn_collector.api.fleet_views import Growth, LatestValue, Top, VerdictLine
 from forewarn_collector.api.not_here import known_metric, plain
 from forewarn_collector.directory import Directory
-from forewarn_collector.judge.judge import Judge
+from forewarn_collector.judge.judges import Judges
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX
 from forewarn_collector.store.fleetwide import Fleetwide, Value, columns_of
 from forewarn_collector.store.model import Newest
@@ -23,7 +23,7 @@ Sees = Callable[[str], bool]
 class Questions:
     """Any thread."""
 
-    def __init__(self, wide: Fleetwide, judge: Judge, directory: Directory) -> None:
+    def __init__(self, wide: Fleetwide, judge: Judges, directory: Directory) -> None:
         self._wide = wide
         self._judge = judge
         self._directory = directory
