@@ -18,7 +18,8 @@ DEBIAN_RUN := smartmontools
 DEBIAN_VM := qemu-system-x86 qemu-utils mmdebstrap e2fsprogs smartmontools openssl
 DEBIAN_PEERS := prometheus-node-exporter zabbix-agent2 collectd-core netdata mosquitto openssl victoria-metrics
 DEBIAN_TEST := smartmontools mosquitto openssl systemd systemd-journal-remote \
-	request-tracker5 rt5-db-sqlite rt5-standalone starman redmine redmine-sqlite puma prometheus-alertmanager postgresql
+	request-tracker5 rt5-db-sqlite rt5-standalone starman redmine redmine-sqlite puma prometheus-alertmanager postgresql \
+	victoria-metrics influxdb
 DEBIAN_PACKAGE := binutils libpython3.11 lintian
 DEBIAN_NSPAWN := systemd-container openssl
 # What the machine has that packages are tried on.

@@ -82,6 +82,7 @@ from forewarn_collector.start import (
     ping_address,
     terms_of,
 )
+from forewarn_collector.start_history import Outside, configured_store
 from forewarn_collector.start_service import make_service
 from forewarn_collector.start_store import claims_of, collector_name, open_journal
 from forewarn_collector.state_place import state_place
@@ -132,6 +133,7 @@ class Collector:
         senders = make_senders(config.notify, now)
         roster = Roster()
         where = state_place(config.store, data)
+        outside = configured_store(config.store)
         make_data_directory(data)
         self.journal = open_journal(config.store, data)
         try:
@@ -186,10 +188,14 @@ class Collector:
         channels = [channel.name for channel in config.notify.channels]
         self.duty = Duty(self.register, levels, self.desk, channels, now)
         self._history = History(self.journal.reader())
+        self.outside = Outside(outside, self._state, self.journal, self.judge.recorded, now)
         self.service = make_service(
             self._state, self.desk, self.judge, self.register, self._reader, directory, config.tickets, now
         )
-        self.fleet = Fleet(self._reader, self._history, self.judge, self.desk, directory, book, self.bureau.office.look)
+        self.fleet = Fleet(
+            self._reader, self._history, self.judge, self.desk, directory, book, self.bureau.office.look,
+            self.outside.far(self._history),
+        )  # fmt: skip
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)
         self.explanations = Explanations(self._reader, self._history, self.judge)
         self._owners = Owners(directory, self.desk)
@@ -198,7 +204,9 @@ class Collector:
         self._audit = Audit(self._state)
         self._sealer = Repeat("seal", SEAL_SECONDS, self._seal)
         self._sweeper = Sweep(config.store.keep, self.journal, self._state, self.judge.reach_back, now).repeat
-        scheduled: list[Work] = [self.push, self.switchboard.phones, self.destinations, self._sealer, self._sweeper]
+        scheduled: list[Work] = [
+            self.push, self.switchboard.phones, self.destinations, self.outside, self._sealer, self._sweeper,
+        ]  # fmt: skip
         if self.switchboard.notifier.on:
             scheduled.append(self._escalation)
         refresh = [self.register.refresh, self.bureau.office.reload]
@@ -214,6 +222,7 @@ class Collector:
             ],
             lambda: self.team.members,
         )  # fmt: skip
+        self.condition.forwarder = self.outside.forwarder
         self.condition.ping = Ping(ping_url, now) if ping_url else None
         self._checker = Repeat("self-check", float(config.self_check.every_seconds or 0), self._check)
         if config.self_check.every_seconds and not simulated:
@@ -309,6 +318,7 @@ class Collector:
         await self.listener.stop()
         self.intake.stop()
         self.team.stop()
+        self.outside.close()
         self._keeper.stop()
         for server in (self._api, self._enrolment):
             if server:
@@ -365,8 +375,9 @@ class Collector:
         return Enrolment(self.enrol_url, self.bureau.fingerprint()) if self.enrol_url else None
 
     def _seal(self) -> None:
-        while self.journal.seal(self.clock.now(), self.judge.recorded()).more and not self._sealer.stopping.is_set():
-            pass
+        more = True
+        while more and not self._sealer.stopping.is_set():
+            more = self.journal.seal(self.clock.now(), self.outside.may_be_sealed()).more
 
     def _allowed(self) -> int | None:
         """Predictive tickets of a month."""

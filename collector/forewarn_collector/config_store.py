@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from forewarn_collector.addresses import address_parts, is_loopback
+from forewarn_collector.config_history import HistoryStoreEntry, history_mistakes
 
 Mistake = tuple[tuple[str | int, ...], str, str]
 
@@ -84,11 +85,12 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     keep: Keep = Keep()
     state: State | None = None
     journal: SharedJournal | None = None
+    history: HistoryStoreEntry | None = None
 
 
 def store_mistakes(store: Store) -> list[Mistake]:
     """What the types cannot tell: (path, what is wrong, remedy) for each."""
-    found = [*_state_mistakes(store.state), *_journal_mistakes(store)]
+    found = [*_state_mistakes(store.state), *_journal_mistakes(store), *_history_mistakes(store.history)]
     return [(("store", *path), wrong, remedy) for path, wrong, remedy in found]
 
 
@@ -103,6 +105,14 @@ def _journal_mistakes(store: Store) -> list[Mistake]:
     if store.state is None:
         found.append((("journal",), "its collectors have to share their tickets too", "add store.state beside it"))
     return found
+
+
+def _history_mistakes(entry: HistoryStoreEntry | None) -> list[Mistake]:
+    return (
+        []
+        if entry is None
+        else [(("history", *path), wrong, remedy) for path, wrong, remedy in history_mistakes(entry)]
+    )
 
 
 def postgresql_mistakes(section: str, url: str, password_file: str | None) -> list[Mistake]:

@@ -61,6 +61,13 @@ MESSAGES = {
     "journal-broker-without-group": ["1: broker.group: every collector would get every report; name a group, such as"],
     "journal-name": ["6: store.journal.name: expected `str` matching regex '^[a-z0-9][a-z0-9-]{0,62}$' (found 'Coll"],
     "journal-without-state": ["2: store.journal: its collectors have to share their tickets too (found {'url': 'pos"],
+    "history-plain-text": ["3: store.history.url: plain text is for loopback only (found 'influxdb://influx.exam"],
+    "history-no-database": ["3: store.history.url: it names no database (found 'influxdb://127.0.0.1:8086'); wri"],
+    "history-other-store": ["3: store.history.url: not an address of a history store (found 'prometheus://127.0."],
+    "history-two-logins": ["6: store.history.token_file: username stands beside it (found '/etc/hostname'); keep"],
+    "history-user-alone": ["4: store.history.username: it needs store.history.password_file beside it (found 'fo"],
+    "history-no-such-file": ["4: store.history.token_file: there is no such file (found '/nowhere/token'); give "],
+    "history-cluster-of-influxdb": ["4: store.history.nodes: only a VictoriaMetrics cluster has it"],
     "key-twice": ["3: api.port: the key 'port' stands here twice; keep one of them"],
     "list-is-a-section": ["1: destinations: this is not a list (found {'name': 'desk'}); begin each entry with a dash"],
     "meanings-at-once": [

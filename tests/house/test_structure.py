@@ -53,16 +53,15 @@ def test_every_dependency_is_used(project: Path, modules: list[Path]) -> None:
     text = (project / "pyproject.toml").read_text()
     declared = text[text.index("dependencies = [") : text.index("dev = [")]
     names = {
-        "argon2-cffi": "argon2", "paho-mqtt": "paho", "prometheus-client": "prometheus_client", "PyYAML": "yaml",
-        "pywin32": "win32service", "scikit-learn": "sklearn",
+        "argon2-cffi": "argon2", "influxdb-client": "influxdb_client", "paho-mqtt": "paho",
+        "prometheus-client": "prometheus_client", "PyYAML": "yaml", "pywin32": "win32service",
+        "scikit-learn": "sklearn",
     }  # fmt: skip
     used = {name.lower() for path in modules for name in imported(path)}
     wanted = re.findall(r'^    "([A-Za-z0-9-]+)', declared, re.M)
     assert len(wanted) > 10
-    # The writer of the external history stores to come; the list of main packages was given to us. Time zones are read
-    # by the standard library, from the system or from this package.
-    expected = {"influxdb-client", "tzdata"}
-    assert {name for name in wanted if names.get(name, name).lower() not in used} == expected
+    # Time zones are read by the standard library, from the system or from this package.
+    assert {name for name in wanted if names.get(name, name).lower() not in used} == {"tzdata"}
 
 
 def test_nothing_names_a_machine_or_a_registry(tracked: list[Path], project: Path) -> None:

@@ -98,6 +98,13 @@ class Process:
             self._child.wait()
         self._child = None
 
+    def kill(self) -> None:
+        """With -9."""
+        assert self._child is not None
+        self._child.kill()
+        self._child.wait()
+        self._child = None
+
 
 _put_back = itertools.count(1)
 

@@ -24,6 +24,7 @@ from forewarn_collector.judge.judges import Judges
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX
 from forewarn_collector.orders.book import Book
 from forewarn_collector.store.device_clock import clock_can_be_right
+from forewarn_collector.store.far import FarHistory
 from forewarn_collector.store.fleetwide import Fleetwide, columns_of
 from forewarn_collector.store.history import History
 from forewarn_collector.store.long_ago import fields_of, read_long
@@ -42,10 +43,11 @@ class Fleet:
 
     def __init__(
         self, reader: Reader, history: History, judge: Judges, desk: Desk, directory: Directory, book: Book,
-        identity: LookUp = lambda _device: None,
+        identity: LookUp = lambda _device: None, past: FarHistory | None = None,
     ) -> None:  # fmt: skip
         self._reader = reader
         self._history = history
+        self._past = past or FarHistory(history, None)
         self._judge = judge
         self._desk = desk
         self._directory = directory
@@ -148,7 +150,7 @@ class Fleet:
         points: int | None,
         aggregate: Aggregate,
     ) -> list[SeriesData]:
-        carried = fields_of(self._history, series.device, series.kind, series.part)
+        carried = fields_of(self._past, series.device, series.kind, series.part)
         fields = [field for field in carried if field.partition("|")[0] == metric]
         if not fields and series.kind == "smart":
             fields = [metric]
@@ -158,7 +160,7 @@ class Fleet:
             if part is not None and part != name:
                 continue
             times, values = read_long(
-                self._history, series.device, series.kind, series.part, field, start, end, points, aggregate
+                self._past, series.device, series.kind, series.part, field, start, end, points, aggregate
             )
             if len(times):
                 found.append(

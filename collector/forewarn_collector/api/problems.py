@@ -15,6 +15,7 @@ from forewarn_collector.notify.model import NotifyError, NoWindow
 from forewarn_collector.orders.model import OrderError
 from forewarn_collector.people.model import Changed, NoEntry
 from forewarn_collector.people.reading import DirectoryError
+from forewarn_collector.store.external.interface import Unavailable
 from forewarn_collector.store.state import database_trouble
 from forewarn_collector.tickets.life import NoTicket, TicketError
 
@@ -83,6 +84,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
     WrongPassword: _wrong_password,
     Locked: _locked,
     Busy: _busy,
+    Unavailable: _busy,
     OrderError: _conflict,
     NoWindow: _not_here,
     NotifyError: _conflict,

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from forewarn_collector.selfcheck.model import CanaryView, PingView
 from forewarn_collector.several.members import Member
+from forewarn_collector.store.forwarding.view import ForwardingView
 from forewarn_collector.tickets.model import Allowance
 from forewarn_rules import Account
 
@@ -18,7 +19,7 @@ class Health(msgspec.Struct, kw_only=True):
     age of the oldest report that is not judged, and of the oldest delivery that is not sent; null: there is none.
     ``untold_seconds``: since when the oldest notification is due that has reached nobody; null: there is none.
     ``broker_dropped``: messages that the broker says it dropped; null: it does not say. ``connections_ended`` and
-    ``dead_letter_reasons`` are counts by reason.
+    ``dead_letter_reasons`` are counts by reason. ``history``: the history store, null when there is none.
     """
 
     version: str
@@ -50,6 +51,7 @@ class Health(msgspec.Struct, kw_only=True):
     canaries: list[CanaryView]
     ping: PingView | None
     collectors: list[Member] = []
+    history: ForwardingView | None = None
     troubles: list[str]
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,16 +12,23 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from forewarn_collector.cli.session import Session, json_option, mask_files, pass_session, print_json
+from forewarn_collector.cli.tables import cell, fixed, right, table
 from forewarn_collector.config_file import ConfigError, kept_with, load_config
+from forewarn_collector.config_history import HistoryStoreEntry
+from forewarn_collector.config_store import Store, store_mistakes
 from forewarn_collector.paths import default_data
 from forewarn_collector.start import StartError
 from forewarn_collector.state_place import state_place
 from forewarn_collector.store.backup import Manifest, back_up
 from forewarn_collector.store.backup import restore as put_back
 from forewarn_collector.store.checking import check as check_all
+from forewarn_collector.store.embedded import Embedded
+from forewarn_collector.store.external.interface import HistoryStore
+from forewarn_collector.store.external.opening import open_store
+from forewarn_collector.store.migrating import migrate
 from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.state_move import FILE as STATE
-from forewarn_collector.store.state_move import move_state as move
+from forewarn_collector.store.state_move import move_state as move_all_state
 
 
 class BackupView(msgspec.Struct, kw_only=True):
@@ -94,7 +101,7 @@ def restore(session: Session, file: Path, as_json: bool) -> None:
 
 @click.group("store")
 def store() -> None:
-    """What is stored: look through it, move it.
+    """What is stored: look through it, move it, or copy history into another store.
 
     Example: forewarn store check
     """
@@ -144,11 +151,63 @@ def move_state(session: Session, config_path: Path | None, as_json: bool) -> Non
         where = state_place(config.store, data)
         if isinstance(where, Path):
             raise StoreError("the configuration has no store.state; add it with its url")
-        tables = move(data, where, told)
+        tables = move_all_state(data, where, told)
     if as_json:
         print_json(MovedView(to=where.name, rows=sum(tables.values()), tables=tables))
         return
     click.echo(f"{where.name}: {sum(tables.values()):,} rows of {len(tables)} tables, as many as in state.db")
+
+
+@store.command("migrate")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@json_option
+@pass_session
+def migrate_history(session: Session, source: str, target: str, as_json: bool) -> None:
+    """Copy all history of FROM into TO, and count both; exit code 1 when TO has less.
+
+    Each is a data directory, the address of a history store that asks for no login, or a configuration (.yaml) with
+    store.history. It may be broken off and called again: what is there already stays. No collector may run on a
+    directory that is written.
+
+    Example: forewarn store migrate /var/lib/forewarn /etc/forewarn/collector.yaml
+    """
+    mask_files(0o077)
+    with _plainly(), closing(_end(source, False)) as have, closing(_end(target, True)) as want:
+        have.check()
+        want.check()
+        with _bar("copied") as told:
+            moved = migrate(have, want, told)
+    if as_json:
+        print_json(moved)
+    else:
+        shown = table(fixed("kind"), right("series"), right("rows in FROM"), right("rows in TO"), right("series short"))
+        for kind in moved.kinds:
+            numbers = (kind.series, kind.source, kind.target, kind.short)
+            shown.add_row(cell(kind.kind), *(cell(f"{number:,}") for number in numbers))
+        session.screen.print(shown)
+        refused = f"; {moved.refused:,} were refused, the first: {moved.reason}" if moved.refused else ""
+        click.echo(f"{moved.written:,} rows were sent{refused}")
+    if any(kind.short for kind in moved.kinds):
+        raise SystemExit(1)
+
+
+def _end(name: str, writing: bool) -> HistoryStore:
+    """The history store that FROM or TO names. Raise StoreError."""
+    if "://" in name:
+        entry = HistoryStoreEntry(url=name)
+        for _, wrong, remedy in store_mistakes(Store(history=entry)):
+            raise StoreError(f"{wrong}: {remedy}")
+        return open_store(entry)
+    if name.endswith((".yaml", ".yml")):
+        try:
+            configured = load_config(Path(name)).store.history
+        except ConfigError as error:
+            raise StoreError(str(error)) from None
+        if configured is None:
+            raise StoreError(f"{name}: it has no store.history; name a data directory, or add it")
+        return open_store(configured)
+    return Embedded(Path(name), writing)
 
 
 def _data(session: Session) -> Path:

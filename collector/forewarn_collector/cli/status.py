@@ -9,6 +9,7 @@ from forewarn_collector.cli.session import Session, json_option, pass_session, p
 from forewarn_collector.cli.tables import heading, pairs, paragraph
 from forewarn_collector.selfcheck.model import CanaryView, PingView
 from forewarn_collector.several.members import SHARES, Member
+from forewarn_collector.store.forwarding.view import ForwardingView
 from forewarn_collector.tickets.model import Allowance
 
 
@@ -57,6 +58,7 @@ def rows(health: Health, times: Times, api: str) -> list[tuple[str, str]]:
         ("phones", _tallied(health.notifications) + _age(health.untold_seconds)),
         *((f"canary, {canary.door}", say_canary(canary, times)) for canary in health.canaries),
         ("ping", say_ping(health.ping, times)),
+        *([("history store", say_forwarding(health.history))] if health.history else []),
         ("journal", filesize.decimal(health.file_bytes)),
         ("troubles", f"{len(health.troubles)}, see below" if health.troubles else "none"),
     ]
@@ -72,6 +74,18 @@ def say_budget(budget: Allowance | None, times: Times) -> str:
     if budget.waiting:
         said += f", {budget.waiting:,} on the watch list"
     return said + (f"; the next {times.age(budget.next_free_at)}" if budget.next_free_at is not None else "")
+
+
+def say_forwarding(history: ForwardingView) -> str:
+    """``influxdb://...: 12,345 rows wait, the oldest for 61 s; 830 rows a second, about 15 s to go``"""
+    if not history.unsent:
+        said = f"up to date, {history.rate:,.1f} rows a second"
+    else:
+        said = f"{count(history.unsent, 'row')} wait{_age(history.unsent_seconds)}; {history.rate:,.1f} rows a second"
+        if history.rate >= 1 and not history.trouble:
+            said += f", about {history.unsent / history.rate:,.0f} s to go"
+    counted = ((history.parked, "parked"), (history.too_old, "too old for it"))
+    return f"{history.store}: {said}" + "".join(f", {number:,} {word}" for number, word in counted if number)
 
 
 def say_canary(canary: CanaryView, times: Times) -> str:

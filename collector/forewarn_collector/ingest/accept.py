@@ -27,6 +27,7 @@ COLLECTOR = "collector"
 REASONS = (
     "foreign-topic", "unknown-topic", "malformed-json", "wrong-type", "unknown-schema", "unknown-kind",
     "device-mismatch", "malformed-packet", "packet-too-large", "internal-error", "revoked-device",
+    "refused-by-history-store",
 )  # fmt: skip
 
 

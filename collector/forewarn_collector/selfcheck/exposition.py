@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from forewarn_collector.api.views import Health
+from forewarn_collector.store.forwarding.view import ForwardingView
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 NOTIFIED = ("waiting", "parked")
@@ -73,6 +74,8 @@ def _families(health: Health) -> Iterator[Metric]:
     ended = CounterMetricFamily("forewarn_connections_ended", "Connections that ended.", labels=["reason"])
     yield _labelled(ended, health.connections_ended)
     yield from _canaries(health)
+    if health.history:
+        yield from _forwarding(health.history)
 
 
 Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
@@ -95,3 +98,17 @@ def _canaries(health: Health) -> Iterator[Metric]:
         if canary.judged_seconds is not None:
             judged.add_metric([canary.door], canary.judged_seconds)
     yield from (good, stored, judged)
+
+
+def _forwarding(history: ForwardingView) -> Iterator[Metric]:
+    age = history.unsent_seconds or 0.0
+    yield GaugeMetricFamily(
+        "forewarn_history_unsent_rows", "Rows the history store was not sent.", value=history.unsent
+    )
+    yield GaugeMetricFamily("forewarn_history_unsent_age_seconds", "Age of the oldest of them.", value=age)
+    yield GaugeMetricFamily("forewarn_history_unsafe_rows", "Rows sent that it may still lose.", value=history.unsafe)
+    yield GaugeMetricFamily("forewarn_history_rows_per_second", "Rows sent, over a minute.", value=history.rate)
+    yield CounterMetricFamily("forewarn_history_sent_again_rows", "Rows sent once more.", value=history.again)
+    yield CounterMetricFamily("forewarn_history_parked_rows", "Rows that it refused.", value=history.parked)
+    yield CounterMetricFamily("forewarn_history_too_old_values", "Values older than it keeps.", value=history.too_old)
+    yield GaugeMetricFamily("forewarn_history_up", "Whether it takes rows.", value=0 if history.trouble else 1)

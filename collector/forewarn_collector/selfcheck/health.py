@@ -14,6 +14,7 @@ from forewarn_collector.selfcheck.canary import Canary
 from forewarn_collector.selfcheck.ping import Ping
 from forewarn_collector.selfcheck.troubles import backlog_troubles
 from forewarn_collector.several.members import Member
+from forewarn_collector.store.forwarding.forwarder import Forwarder
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.state import database_trouble
 from forewarn_collector.tickets.desk import Desk
@@ -34,7 +35,7 @@ class StateFigures(NamedTuple):
 
 
 class Condition:
-    """``read`` from any thread. ``canaries`` and ``ping`` are set once they are there."""
+    """``read`` from any thread. ``canaries``, ``ping`` and ``forwarder`` are set once they are there."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Condition:
     ) -> None:
         self.canaries: Sequence[Canary] = ()
         self.ping: Ping | None = None
+        self.forwarder: Forwarder | None = None
         self._started_at = clock.now()
         self._clock = clock
         self._mqtt_url = mqtt_url
@@ -82,6 +84,7 @@ class Condition:
             self._intake.trouble,
             self._judge.trouble,
             state_trouble,
+            self.forwarder.trouble if self.forwarder else None,
             subscriber.trouble if subscriber else None,
             *(subscriber.shortcomings if subscriber else []),
             *(trouble() for trouble in self._other_troubles),
@@ -118,6 +121,7 @@ class Condition:
             canaries=canaries,
             collectors=self._members(),
             ping=self.ping.view if self.ping else None,
+            history=self.forwarder.view() if self.forwarder else None,
             troubles=[trouble for trouble in troubles if trouble],
         )
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from forewarn_collector.store import blocks
 from forewarn_collector.store.merging import HeadRow, table_of
 from forewarn_collector.store.model import (
-    LAST_TIME,
     Damaged,
     Floats,
     HistoryStats,
@@ -20,6 +19,7 @@ from forewarn_collector.store.model import (
     SealResult,
     Series,
     StoreError,
+    milliseconds,
 )
 from forewarn_collector.store.periods import SERIES_SHIFT, key_range, layout_in, period_in, period_of, series_in
 from forewarn_collector.store.place import Place
@@ -33,7 +33,7 @@ ANY_POSITION = sys.maxsize
 
 Writer = TypeVar("Writer")
 
-_Table = tuple[NDArray[np.int64], list[Floats]]
+Table = tuple[NDArray[np.int64], list[Floats]]
 
 _HEAD_ROWS = "SELECT at, layout, vals FROM head WHERE series = ? AND at BETWEEN ? AND ? AND position <= ? ORDER BY at"
 _BLOCKS = "SELECT key, body FROM block WHERE key BETWEEN ? AND ? AND last >= ? AND first <= ?"
@@ -41,6 +41,10 @@ _HEAD_LAYOUTS = "SELECT DISTINCT layout FROM head WHERE series = ? AND at >= ? A
 _BLOCK_KEYS = "SELECT key FROM block WHERE key BETWEEN ? AND ?"
 _HEAD_BEFORE = "SELECT MAX(at) FROM head WHERE series = ? AND at < ? AND position <= ?"
 _BLOCK_BEFORE = "SELECT key FROM block WHERE key BETWEEN ? AND ? AND first < ? ORDER BY key DESC LIMIT 1"
+_OLDEST = """
+    SELECT MIN(at) FROM (SELECT MIN(at) AS at FROM head WHERE series = ?
+    UNION ALL SELECT MIN(first) AS at FROM block WHERE key BETWEEN ? AND ?) AS oldest"""
+_SWEPT = "SELECT before FROM swept WHERE kind = ?"
 _LAST_BLOCK = "SELECT last, key, body FROM block WHERE key BETWEEN ? AND ? ORDER BY last DESC LIMIT 1"
 _NEWEST = f"""
     SELECT series.id, device, kind, part, head.at, head.received, head.layout, head.vals,
@@ -90,7 +94,7 @@ class History:
         `sampling.thin_out` says. An unknown series has no rows. Rows that came after position ``up_to`` are left out;
         sealed rows never are, because only judged rows are sealed. Raise StoreError if a block is damaged.
         """
-        first, last = _milliseconds(start), _milliseconds(end)
+        first, last = milliseconds(start), milliseconds(end)
         with self._reader.snapshot() as connection:
             series = self._reader.find_series(device, kind, part)
             if series is None or first > last or last < 0:
@@ -101,14 +105,14 @@ class History:
             sealed = connection.execute(_BLOCKS, (*keys, first, last)).fetchall()
             tables = [self._sealed_table(key, body, fields, first, last) for key, body in sealed]
             tables.extend(self._head_tables(head, fields))
-        times, columns = _in_order(tables, len(fields))
+        times, columns = in_order(tables, len(fields))
         if max_points is not None:
             times, columns = thin_out(times, columns, first, last, max_points, aggregate)
         return times / 1000, dict(zip(fields, columns, strict=True))
 
     def fields(self, series: Series, start: float, up_to: int = ANY_POSITION) -> tuple[str, ...]:
         """Every field that rows of the series since ``start`` carry, and perhaps some from shortly before."""
-        first = max(_milliseconds(start), 0)
+        first = max(milliseconds(start), 0)
         with self._reader.snapshot() as connection:
             layouts = {layout for (layout,) in connection.execute(_HEAD_LAYOUTS, (series.id, first, up_to))}
             keys = connection.execute(_BLOCK_KEYS, key_range(series.id, first // period_of(series.kind)))
@@ -117,7 +121,7 @@ class History:
 
     def before(self, series: Series, time: float, up_to: int = ANY_POSITION) -> float | None:
         """A time from which a read finds the newest row that is older than ``time``; None when there is none."""
-        limit, length = max(_milliseconds(time), 0), period_of(series.kind)
+        limit, length = max(milliseconds(time), 0), period_of(series.kind)
         with self._reader.snapshot() as connection:
             (newest,) = connection.execute(_HEAD_BEFORE, (series.id, limit, up_to)).fetchone()
             keys = key_range(series.id, 0, limit // length)
@@ -126,6 +130,16 @@ class History:
         if sealed:
             found.append(period_in(sealed[0]) * length)
         return max(found) / 1000 if found else None
+
+    def complete_from(self, device: str, kind: str, part: str = "") -> float | None:
+        """The time since which all rows of a series are here, as far as there were any; None if there are none."""
+        with self._reader.snapshot() as connection:
+            series = self._reader.find_series(device, kind, part)
+            if series is None:
+                return None
+            (oldest,) = connection.execute(_OLDEST, (series.id, *key_range(series.id))).fetchone()
+            swept = connection.execute(_SWEPT, (kind,)).fetchone()
+        return None if oldest is None else max(oldest, swept[0] if swept else 0) / 1000
 
     def latest(self, device: str, kind: str, part: str = "") -> Latest | None:
         """The newest row of a series by device time; None if it has no rows."""
@@ -164,7 +178,7 @@ class History:
             raise StoreError(f"{self._reader.name}: opened for reading only; the collector seals and drops")
         return writer
 
-    def _sealed_table(self, key: int, body: bytes, fields: Sequence[str], first: int, last: int) -> _Table:
+    def _sealed_table(self, key: int, body: bytes, fields: Sequence[str], first: int, last: int) -> Table:
         layout = self._reader.fields(layout_in(key))
         present = [field for field in fields if field in layout]
         times, decoded = self._decode(key, body, [layout.index(field) for field in present])
@@ -173,7 +187,7 @@ class History:
         absent = np.full(len(times), np.nan)
         return times[chosen], [columns.get(field, absent)[chosen] for field in fields]
 
-    def _head_tables(self, head: list[HeadRow], fields: Sequence[str]) -> list[_Table]:
+    def _head_tables(self, head: list[HeadRow], fields: Sequence[str]) -> list[Table]:
         tables = []
         for layout in dict.fromkeys(row.layout for row in head):
             names = self._reader.fields(layout)
@@ -205,7 +219,7 @@ class History:
                     measured = np.frombuffer(packed, "<f8")
                     yield Newest(id_, device, part, at / 1000, received / 1000, self._reader.fields(layout), measured)
 
-    def _decode(self, key: int, body: bytes, wanted: Sequence[int] | None) -> _Table:
+    def _decode(self, key: int, body: bytes, wanted: Sequence[int] | None) -> Table:
         try:
             return blocks.decode(body, wanted)
         except blocks.BlockError as error:
@@ -219,7 +233,7 @@ def _latest(row: Newest, fields: Sequence[str] | None) -> Latest:
     return Latest(row.at, row.received_at, chosen)
 
 
-def _in_order(tables: list[_Table], columns: int) -> _Table:
+def in_order(tables: list[Table], columns: int) -> Table:
     """One table in order of time; of rows of one time, the one from the last table."""
     if not tables:
         return np.empty(0, np.int64), [np.empty(0) for _ in range(columns)]
@@ -229,7 +243,3 @@ def _in_order(tables: list[_Table], columns: int) -> _Table:
     newest = np.append(times[1:] != times[:-1], True)
     order = order[newest]
     return times[newest], [np.concatenate([table[1][column] for table in tables])[order] for column in range(columns)]
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(min(max(seconds, -1.0), LAST_TIME) * 1000)

@@ -38,6 +38,11 @@ def time_problem(seconds: float) -> str | None:
     return f"time {seconds!r} is not between 1970 and 2687"
 
 
+def milliseconds(seconds: float) -> int:
+    """A border of a stretch of time; what lies beyond what can be stored becomes the last time that can."""
+    return round(min(max(seconds, -1.0), LAST_TIME) * 1000)
+
+
 class Point(NamedTuple):
     """One report's numbers for one series."""
 

@@ -57,10 +57,22 @@ def rolled_up_fields(fields: tuple[str, ...]) -> tuple[str, ...]:
 def original_fields(fields: tuple[str, ...]) -> tuple[str, ...]:
     """What `rolled_up_fields` was made of."""
     found = []
-    for field in fields[:: len(AGGREGATES)]:
+    for field in fields:
         metric, bar, part = field.partition("|")
-        found.append(f"{metric.removesuffix(f'.{AGGREGATES[0]}')}{bar}{part}")
+        if metric.endswith(f".{AGGREGATES[0]}"):
+            found.append(f"{metric.removesuffix(f'.{AGGREGATES[0]}')}{bar}{part}")
     return tuple(found)
+
+
+def in_order(fields: Iterable[str]) -> list[str]:
+    """Fields of rollups as `rolled_up_fields` gives them, in whichever order they come back from a store."""
+
+    def place(field: str) -> tuple[str, str, int]:
+        metric, _, part = field.partition("|")
+        original, _, aggregate = metric.rpartition(".")
+        return original, part, AGGREGATES.index(aggregate)
+
+    return sorted(fields, key=place)
 
 
 def hours_of(times: Iterable[int]) -> set[int]:

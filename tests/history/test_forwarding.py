@@ -1,0 +1,456 @@
+"""From the journal to a store that is killed, full, slow, away, strict or somebody else: nothing is lost or doubled."""
+
+import contextlib
+import itertools
+import math
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from servers.histories import opened
+from servers.started import free_port
+
+from forewarn_collector.store.external.address import Login, address_of, tls_of
+from forewarn_collector.store.external.interface import HistoryStore, SeriesName
+from forewarn_collector.store.external.victoriametrics import VictoriaMetrics
+from forewarn_collector.store.forwarding.bookmark import Bookmark
+from forewarn_collector.store.forwarding.forwarder import Forwarder
+from forewarn_collector.store.forwarding.progress import Progress, Taken, met
+from forewarn_collector.store.journal import Journal
+from forewarn_collector.store.model import Accepted, Point
+from forewarn_collector.store.state import open_state
+
+START = 1_795_737_600.0
+FIELDS = ("cpu.used_percent", "memory.used_percent", "filesystem.used_percent|/data")
+BOTH = pytest.mark.parametrize("kind", ["influxdb", "victoriametrics"])
+SECONDS = 60.0
+FLUSHED = 20.0
+"""Seconds. VictoriaMetrics 1.79.5 lost all of what it took 10 s before it was killed, and nothing of 12 s before."""
+_sites = itertools.count()
+
+
+class Site:
+    """A journal, the state beside it, and what sends from the one to a store as the other says."""
+
+    def __init__(self, directory: Path) -> None:
+        self.journal = Journal(directory)
+        self.state: sa.Engine = open_state(directory / "state.db")
+        self.rows = 0
+        number = next(_sites)
+        self.devices = [f"shop-{number}-{n}" for n in range(4)]
+        self.running: list[Forwarder] = []
+
+    def report(self, count: int, fields: tuple[str, ...] = FIELDS, kind: str = "load") -> None:
+        """As many reports, a second apart, each of another device."""
+        for first in range(0, count, 1000):
+            batch = []
+            for number in range(self.rows + first, self.rows + min(first + 1000, count)):
+                values = tuple(math.nan if (number + n) % 7 == 0 else number + n / 10 for n in range(len(fields)))
+                at = START + number
+                point = Point(self.devices[number % 4], kind, "", at, fields, values, b"{}")
+                batch.append(Accepted(point.device, "b", None, at, at, (point,)))
+            self.journal.commit(batch)
+        self.rows += count
+
+    def forwarder(self, store: HistoryStore, judged: Callable[[], int] = lambda: 10**9) -> Forwarder:
+        bookmark = Bookmark(self.state, store.name)
+        made = Forwarder(
+            store, bookmark, self.journal.reader, judged, lambda dead: self.journal.commit((), dead), time.time
+        )
+        self.running.append(made)
+        return made
+
+    def end(self, forwarder: Forwarder) -> None:
+        """As when the collector ends."""
+        self.running.remove(forwarder)
+        forwarder.stop()
+        forwarder.join()
+        forwarder.close()
+
+    def close(self) -> None:
+        for forwarder in list(self.running):
+            self.end(forwarder)
+        self.journal.close()
+        self.state.dispose()
+
+    def same_in(self, store: HistoryStore, kind: str = "load", fields: tuple[str, ...] = FIELDS) -> int:
+        """How many rows there are in the store; those that are there are what was reported."""
+        found = 0
+        for device in self.devices:
+            rows = list(
+                store.rows(
+                    SeriesName(device, kind, ""), round(START * 1000) - 10_000, round((START + self.rows) * 1000)
+                )
+            )
+            for row in rows:
+                number = round(row.at / 1000 - START)
+                assert self.devices[number % 4] == device
+                expected = {f: math.nan if (number + n) % 7 == 0 else number + n / 10 for n, f in enumerate(fields)}
+                got = dict(zip(row.fields, row.values, strict=True))
+                assert got.keys() == expected.keys()
+                assert all(a == pytest.approx(expected[f], rel=1e-9, nan_ok=True) for f, a in got.items())
+            assert len({row.at for row in rows}) == len(rows)
+            found += len(rows)
+        return found
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    (tmp_path / "site").mkdir()
+    site = Site(tmp_path / "site")
+    yield site
+    site.close()
+
+
+def sent(forwarder: Forwarder) -> bool:
+    return forwarder.view().unsent == 0
+
+
+@BOTH
+def test_every_judged_row_arrives_once(
+    started: Callable[[str], Any], site: Site, kind: str, wait_for: Callable[..., Any]
+) -> None:
+    server = started(kind)
+    judged = [0]
+    site.report(5000)
+    forwarder = site.forwarder(opened(server.url), lambda: judged[0])
+    forwarder.start()
+    wait_for(lambda: not forwarder.trouble and forwarder._seen, SECONDS)
+    assert forwarder.view().unsent == 5000
+    judged[0] = 3000
+    wait_for(lambda: forwarder.view().unsent == 2000, SECONDS)
+    judged[0] = 10**9
+    wait_for(lambda: sent(forwarder), SECONDS)
+    site.end(forwarder)
+    store = opened(server.url)
+    server.settle()
+    assert site.same_in(store) == 5000
+    # Late reports, and one that comes with the time of an earlier one, go there too.
+    site.rows -= 10
+    site.report(20)
+    again = site.forwarder(opened(server.url))
+    assert again.view().unsent == 20
+    again.start()
+    wait_for(lambda: sent(again), SECONDS)
+    server.settle()
+    assert site.same_in(store) == 5010
+    assert again.view().parked == again.view().again == 0
+    store.close()
+
+
+def test_a_killed_victoriametrics_loses_what_it_took_and_gets_it_again(
+    make_server: Callable[..., Any], site: Site, wait_for: Callable[..., Any]
+) -> None:
+    """First that it does lose something; then that nothing is missing all the same."""
+    server = make_server("victoriametrics")
+    forwarder = site.forwarder(patient(server.url, FLUSHED))
+    forwarder.start()
+    site.report(4000)
+    wait_for(lambda: forwarder.safe == 4000, SECONDS)
+    site.report(20_000)
+    wait_for(lambda: sent(forwarder), SECONDS)
+    server.kill()
+    taken, safe = forwarder.view().unsafe, forwarder.safe
+    site.end(forwarder)
+    assert taken > 0
+    server.start()
+    store = opened(server.url)
+    kept = site.same_in(store)
+    assert safe <= kept < 24_000, "nothing was lost: this test shows nothing"
+    site.report(1000)
+    after = site.forwarder(patient(server.url, FLUSHED))
+    after.start()
+    wait_for(lambda: sent(after), SECONDS)
+    assert after.view().again == 24_000 - safe
+    server.settle()
+    assert site.same_in(store) == 25_000
+    store.close()
+
+
+def patient(url: str, seconds: float) -> VictoriaMetrics:
+    """With another idea of how long what was taken may be lost."""
+    return VictoriaMetrics(address_of(url), Login(), tls_of(None, None, None), flush_seconds=seconds)
+
+
+@BOTH
+def test_killed_again_and_again_during_forwarding(
+    make_server: Callable[..., Any], site: Site, kind: str, wait_for: Callable[..., Any]
+) -> None:
+    server = make_server(kind)
+    store = opened(server.url)
+    forwarder = site.forwarder(store)
+    forwarder.start()
+    for turn in range(3):
+        site.report(6000)
+        wait_for(lambda turn=turn: forwarder.view().unsent < 4000, SECONDS)
+        server.kill()
+        site.report(500)
+        wait_for(lambda: forwarder.trouble, SECONDS)
+        server.start()
+    wait_for(lambda: sent(forwarder), 2 * SECONDS)
+    assert forwarder.trouble is None
+    server.settle()
+    assert site.same_in(store) == site.rows == 19_500
+
+
+@BOTH
+def test_down_for_long_nothing_is_given_up_and_the_backlog_drains_at_a_shown_rate(
+    make_server: Callable[..., Any], site: Site, kind: str, wait_for: Callable[..., Any]
+) -> None:
+    """An hour of reports that nobody takes: intake goes on, and what was not sent is not sealed."""
+    server = make_server(kind)
+    store = opened(server.url)
+    forwarder = site.forwarder(store)
+    server.stop()
+    forwarder.start()
+    wait_for(lambda: forwarder.trouble, SECONDS)
+    assert "does not answer" in str(forwarder.trouble)
+    site.report(14_400)
+    far_ahead = START + 90 * 86_400
+    assert site.journal.seal(far_ahead, min(10**9, forwarder.safe)).rows == 0
+    view = forwarder.view()
+    assert (view.unsent, view.trouble == forwarder.trouble) == (14_400, True)
+    assert view.unsent_seconds is not None
+    server.start()
+    wait_for(lambda: sent(forwarder), SECONDS)
+    assert forwarder.trouble is None
+    assert forwarder.view().rate > 100
+    server.settle()
+    assert site.same_in(store) == 14_400
+    if kind == "influxdb":
+        assert forwarder.safe == 14_400
+        assert site.journal.seal(far_ahead, forwarder.safe).rows == 14_400
+
+
+def test_a_row_that_is_refused_is_found_and_holds_up_no_other(
+    started: Callable[[str], Any], site: Site, wait_for: Callable[..., Any]
+) -> None:
+    """Another program has made whole numbers of one field: InfluxDB takes no others."""
+    server = started("influxdb")
+    httpx.post(f"{server.http}/write?db=forewarn", content="forewarn taken.by_others=1i").raise_for_status()
+    forwarder = site.forwarder(opened(server.url))
+    site.report(300)
+    bad = Point(site.devices[0], "load", "", START - 30, ("taken.by_others",), (0.5,), b"{}")
+    good = bad._replace(at=START + 300, fields=FIELDS, values=(300.0, 300.1, 300.2))
+    site.journal.commit(
+        [Accepted(bad.device, "b", None, p.at, p.at, (p,)) for p in (bad, good._replace(at=START - 29))]
+    )
+    site.report(300)
+    forwarder.start()
+    wait_for(lambda: sent(forwarder), SECONDS)
+    assert forwarder.view().parked == 1
+    assert forwarder.trouble is None
+    with site.journal.reader() as reader:
+        (letter,) = reader.dead_letters()
+    assert (letter.door, letter.client, letter.reason) == ("history", site.devices[0], "refused-by-history-store")
+    assert "field type conflict" in letter.detail
+    assert (
+        letter.payload
+        == f"forewarn,device={site.devices[0]},kind=load reported=1,taken.by_others=0.5 {round(bad.at * 1000)}".encode()
+    )
+    store = opened(server.url)
+    assert site.same_in(store) == 600
+    store.close()
+
+
+def test_a_name_that_no_store_could_keep_is_parked_before_it_is_sent(
+    started: Callable[[str], Any], site: Site, wait_for: Callable[..., Any]
+) -> None:
+    """VictoriaMetrics says nothing when it cuts a name off."""
+    forwarder = site.forwarder(opened(started("victoriametrics").url))
+    site.report(10)
+    site.report(1, fields=(f"fan.rpm|{'x' * 2000}",))
+    forwarder.start()
+    wait_for(lambda: sent(forwarder), SECONDS)
+    assert forwarder.view().parked == 1
+    with site.journal.reader() as reader:
+        assert "longer than 1000 bytes" in reader.dead_letters()[0].detail
+
+
+def test_rows_older_than_the_store_keeps_are_a_trouble_and_stop_nothing(
+    make_server: Callable[..., Any], site: Site, wait_for: Callable[..., Any]
+) -> None:
+    influx = make_server("influxdb")
+    influx.ask("CREATE RETENTION POLICY short ON forewarn DURATION 1h REPLICATION 1")
+    victoria = make_server("victoriametrics", "-retentionPeriod=1d")
+    for url in (f"{influx.url}/short", victoria.url):
+        forwarder = site.forwarder(opened(url))
+        point = Point(site.devices[0], "load", "", time.time() - 90 * 86_400, FIELDS, (1.0, 2.0, 3.0), b"{}")
+        fresh = point._replace(at=time.time())
+        forwarder.start()
+        wait_for(lambda f=forwarder: f._seen, SECONDS)
+        site.journal.commit([Accepted(p.device, "b", None, p.at, p.at, (p,)) for p in (point, fresh)])
+        wait_for(lambda f=forwarder: sent(f) and f.view().too_old, SECONDS)
+        assert "leaves out what is older than it keeps" in str(forwarder.trouble)
+        assert forwarder.view().parked == 0
+
+
+@BOTH
+def test_a_login_that_is_wrong_is_said_without_the_secret(
+    make_server: Callable[..., Any], site: Site, kind: str, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    if kind == "influxdb":
+        server = make_server(kind, auth=True)
+    else:
+        server = make_server(kind, "-httpAuth.username=forewarn", "-httpAuth.password=secret-of-the-store")
+    site.report(10)
+    secret = tmp_path / "secret"
+    secret.write_text("not-that-one\n")
+    secret.chmod(0o600)
+    wrong = site.forwarder(opened(server.url, username="forewarn", password_file=str(secret)))
+    wrong.start()
+    said = wait_for(lambda: wrong.trouble, SECONDS)
+    assert "refuses the login" in said
+    assert "not-that-one" not in said
+    assert wrong.view().unsent == 10
+    site.end(wrong)
+    secret.write_text("secret-of-the-store\n")
+    right = site.forwarder(opened(server.url, username="forewarn", password_file=str(secret)))
+    right.start()
+    wait_for(lambda: sent(right), SECONDS)
+
+
+def test_somebody_else_at_the_port_gets_nothing_and_nothing_is_parked(
+    started: Callable[[str], Any], site: Site, wait_for: Callable[..., Any]
+) -> None:
+    influx, victoria = started("influxdb"), started("victoriametrics")
+    site.report(10)
+    wrong = {
+        f"influxdb://127.0.0.1:{victoria.port}/forewarn": "no InfluxDB",
+        f"victoriametrics://127.0.0.1:{influx.port}": "no VictoriaMetrics",
+        f"influxdb://127.0.0.1:{influx.shim.port}/not_there": "database not found",
+        f"victoriametrics://127.0.0.1:{free_port()}": "does not answer",
+    }
+    for url, words in wrong.items():
+        forwarder = site.forwarder(opened(url))
+        forwarder.start()
+        assert words in wait_for(lambda f=forwarder: f.trouble, SECONDS)
+        assert (forwarder.view().unsent, forwarder.view().parked, forwarder.safe) == (10, 0, 0)
+        site.end(forwarder)
+
+
+class SlowProxy:
+    """Passes connections on; each piece of an answer waits, and now and then a connection is cut."""
+
+    def __init__(self, port: int, seconds: float, cut_every: int) -> None:
+        self.connections = 0
+        self._target, self._seconds, self._cut_every = port, seconds, cut_every
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listening.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                self.connections += 1
+                threading.Thread(target=self._pass, args=(client, self.connections), daemon=True).start()
+
+    def _pass(self, client: socket.socket, number: int) -> None:
+        with client, socket.create_connection(("127.0.0.1", self._target)) as system, contextlib.suppress(OSError):
+            threading.Thread(target=self._pump, args=(client, system), daemon=True).start()
+            while data := system.recv(65_536):
+                time.sleep(self._seconds)
+                if number % self._cut_every == 0:
+                    return
+                client.sendall(data)
+
+    def _pump(self, client: socket.socket, system: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := client.recv(65_536):
+                system.sendall(data)
+
+
+@BOTH
+def test_slow_and_cut_off_now_and_then_it_gets_there(
+    started: Callable[[str], Any], site: Site, kind: str, wait_for: Callable[..., Any]
+) -> None:
+    """Answers are lost after the rows were taken, so they are sent twice and are there once."""
+    server = started(kind)
+    direct = server.shim.port if kind == "influxdb" else server.port
+    proxy = SlowProxy(direct, 0.1, 3)
+    url = server.url.replace(str(direct), str(proxy.port))
+    site.report(6000)
+    forwarder = site.forwarder(opened(url))
+    forwarder.start()
+    wait_for(lambda: sent(forwarder), 2 * SECONDS)
+    proxy.close()
+    server.settle()
+    store = opened(server.url)
+    assert site.same_in(store) == 6000
+    store.close()
+
+
+@BOTH
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount a small disk")
+def test_a_full_disk_of_the_store_is_a_trouble_and_costs_no_row(
+    make_server: Callable[..., Any], site: Site, kind: str, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(disk)], check=False).returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        server = make_server(kind, storage=disk / "data")
+        filler = disk / "filler"
+        store = opened(server.url)
+        site.report(500)
+        forwarder = site.forwarder(store)
+        forwarder.start()
+        wait_for(lambda: sent(forwarder), SECONDS)
+        fill(filler)
+        site.report(20_000)
+        wait_for(lambda: forwarder.trouble, SECONDS)
+        assert forwarder.view().parked == 0
+        filler.unlink()
+        # VictoriaMetrics ends itself when it cannot write, and InfluxDB 1.6 stays with its error until it is restarted.
+        server.kill()
+        server.start()
+        wait_for(lambda: sent(forwarder), 2 * SECONDS)
+        server.settle()
+        assert site.same_in(store) == 20_500
+        server.close()
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(file: Path) -> None:
+    with file.open("wb", buffering=0) as out, contextlib.suppress(OSError):
+        for size in (2**20, 4096):
+            with contextlib.suppress(OSError):
+                while True:
+                    out.write(bytes(size))
+
+
+def test_what_is_sent_again_is_decided_by_the_start_of_the_store() -> None:
+    assert met(Progress(90, 50, "a"), "a") == Progress(90, 50, "a")
+    assert met(Progress(90, 50, "a"), "b") == Progress(50, 50, "b")
+    taken = Taken()
+    for position, at in ((10, 1.0), (20, 2.0), (30, 9.0)):
+        taken.note(position, at)
+    assert taken.written_down(4.0, 5.0) is None
+    assert taken.written_down(8.0, 5.0) == 20
+    assert taken.written_down(8.0, 5.0) is None
+    taken.forget()
+    assert taken.written_down(99.0, 5.0) is None
+
+
+def test_another_store_is_sent_everything_that_is_still_here(tmp_path: Path) -> None:
+    engine = open_state(tmp_path / "state.db")
+    first, second = Bookmark(engine, "influxdb://a/x"), Bookmark(engine, "victoriametrics://b")
+    first.write(Progress(5, 3, "s"))
+    first.write(Progress(7, 3, "s"))
+    assert (first.read(), second.read()) == (Progress(7, 3, "s"), Progress())
+    engine.dispose()
