@@ -38,6 +38,7 @@ def test_every_section_is_reached() -> None:
         "api.tls",
         "enrol",
         "broker",
+        "store.history",
         "store.keep",
         "store.state",
         "store.journal",
