@@ -42,6 +42,7 @@ def test_every_section_is_reached() -> None:
         "store.keep",
         "store.state",
         "store.journal",
+        "store.history",
         "rules",
         "rules.disable[]",
         "tickets",
