@@ -42,7 +42,6 @@ def test_every_section_is_reached() -> None:
         "store.keep",
         "store.state",
         "store.journal",
-        "store.history",
         "rules",
         "rules.disable[]",
         "tickets",
