@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 
 from forewarn_collector.directory import Whose
 from forewarn_collector.language.explanation import Explanation, explain
@@ -507,11 +506,9 @@ def test_a_turn_that_fails_ends_no_loop(house: House, caplog: pytest.LogCaptureF
 def test_a_locked_database_is_waited_for(house: House) -> None:
     robot = house.robot()
     board = house.board([ANN], house.sender("group", robot), **AT_ONCE)
-    with sa.create_engine(house.engine.url).connect() as other:
-        house.change(disk(), "none -> critical")
-        other.exec_driver_sql("BEGIN EXCLUSIVE")
+    house.change(disk(), "none -> critical")
+    with house.engine.begin():  # whoever writes waits for this one
         board.phones.wake()
         house.wait_for(lambda: len(robot.asked) == 1, "the message")
-        other.exec_driver_sql("ROLLBACK")
     house.until("sent")
     assert [item.kind for item in house.log()] == [Kind.OPENED]
