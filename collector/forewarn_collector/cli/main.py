@@ -36,7 +36,7 @@ FAMILIES: dict[str, dict[str, Lazy]] = {
             "Put a backup back into the data directory, which must be empty; nothing is changed when FILE is"
             " not whole.",
         ),
-        "store": Lazy("keeping", "What is stored: look through it, or copy history into another store."),
+        "store": Lazy("keeping", "What is stored: look through it, move it, or copy history into another store."),
         "deadletters": Lazy("traffic", "What could not be accepted, and why."),
         "destination": Lazy(
             "destination", "Ticket systems and whoever else is told: list them, try one, send again what is parked."
