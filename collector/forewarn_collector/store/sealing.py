@@ -11,14 +11,14 @@ before the swap.
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import islice
 from typing import NamedTuple
 
 from forewarn_collector.store.blocks import BlockError
 from forewarn_collector.store.database import explained, transaction
 from forewarn_collector.store.merging import HeadRow, Packed, merge
-from forewarn_collector.store.model import SealResult, StoreError
+from forewarn_collector.store.model import SealResult
 from forewarn_collector.store.periods import SERIES_SHIFT, block_key, key_range, layout_in, period_in, period_of
 from forewarn_collector.store.place import Connection, Place
 from forewarn_collector.store.rolling import Rolling
@@ -77,6 +77,10 @@ class _Swap(NamedTuple):
     rollups: list[Rollup]
 
 
+class _ChangedMeanwhile(Exception):
+    """What was packed is not what is there."""
+
+
 class Sealer:
     """Thread-safe; one call works at a time."""
 
@@ -109,9 +113,12 @@ class Sealer:
                 turn = list(islice(swaps, min(_PERIODS_PER_TRANSACTION, batch_limit - packed)))
                 if not turn:
                     break
-                self._swap(turn, received)
                 packed += len(turn)
                 self._after_series = turn[-1].period.series - 1
+                try:
+                    self._swap(turn, received)
+                except _ChangedMeanwhile:
+                    turn = list(self._one_by_one(turn, received))
                 rows += sum(swap.rows for swap in turn)
                 written += sum(len(swap.put) for swap in turn)
             if packed < batch_limit:
@@ -183,11 +190,21 @@ class Sealer:
         rollups = self._rolling.of_swap(period.series, period.kind, period.number, head, existing, changed)
         return _Swap(period, len(head), after - before, new_blocks, put, delete, rollups)
 
+    def _one_by_one(self, swaps: list[_Swap], received: int) -> Iterator[_Swap]:
+        """Pack each anew: rollups of one may replace rows of another. What changes even so is for the next call."""
+        for old in swaps:
+            with suppress(_ChangedMeanwhile, BlockError):
+                swap = self._pack(old.period)
+                self._swap([swap], received)
+                yield swap
+
     def _swap(self, swaps: list[_Swap], received: int) -> None:
+        """Raise _ChangedMeanwhile when other rows are there than were packed: replaced ones, or another collector seals
+        too. Nothing is changed then."""
         with self._writing(), transaction(self._connection):
             for swap in swaps:
                 if self._connection.execute(f"DELETE {_IN_PERIOD}", swap.period.bounds).rowcount != swap.rows:
-                    raise StoreError(f"{self._name}: another collector seals too; nothing of this was sealed here")
+                    raise _ChangedMeanwhile
                 self._connection.executemany(_PUT_BLOCK, swap.put)
                 self._connection.executemany("DELETE FROM block WHERE key = ?", swap.delete)
                 self._rolling.write(swap.period.series, swap.period.kind, swap.rollups, received)
