@@ -84,11 +84,15 @@ def _collector(data: Path | None, server: str | None, token_file: Path | None, s
 
 
 def _without_budget(data: Path) -> None:
-    """Years go by in minutes here, and the ticket budget counts the collector's own months."""
+    """Years go by in minutes here, the ticket budget counts the collector's own months, and what is years old counts as
+    too old to be kept."""
     file = data / CONFIG_NAME
     if not file.exists():
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file.write_text("tickets: {budget_per_1000_devices_a_month: null}\n", encoding="utf-8")
+        file.write_text(
+            "tickets: {budget_per_1000_devices_a_month: null}\nstore: {keep: {smart_days: null, rollup_days: null}}\n",
+            encoding="utf-8",
+        )
 
 
 def describe(result: Result) -> str:
