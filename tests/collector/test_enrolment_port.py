@@ -25,6 +25,7 @@ from forewarn_agent.enrol import renew as renew_machine
 from forewarn_agent.enrol_port import RefusedError, parse_fingerprint
 from forewarn_agent.identity import CERTIFICATE, KEY, IdentityError, read_identity
 from forewarn_collector.config import Api, Config, Enrol, Listen
+from forewarn_collector.identity.office import Unknown
 from forewarn_wire.enrolment import CA_PATH, ENROL_PATH, RENEW_PATH, signed_part
 from forewarn_wire.machine import Machine, machine_of
 
@@ -179,6 +180,12 @@ def test_a_request_that_comes_again_costs_no_further_use(port: Port) -> None:
     assert first[0] == 200
     assert again == first
     assert port.ask(token, request())[0] == 403, "another key is another request"
+
+
+@pytest.mark.parametrize("number", [0, 7, 2**63 + 1])
+def test_a_token_that_there_is_not_cannot_be_revoked(port: Port, number: int) -> None:
+    with pytest.raises(Unknown, match="no token"):
+        port.office.revoke_token(number)
 
 
 def test_an_expired_and_a_revoked_token_open_nothing(port: Port) -> None:

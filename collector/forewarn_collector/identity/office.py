@@ -101,10 +101,11 @@ class Office:
     def revoke_token(self, number: int) -> TokenRow:
         """What was enrolled with it stays. Raise Unknown."""
         with self._engine.begin() as connection:
+            if rows.find_token(connection, number) is None:
+                raise Unknown(f"no token {number}; `forewarn enrol-token list` shows them")
             rows.revoke_token(connection, number, self._now())
             row = rows.find_token(connection, number)
-        if row is None:
-            raise Unknown(f"no token {number}; `forewarn enrol-token list` shows them")
+            assert row is not None
         return row
 
     def enrol(self, ask: Enrol) -> Enrolled:
