@@ -7,10 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from forewarn_collector.addresses import address_parts, is_loopback
-from forewarn_collector.config_history import HistoryStoreEntry, history_mistakes
-
-Mistake = tuple[tuple[str | int, ...], str, str]
-
+from forewarn_collector.config_history import HistoryStoreEntry, Mistake, history_mistakes
 
 Days = Annotated[float, Meta(gt=0, le=36_500)]
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from forewarn_collector.simulate.chance import draw, pick
+from forewarn_wire import Disk
 
 TERABYTE = 10**12
 GIBIBYTE = 2**30
@@ -27,6 +28,17 @@ class SimulatedDisk(NamedTuple):
     slot: str
     seed: int
     hours: float
+
+    def described(self) -> Disk:
+        """As inventory and SMART reports tell of it."""
+        return Disk(
+            slot=self.slot,
+            kind=self.model.kind,
+            serial=self.serial,
+            model=self.model.name,
+            firmware="1.0",
+            capacity_bytes=self.model.capacity_bytes,
+        )
 
 
 _HARD_DISKS = (

@@ -7,7 +7,6 @@ from forewarn_collector.simulate.hardware import TERABYTE
 from forewarn_wire import (
     Cpu,
     Dimm,
-    Disk,
     Fan,
     Filesystem,
     Inventory,
@@ -34,17 +33,7 @@ def birth(device: SimulatedDevice, fleet: Fleet, boot: str, at: float) -> Status
         agent_version="simulated",
         load_interval_seconds=fleet.rhythm.load,
         smart_interval_seconds=fleet.rhythm.smart,
-        disks=[
-            Disk(
-                slot=disk.slot,
-                kind=disk.model.kind,
-                serial=disk.serial,
-                model=disk.model.name,
-                firmware="1.0",
-                capacity_bytes=disk.model.capacity_bytes,
-            )
-            for disk in device.disks
-        ],
+        disks=[disk.described() for disk in device.disks],
     )
     return StatusReport(
         device=device.name, boot=boot, seq=1, sampled_at=at, state="online", session=1, inventory=inventory

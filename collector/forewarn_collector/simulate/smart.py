@@ -6,7 +6,7 @@ from forewarn_collector.simulate.chance import counted, draw, wander
 from forewarn_collector.simulate.climate import DAY, HOUR, busy, room_celsius
 from forewarn_collector.simulate.fleet import Fleet, SimulatedDevice
 from forewarn_collector.simulate.hardware import SimulatedDisk
-from forewarn_wire import Attribute, Disk, NvmeHealth, Outcome, SmartReport
+from forewarn_wire import Attribute, NvmeHealth, Outcome, SmartReport
 
 _YEAR = 365.25 * DAY
 # How much of its endurance a disk with the fault has used when it begins, at about 0.3 % a day.
@@ -24,14 +24,7 @@ def smart(device: SimulatedDevice, disk: SimulatedDisk, fleet: Fleet, boot: str,
         boot=boot,
         seq=seq,
         sampled_at=at,
-        disk=Disk(
-            slot=disk.slot,
-            kind=disk.model.kind,
-            serial=disk.serial,
-            model=disk.model.name,
-            firmware="1.0",
-            capacity_bytes=disk.model.capacity_bytes,
-        ),
+        disk=disk.described(),
         outcome=Outcome.MEASURED,
         passed=failed is None or at < failed.begins_at,
         temperature_celsius=float(round(celsius)),
