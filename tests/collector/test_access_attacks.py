@@ -15,7 +15,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from forewarn_collector.api.gate import BODY_BYTES
+from forewarn_collector.api.gate import BODY_BYTES, Gate
 from forewarn_collector.api.protocol import PatientProtocol
 from forewarn_collector.cli.main import forewarn
 from forewarn_collector.config import Api, ApiTls, Config, Listen
@@ -91,6 +91,16 @@ def test_a_body_that_is_too_large_is_refused_before_anything_reads_it(url: str, 
     answer = httpx.post(f"{url}{V1}/login", content=content, trust_env=False, timeout=60)
     assert answer.status_code == 413
     assert str(BODY_BYTES) in answer.json()["detail"]
+
+
+def test_a_body_that_does_not_come_to_its_end_is_not_waited_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Gate, "body_seconds", 0.3)
+    header = f"POST {V1}/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\nConnection: close\r\n\r\n"
+    began = time.monotonic()
+    answer = raw(url, header.encode() + b"a few bytes")
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"did not come in time" in answer
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import ast
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 QUESTIONED, REFUSED = 300, 500
@@ -13,12 +14,15 @@ MACHINE_PATHS = re.compile("|".join("/" + place for place in ("work/", "root/", 
 REGISTRIES = re.compile("|".join(place + r"\.org" for place in ("pypi", "pythonhosted", r"deb\.debian", "npmjs")))
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
+    names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.split(".")[0]
+            names.append(node.module)
+    return frozenset(name.split(".")[0] for name in names)
 
 
 def lines(path: Path) -> int:
@@ -43,7 +47,7 @@ def test_the_architecture_tells_which_module_imports_which_library(
     assert len(told) > 5
     for libraries, cell in told:
         wanted = set(re.findall(r"\w+", libraries))
-        users = [str(path) for path in modules if wanted & set(imported(path))]
+        users = [str(path) for path in modules if wanted & imported(path)]
         places = re.findall(r"`([^`]+)`", cell)
         assert [user for user in users if not any(place in user for place in places)] == [], libraries
         assert [place for place in places if not any(place in user for user in users)] == [], libraries

@@ -37,11 +37,12 @@ class _Refused(Exception):
 class Gate:
     """``hosts``: names that a browser may know us by; None where a certificate says so anyway (``https``)."""
 
-    def __init__(self, app: App, hosts: Iterable[str] | None, body_seconds: float = BODY_SECONDS) -> None:
+    body_seconds = BODY_SECONDS
+
+    def __init__(self, app: App, hosts: Iterable[str] | None) -> None:
         self._app = app
         self._hosts = None if hosts is None else {"localhost", *hosts}
         self._headers = STRICT if hosts is not None else STRICT | HTTPS_ONLY
-        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,7 +59,7 @@ class Gate:
 
         try:
             self._check_headers(scope)
-            async with asyncio.timeout(self._body_seconds):
+            async with asyncio.timeout(self.body_seconds):
                 body = await _read(scope, receive)
         except TimeoutError:
             await _answer(strict_send, _Refused(408, "the body did not come in time"))
