@@ -36,12 +36,17 @@ class CaseResult:
 
 def run_rule_tests(rules: RuleSet) -> list[CaseResult]:
     """Every case of every rule that is not retired, each on an engine of its own."""
-    return [
-        CaseResult(rule.id, case.name, rule.test_file, tuple(_differences(rule, rules.tests[rule.id], case)))
-        for rule in rules
-        if rule.status != "retired"
-        for case in rules.tests[rule.id].cases
-    ]
+    return [run_case(rule, rules.tests[rule.id], case) for rule, case in rule_cases(rules)]
+
+
+def rule_cases(rules: RuleSet) -> list[tuple[Rule, schema_test.Case]]:
+    """Every case of every rule that is not retired."""
+    return [(rule, case) for rule in rules if rule.status != "retired" for case in rules.tests[rule.id].cases]
+
+
+def run_case(rule: Rule, test: schema_test.TestFile, case: schema_test.Case) -> CaseResult:
+    """``test`` is the file that the case is from: step and labels stand there."""
+    return CaseResult(rule.id, case.name, rule.test_file, tuple(_differences(rule, test, case)))
 
 
 def _differences(rule: Rule, test: schema_test.TestFile, case: schema_test.Case) -> list[str]:

@@ -3,7 +3,8 @@
 import difflib
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar, cast
 
 import msgspec
@@ -40,11 +41,17 @@ def describe(field: FieldInfo) -> msgspec.Meta:
     raise TypeError(f"schema says nothing about {field.name}")
 
 
+@cache
+def _keys(struct: type[msgspec.Struct]) -> Mapping[str, FieldInfo]:
+    """By the name in the file. msgspec evaluates all annotations anew at each question."""
+    return {field.encode_name: field for field in fields(struct)}
+
+
 def _struct(document: Document, struct: type[msgspec.Struct], value: Any, where: Where) -> Any:
     if not isinstance(value, dict):
         document.problem(where, "this is not a mapping of keys to values", "write key: value below it or in {braces}")
         return WRONG
-    known = {field.encode_name: field for field in fields(struct)}
+    known = _keys(struct)
     fine = True
     for key in value:
         if key not in known:
@@ -121,11 +128,12 @@ def _duration(document: Document, value: Any, where: Where) -> Any:
         return WRONG
 
 
-def _bare(kind: Any) -> tuple[Any, list[msgspec.Meta]]:
+@cache
+def _bare(kind: Any) -> tuple[Any, tuple[msgspec.Meta, ...]]:
     """The type without its Annotated coat and without ``| None`` around a single type, and the coat's Metas."""
-    metas: list[msgspec.Meta] = []
+    metas: tuple[msgspec.Meta, ...] = ()
     if typing.get_origin(kind) is Annotated:
-        metas = [extra for extra in kind.__metadata__ if isinstance(extra, msgspec.Meta)]
+        metas = tuple(extra for extra in kind.__metadata__ if isinstance(extra, msgspec.Meta))
         kind = kind.__origin__
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         options = [option for option in typing.get_args(kind) if option is not type(None)]

@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from forewarn_rules import FAULTS, CaseResult, RuleSet, load_rules, run_rule_tests
+from forewarn_rules import FAULTS, RuleSet, load_rules, run_rule_tests
+from forewarn_rules.cases import rule_cases, run_case
 from forewarn_rules.conditions import Compare, Condition, Join
 from forewarn_rules.reference import reference
 from forewarn_rules.rule import Rule
+from forewarn_rules.schema_test import Case
 
 RULES = load_rules()
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.mark.parametrize("result", run_rule_tests(RULES), ids=lambda result: f"{result.rule}: {result.case}")
-def test_rule_cases(result: CaseResult) -> None:
-    assert not result.problems
+@pytest.mark.parametrize(
+    ("rule", "case"), [pytest.param(rule, case, id=f"{rule.id}: {case.name}") for rule, case in rule_cases(RULES)]
+)
+def test_rule_cases(rule: Rule, case: Case) -> None:
+    assert run_case(rule, RULES.tests[rule.id], case).problems == ()
 
 
 def test_every_rule_cites_its_facts_and_says_what_to_do() -> None:
