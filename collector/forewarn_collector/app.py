@@ -34,10 +34,7 @@ from forewarn_collector.api.server import (
 )
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
-from forewarn_collector.config import (
-    Config,
-    Enrol,
-)
+from forewarn_collector.config import Config, Enrol
 from forewarn_collector.configured import configured_directory, configured_rules
 from forewarn_collector.destinations import Destinations, plan
 from forewarn_collector.directory import Directory
@@ -218,7 +215,7 @@ class Collector:
             [
                 lambda: self._sealer.trouble, lambda: self._keeper.trouble, lambda: self.bureau.trouble,
                 lambda: self.dispatch.trouble, lambda: self._escalation.trouble, lambda: self._sweeper.trouble,
-                lambda: self.team.trouble,
+                lambda: self.team.trouble, lambda: self.fleet.keeping_up.trouble,
             ],
             lambda: self.team.members,
         )  # fmt: skip
@@ -279,6 +276,7 @@ class Collector:
         self.intake.start()
         self.dispatch.start()
         self._keeper.start()
+        self.fleet.keeping_up.start()
         if self.subscriber:
             self.subscriber.start()
         await self._api.start()
@@ -320,6 +318,7 @@ class Collector:
         self.team.stop()
         self.outside.close()
         self._keeper.stop()
+        self.fleet.keeping_up.stop()
         for server in (self._api, self._enrolment):
             if server:
                 await server.stop()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from forewarn_collector.store.earlier import Earlier
 from forewarn_collector.store.fleetwide import Fleetwide
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import Accepted, Point
@@ -74,22 +75,51 @@ def test_what_every_series_said_at_an_earlier_time(journal: Journal) -> None:
     put(journal, "young", MIDNIGHT + 47 * HOUR, used_on_a=5.0, cpu=3.0)
     put(journal, "too young", MIDNIGHT + 60 * HOUR, used_on_a=6.0)
     with journal.reader() as reader, journal.history() as history:
-        wide = Fleetwide(reader, history)
+        wide, earlier = Fleetwide(reader, history), Earlier(reader)
         device = {row.series: row.device for row in wide.newest("load", 0.0)}
 
         def at(time: float) -> dict[tuple[str, str], float]:
             return {
-                (device[series], part): value.value for (series, part), value in wide.at("load", "used", time).items()
+                (device[series], part): value.value
+                for (series, part), value in earlier.at("load", "used", time).items()
             }
 
         found = at(MIDNIGHT + 2 * DAY)
         assert math.isnan(found.pop(("sealed", "b")))
         assert found == {("sealed", "a"): 48.0, ("young", "a"): 5.0}
-        assert wide.at("load", "used", MIDNIGHT - DAY) == {}
+        assert earlier.at("load", "used", MIDNIGHT - DAY) == {}
         journal.drop_before("load", MIDNIGHT + 5 * DAY)
         assert at(MIDNIGHT + 2 * DAY)["sealed", "a"] == 48.0, "remembered"
         swept = at(MIDNIGHT + DAY + HOUR)
         assert swept["sealed", "a"] == 24.0, "of the last hour that was over"
+
+
+def test_of_layouts_of_one_period_the_newest_value_counts(journal: Journal) -> None:
+    put(journal, "d1", MIDNIGHT + 1 * HOUR, cpu=1.0)
+    put(journal, "d1", MIDNIGHT + 2 * HOUR, fan=9.0, cpu=2.0)
+    put(journal, "d1", MIDNIGHT + 3 * HOUR, cpu=3.0)
+    put(journal, "d1", MIDNIGHT + 4 * HOUR, fan=9.0, cpu=4.0)
+    put(journal, "d1", MIDNIGHT + 5 * HOUR, cpu=5.0)
+    put(journal, "d1", MIDNIGHT + 40 * HOUR, cpu=6.0)
+    seal_all(journal)
+    with journal.reader() as reader:
+        for hours, value in ((1, 1.0), (2, 2.0), (3.5, 3.0), (4, 4.0), (5.5, 5.0), (39, 5.0), (50, 6.0)):
+            found = Earlier(reader).at("load", "cpu", MIDNIGHT + hours * HOUR)
+            assert [one.value for one in found.values()] == [value], hours
+
+
+def test_what_is_kept_at_hand_keeps_up_by_itself(journal: Journal) -> None:
+    put(journal, "d1", MIDNIGHT, cpu=1.0)
+    with journal.reader() as reader, journal.history() as history:
+        wide = Fleetwide(reader, history)
+        wide.keep_up(0.0)
+        put(journal, "d2", MIDNIGHT, cpu=2.0)
+        wide.keep_up(1.0)
+        put(journal, "d1", MIDNIGHT + 40 * HOUR, cpu=3.0)
+        put(journal, "d1", MIDNIGHT + 20 * HOUR, cpu=0.0)
+        wide.keep_up(9000.0)
+        cells = wide.latest("load", "cpu", 9000.0)
+        assert sorted((row.device, float(row.values[column])) for row, column, _ in cells) == [("d1", 3.0), ("d2", 2.0)]
 
 
 def test_a_disk_is_known_by_its_part(journal: Journal) -> None:

@@ -1,9 +1,9 @@
 """What is known of the fleet, put together from the journal, the judge and the ticket desk for those who ask."""
 
-import math
 import time
 from collections import Counter, defaultdict
 
+from forewarn_collector.api.device_lines import DeviceLines, Known, is_measured, line_of
 from forewarn_collector.api.fleet_questions import Questions
 from forewarn_collector.api.gaps import gap_views
 from forewarn_collector.api.identity_views import LookUp, identity_view
@@ -23,12 +23,13 @@ from forewarn_collector.judge.facts import decode_facts, inventory_of
 from forewarn_collector.judge.judges import Judges
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX
 from forewarn_collector.orders.book import Book
-from forewarn_collector.store.device_clock import clock_can_be_right
+from forewarn_collector.repeat import Repeat
+from forewarn_collector.store.earlier import Earlier
 from forewarn_collector.store.far import FarHistory
-from forewarn_collector.store.fleetwide import Fleetwide, columns_of
+from forewarn_collector.store.fleetwide import Fleetwide
 from forewarn_collector.store.history import History
 from forewarn_collector.store.long_ago import fields_of, read_long
-from forewarn_collector.store.model import DeviceRow, Newest, Series
+from forewarn_collector.store.model import Series
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.sampling import Aggregate
 from forewarn_collector.tickets import life
@@ -37,9 +38,12 @@ from forewarn_rules import Kind, Standing
 from forewarn_rules.metrics import find_metric
 from forewarn_rules.model import LEVELS
 
+KEEP_UP_SECONDS = 2.0
+
 
 class Fleet:
-    """Read-only. ``Reader`` and ``History`` may be used from any thread, one call at a time."""
+    """Read-only. ``Reader`` and ``History`` may be used from any thread, one call at a time. ``keeping_up`` has the
+    newest values at hand before somebody asks."""
 
     def __init__(
         self, reader: Reader, history: History, judge: Judges, desk: Desk, directory: Directory, book: Book,
@@ -53,22 +57,29 @@ class Fleet:
         self._directory = directory
         self._identity = identity
         self._book = book
+        self._lines = DeviceLines()
         self._wide = Fleetwide(reader, history)
-        self.questions = Questions(self._wide, judge, directory)
+        self.keeping_up = Repeat("newest values", KEEP_UP_SECONDS, lambda: self._wide.keep_up(time.monotonic()))
+        self.questions = Questions(self._wide, Earlier(reader), judge, directory)
 
     def lines(self) -> list[DeviceLine]:
-        tickets = Counter(ticket.device for ticket in self._desk.tickets(states=life.LIVE, limit=100_000))
+        """By name."""
+        tickets = self._desk.live_counts()
         levels: dict[str, list[str]] = defaultdict(list)
         for (_, (device, _)), level in self._judge.raised().items():
             levels[device].append(level)
-        disks: dict[str, list[Series]] = defaultdict(list)
-        for series in self._reader.series_of_kind("smart"):
-            disks[series.device].append(series)
+        disks: Counter[str] = Counter()
+        unknown: Counter[str] = Counter()
+        for device, facts in self._reader.facts_of_kind("smart"):
+            disks[device] += 1
+            unknown[device] += not is_measured(facts)
         loads = {row.device: row for row in self._wide.newest("load", time.monotonic())}
-        return [
-            self._line(row, loads.get(row.name), disks[row.name], levels[row.name], tickets[row.name])
-            for row in self._reader.devices()
-        ]
+        lines = []
+        for row in self._reader.devices():
+            name, level = row.name, life.worst(levels.get(row.name, ()))
+            known = Known(row, self._directory.whose(name), disks[name], unknown[name], level, tickets.get(name, 0))
+            lines.append(self._lines.line(known, loads.get(name)))
+        return lines
 
     def reports(self) -> dict[str, int]:
         """How many reports each device has in the store, duplicates not counted."""
@@ -89,11 +100,15 @@ class Fleet:
         identity = self._identity(name)
         series = self._reader.series_of(name)
         disks = [item for item in series if item.kind == "smart"]
+        unknown = sum(not is_measured(disk.facts) for disk in disks)
         standing = self._standing(name, series)
         tickets = len(self._desk.tickets(states=life.LIVE, device=name))
         levels = [view.level for view in standing]
         return DeviceView(
-            line=self._line(row, next(iter(self._history.newest_rows("load", name)), None), disks, levels, tickets),
+            line=line_of(
+                Known(row, self._directory.whose(name), len(disks), unknown, life.worst(levels), tickets),
+                next(iter(self._history.newest_rows("load", name)), None),
+            ),
             engineer=self._directory.whose(name).engineer,
             last_sampled=row.last_sampled,
             clock_offset_seconds=row.clock_offset,
@@ -181,25 +196,6 @@ class Fleet:
         ]  # fmt: skip
         return DeadLetters(totals=self._reader.dead_letter_totals(), letters=letters)
 
-    def _line(
-        self, row: DeviceRow, load: Newest | None, disks: list[Series], levels: list[str], tickets: int
-    ) -> DeviceLine:
-        whose = self._directory.whose(row.name)
-        inventory = inventory_of(row.birth)
-        full, mount = _greatest(load, "filesystem.used_percent")
-        hot, _ = _greatest(load, "temperature.celsius")
-        return DeviceLine(
-            name=row.name, customer=whose.customer, site=whose.site, online=row.online,
-            online_since=_since(row),
-            last_received=row.last_received, reports=row.reports,
-            hostname=inventory.get("hostname"), chassis=inventory.get("chassis"),
-            cpu_used_percent=_greatest(load, "cpu.used_percent")[0],
-            memory_used_percent=_greatest(load, "memory.used_percent")[0],
-            fullest_percent=full, fullest_mount=mount, hottest_celsius=hot, disks=len(disks),
-            disks_unknown=sum(1 for disk in disks if decode_facts(disk.facts).get("outcome") != "measured"),
-            level=life.worst(levels), tickets=tickets,
-        )  # fmt: skip
-
     def _series_view(self, series: Series) -> SeriesView | None:
         latest = self._history.latest(series.device, series.kind, series.part)
         if latest is None:
@@ -236,18 +232,3 @@ class Fleet:
             for kind, part, standing in self._components(device, series)
         ]  # fmt: skip
         return sorted(views, key=lambda view: (-LEVELS.index(view.level), not view.unknown, view.part, view.rule))
-
-
-def _since(row: DeviceRow) -> float | None:
-    since = decode_facts(row.status).get("sampled_at") if row.online else None
-    if not isinstance(since, float | int) or row.birth_received is None:
-        return None
-    return since if clock_can_be_right(since, row.birth_received) else row.birth_received
-
-
-def _greatest(load: Newest | None, metric: str) -> tuple[float | None, str | None]:
-    """Of what could be measured, and on which part."""
-    if load is None:
-        return None, None
-    found = ((float(load.values[column]), part) for column, part in columns_of(load.fields, metric))
-    return max(((value, part) for value, part in found if math.isfinite(value)), default=(None, None))

@@ -3,13 +3,16 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from heapq import nsmallest
+from operator import attrgetter
 
 from forewarn_collector.api.fleet_views import Growth, LatestValue, Top, VerdictLine
 from forewarn_collector.api.not_here import known_metric, plain
 from forewarn_collector.directory import Directory
 from forewarn_collector.judge.judges import Judges
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX
-from forewarn_collector.store.fleetwide import Fleetwide, Value, columns_of
+from forewarn_collector.store.earlier import Earlier, Value
+from forewarn_collector.store.fleetwide import Cell, Fleetwide
 from forewarn_collector.store.model import Newest
 from forewarn_rules import LEVELS, Kind
 from forewarn_wire import CANARY
@@ -23,8 +26,9 @@ Sees = Callable[[str], bool]
 class Questions:
     """Any thread."""
 
-    def __init__(self, wide: Fleetwide, judge: Judges, directory: Directory) -> None:
+    def __init__(self, wide: Fleetwide, earlier: Earlier, judge: Judges, directory: Directory) -> None:
         self._wide = wide
+        self._earlier = earlier
         self._judge = judge
         self._directory = directory
 
@@ -33,18 +37,18 @@ class Questions:
         known_metric(metric)
         found = [
             LatestValue(device=row.device, part=part or row.part, at=row.at, value=plain(float(row.values[column])))
-            for row, column, part in self._columns(metric, sees)
+            for row, column, part in self._cells(metric, sees)
         ]
-        return sorted(found, key=lambda value: (value.device, value.part))
+        return sorted(found, key=attrgetter("device", "part"))
 
     def top(self, metric: str, window: float, limit: int, now: float, sees: Sees) -> Top:
         """What grew most since ``window`` seconds ago (the beginning of that day, UTC)."""
         known = known_metric(metric)
         since = (now - window) // DAY * DAY
-        earlier = self._wide.at(_kind_of(metric), metric, since)
+        earlier = self._earlier.at(_kind_of(metric), metric, since)
         grown: list[tuple[float, Newest, str, float, Value]] = []
         unknown = 0
-        for row, column, part in self._columns(metric, sees):
+        for row, column, part in self._cells(metric, sees):
             value = float(row.values[column])
             if math.isnan(value):
                 continue
@@ -53,7 +57,7 @@ class Questions:
                 unknown += 1
             else:
                 grown.append((value - before.value, row, part or row.part, value, before))
-        most = sorted(grown, key=lambda one: (-one[0], one[1].device, one[2]))[:limit]
+        most = nsmallest(limit, grown, key=lambda one: (-one[0], one[1].device, one[2]))
         return Top(
             metric=metric, unit=known.unit, since=since, compared=len(grown), unknown=unknown,
             grown=[
@@ -74,12 +78,11 @@ class Questions:
         ]
         return sorted(found, key=lambda line: (-LEVELS.index(line.level), line.device, line.kind, line.part))
 
-    def _columns(self, metric: str, sees: Sees) -> Iterator[tuple[Newest, int, str]]:
-        """Where the metric stands in the newest rows. The part is empty where it is that of the series."""
-        for row in self._wide.newest(_kind_of(metric), time.monotonic()):
-            if row.device != CANARY and sees(self._directory.whose(row.device).customer):
-                for column, part in columns_of(row.fields, metric):
-                    yield row, column, part
+    def _cells(self, metric: str, sees: Sees) -> Iterator[Cell]:
+        for cell in self._wide.latest(_kind_of(metric), metric, time.monotonic()):
+            device = cell[0].device
+            if device != CANARY and sees(self._directory.whose(device).customer):
+                yield cell
 
 
 def _kind_of(metric: str) -> str:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,15 +32,14 @@ _SERIES = "SELECT id, device, kind, part, facts, facts_at / 1000.0, first_at / 1
 _SERIES_OF = f"{_SERIES} WHERE device = ? AND kind NOT IN ({', '.join('?' * len(ROLLUPS))}) ORDER BY kind, part"
 _DEVICES = """
     SELECT name, status, birth, online, session,
-        COALESCE(device.boot, (
+        COALESCE(boot, (
             SELECT known.boot FROM intake AS known WHERE known.device = name
             ORDER BY known.last_received DESC, known.id DESC LIMIT 1
         ), ''),
-        device.first_received / 1000.0,
-        MAX(intake.last_received) / 1000.0, MAX(intake.last_sampled) / 1000.0,
-        CAST(COALESCE(SUM(intake.reports), 0) + device.reports_before AS BIGINT),
-        clock_offset / 1000.0, clock_at / 1000.0, birth_received / 1000.0
-    FROM device LEFT JOIN intake ON intake.device = device.name"""
+        first_received / 1000.0, reports_before, clock_offset / 1000.0, clock_at / 1000.0, birth_received / 1000.0
+    FROM device"""
+# Of every boot. Apart from the devices: together they take half as long again.
+_HEARD = "SELECT device, last_received / 1000.0, last_sampled / 1000.0, reports FROM intake"
 # The collector's own canary is no device of anybody's.
 _CANARY_REPORTS = """
     SELECT CAST(COALESCE(SUM(reports), 0) AS BIGINT) FROM (
@@ -126,13 +126,15 @@ class Reader:
     def devices(self) -> list[DeviceRow]:
         """All devices by name."""
         with self.snapshot() as connection:
-            rows = connection.execute(f"{_DEVICES} WHERE name <> ? GROUP BY device.id ORDER BY name", (CANARY,))
-            return [_device(row) for row in rows]
+            rows = connection.execute(f"{_DEVICES} WHERE name <> ?", (CANARY,)).fetchall()
+            heard = connection.execute(_HEARD).fetchall()
+        return _devices(rows, heard)
 
     def device(self, name: str) -> DeviceRow | None:
         with self.snapshot() as connection:
-            row = connection.execute(f"{_DEVICES} WHERE name = ? GROUP BY device.id", (name,)).fetchone()
-        return None if row is None else _device(row)
+            rows = connection.execute(f"{_DEVICES} WHERE name = ?", (name,)).fetchall()
+            heard = connection.execute(f"{_HEARD} WHERE device = ?", (name,)).fetchall()
+        return next(iter(_devices(rows, heard)), None)
 
     def series_of(self, device: str) -> list[Series]:
         """What is measured of a device; the rollups of it are left out."""
@@ -154,6 +156,11 @@ class Reader:
     def series_of_kind(self, kind: str) -> list[Series]:
         with self.snapshot() as connection:
             return [Series(*row) for row in connection.execute(f"{_SERIES} WHERE kind = ? ORDER BY id", (kind,))]
+
+    def facts_of_kind(self, kind: str) -> list[tuple[str, bytes]]:
+        """Device and facts of every series of a kind."""
+        with self.snapshot() as connection:
+            return connection.execute("SELECT device, facts FROM series WHERE kind = ?", (kind,)).fetchall()
 
     def gaps(self, device: str) -> list[Gap]:
         """Sequence numbers that never arrived, the boot that was heard of last first."""
@@ -221,10 +228,23 @@ class Reader:
             )
 
 
-def _device(row: tuple[object, ...]) -> DeviceRow:
-    device = DeviceRow(*row)  # type: ignore[arg-type]
-    heard = max(time or 0.0 for time in (device.last_received, device.birth_received, device.first_received))
-    return device._replace(online=None if device.online is None else bool(device.online), last_received=heard)
+def _devices(rows: list[tuple[Any, ...]], heard: list[tuple[str, float, float, int]]) -> list[DeviceRow]:
+    """By name; ``heard``: see _HEARD."""
+    reports_of: dict[str, tuple[float, float | None, int]] = {}
+    for name, received, sampled, reports in heard:
+        known = reports_of.get(name)
+        if known is not None:  # another boot
+            received, sampled, reports = max(received, known[0]), max(sampled, known[1] or 0.0), reports + known[2]
+        reports_of[name] = received, sampled, reports
+    found = []
+    for name, status, birth, online, session, boot, first, before, offset, clock_at, born in rows:
+        last, newest, reports = reports_of.get(name, (0.0, None, 0))
+        last = max(last, born or 0.0, first)
+        online = None if online is None else bool(online)
+        reports += before
+        device = (name, status, birth, online, session, boot, first, last, newest, reports, offset, clock_at, born)
+        found.append(DeviceRow(*device))
+    return sorted(found)
 
 
 def _device_count(connection: Connection) -> int:

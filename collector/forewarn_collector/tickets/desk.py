@@ -186,3 +186,8 @@ class Desk:
     def ticket_counts(self) -> dict[str, int]:
         with self._reading.connect() as db:
             return rows.counts(db)
+
+    def live_counts(self) -> dict[str, int]:
+        """Live tickets by device."""
+        with self._reading.connect() as db:
+            return rows.live_counts(db)

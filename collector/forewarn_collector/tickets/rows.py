@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from forewarn_collector.store.state import LAST_NUMBER, acceptance, delivery, evidence, ticket, timeline, verdict
 from forewarn_collector.tickets import components, story
-from forewarn_collector.tickets.life import US, no_such_ticket
+from forewarn_collector.tickets.life import LIVE, US, no_such_ticket
 from forewarn_collector.tickets.model import Acceptance, Entry, Evidence, Key, Recorded, Subject, Ticket
 from forewarn_collector.tickets.outcomes import Ended
 from forewarn_collector.tickets.tables import ticket_report
@@ -144,6 +144,12 @@ def parts_ended(db: sa.Connection, outcomes: Iterable[str], faults: Iterable[str
 def counts(db: sa.Connection) -> dict[str, int]:
     query = sa.select(ticket.c.state, sa.func.count()).group_by(ticket.c.state)
     return {str(state): int(count) for state, count in db.execute(query)}
+
+
+def live_counts(db: sa.Connection) -> dict[str, int]:
+    """Live tickets by device."""
+    query = sa.select(ticket.c.device, sa.func.count()).where(ticket.c.state.in_(LIVE)).group_by(ticket.c.device)
+    return {str(device): int(count) for device, count in db.execute(query)}
 
 
 def create(db: sa.Connection, key: Key, open_key: str = "", **columns: Any) -> int:
