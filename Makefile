@@ -18,7 +18,8 @@ PYTEST ?=
 DEBIAN_VENV := python3-venv
 DEBIAN_RUN := smartmontools
 DEBIAN_VM := qemu-system-x86 qemu-utils mmdebstrap e2fsprogs smartmontools openssl
-DEBIAN_PEERS := prometheus-node-exporter zabbix-agent2 collectd-core netdata mosquitto openssl victoria-metrics
+DEBIAN_PEERS := prometheus-node-exporter zabbix-agent2 collectd-core netdata mosquitto openssl victoria-metrics \
+	postgresql zabbix-server-pgsql
 DEBIAN_TEST := smartmontools mosquitto openssl systemd systemd-journal-remote \
 	request-tracker5 rt5-db-sqlite rt5-standalone starman redmine redmine-sqlite puma prometheus-alertmanager postgresql \
 	victoria-metrics influxdb

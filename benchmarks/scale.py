@@ -1,19 +1,24 @@
 """What one collector carries: a simulated fleet in its own time, then at the rate of a larger one, then growing fleets.
 
     python benchmarks/scale.py [--devices 10000] [--minutes 15] [--faster 10] [--faster-minutes 5]
-        [--fleets 1000,3000,10000,30000] [--fleet-minutes 3] [--only life|faster|fleets] [--plot FILE] [--json]
+        [--fleets 1000,3000,10000,30000] [--fleet-minutes 2.2] [--fleet-door mosquitto] [--only life|faster|fleets]
+        [--plot FILE] [--json]
 
 The fleet is that of ``forewarn simulate``, a process of its own, on a connection for each device; the collector is
-``forewarn up`` on a fresh directory. CPU is the collector's alone, of one core, and counts from when each device has
-reported once (a minute, in life): before that, connections are made and windows are filled. From sample to stored is
-the PUBACK, as the sender sees it. From sample to judged adds how long it took at the 99th percentile until the judge
-had recorded that it has come as far as the journal was; the files are looked at ten times a second, and it is true to
-that.
+``forewarn up`` on a fresh directory. Growing fleets go through a real Mosquitto, 20 devices on a connection: a machine
+may not let a process open 30,000 files, and behind a broker the collector has one connection in any case.
+
+CPU is the collector's alone, of one core, and counts from when each device has reported once (a minute, in life):
+before that, connections are made and windows are filled. From sample to stored is the PUBACK, as the sender sees it
+(Mosquitto's says that the broker has the report). From sample to judged adds how long it took at the 99th percentile
+until the judge had recorded that it has come as far as the journal was; the files are looked at ten times a second, and
+it is true to that.
 
 A rate holds when sending was never more than five seconds late and every report is stored at the end.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -25,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from intake import mosquitto
 from watching import Look, Watch, lags, quantile
 
 from forewarn_collector.replay.embedded import embedded_collector
@@ -32,13 +38,21 @@ from forewarn_collector.replay.embedded import embedded_collector
 SETTLED_SECONDS = 70.0
 LATE_SECONDS = 5.0
 MINUTE = 60.0
+DEVICES_PER_CONNECTION = 20
 
 
-def measure(devices: int, rate: float, minutes: float, directory: Path) -> dict[str, Any]:
+def measure(devices: int, rate: float, minutes: float, directory: Path, door: str) -> dict[str, Any]:
     data = directory / f"{devices}-{rate:g}"
     config = directory / "collector.yaml"
-    config.write_text("listen: {connections_per_address: 1000000, connections_per_second: 10000}\n")
-    with embedded_collector(data, ["--config", str(config)]):
+    with contextlib.ExitStack() as stack:
+        if door == "mosquitto":
+            url = stack.enter_context(mosquitto(directory))
+            config.write_text(f"listen: {{enabled: false}}\nbroker: {{url: '{url}'}}\n")
+            way = ["--to", url, "--share", str(DEVICES_PER_CONNECTION)]
+        else:
+            config.write_text("listen: {connections_per_address: 1000000, connections_per_second: 10000}\n")
+            way = []
+        stack.enter_context(embedded_collector(data, ["--config", str(config)]))
         left = json.loads((data / "api.json").read_text())
         token = directory / "token"
         token.touch(mode=0o600)
@@ -47,7 +61,16 @@ def measure(devices: int, rate: float, minutes: float, directory: Path) -> dict[
         command = [sys.executable, "-m", "forewarn_collector", "simulate", "--server", left["url"]]
         command += ["--token-file", str(token), "--devices", str(devices), "--rate", f"{rate:g}x", "--agents", "0"]
         # It ran faster than life, so as far back as it takes to have the agent's own rhythm all the time.
-        command += ["--for", f"{minutes * MINUTE:.0f}s", "--load-interval", "1m", "--smart-interval", "30m", "--json"]
+        command += [
+            "--for",
+            f"{minutes * MINUTE:.0f}s",
+            "--load-interval",
+            "1m",
+            "--smart-interval",
+            "30m",
+            "--json",
+            *way,
+        ]
         began = time.time()
         try:
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
@@ -120,7 +143,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--faster", type=float, default=10.0, help="as many devices more, by the rate of their reports")
     parser.add_argument("--faster-minutes", type=float, default=5.0)
     parser.add_argument("--fleets", default="1000,3000,10000,30000", help="sizes, in life")
-    parser.add_argument("--fleet-minutes", type=float, default=3.0)
+    parser.add_argument("--fleet-minutes", type=float, default=2.2)
+    parser.add_argument("--fleet-door", choices=("listener", "mosquitto"), default="mosquitto")
     parser.add_argument("--only", choices=("life", "faster", "fleets"))
     parser.add_argument("--plot", type=Path, help="picture of the cost of a device as the fleet grows")
     parser.add_argument("--json", action="store_true")
@@ -133,20 +157,20 @@ def main() -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     plan = [
-        ("life", options.devices, 1.0, options.minutes),
-        ("faster", options.devices, options.faster, options.faster_minutes),
-        *(("fleets", int(size), 1.0, options.fleet_minutes) for size in options.fleets.split(",")),
+        ("life", options.devices, 1.0, options.minutes, "listener"),
+        ("faster", options.devices, options.faster, options.faster_minutes, "listener"),
+        *(("fleets", int(size), 1.0, options.fleet_minutes, options.fleet_door) for size in options.fleets.split(",")),
     ]
     rows, fleets = [], []
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="forewarn-scale-") as name:
-        for part, devices, rate, minutes in plan:
+        for part, devices, rate, minutes, door in plan:
             if options.only not in (None, part):
                 continue
-            if devices > most - 500:
+            if door == "listener" and devices > most - 500:
                 print(f"{devices:,} devices: left out, a process may open {most:,} files here", file=sys.stderr)
                 continue
-            rows.append(measure(devices, rate, minutes, Path(name)))
+            rows.append(measure(devices, rate, minutes, Path(name), door))
             fleets += rows[-1:] if part == "fleets" else []
             if not options.json:
                 show(rows[-1:])
@@ -154,6 +178,11 @@ def main() -> None:
         print(json.dumps(rows))
     elif len(rows) > 1:
         show(rows)
+        for fleet in fleets[1:]:
+            ratio = fleet["cpu_ms_per_device_minute"] / fleets[0]["cpu_ms_per_device_minute"]
+            print(
+                f"{fleet['devices']:,} devices: {ratio:.2f} times the CPU for each device of {fleets[0]['devices']:,}"
+            )
     if options.plot is not None:
         draw(fleets, options.plot)
 

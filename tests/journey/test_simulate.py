@@ -51,18 +51,21 @@ def side(make_collector: Callable[..., Any], tmp_path: Path) -> Side:
 
 
 @pytest.mark.server
+@pytest.mark.parametrize("share", ["1", "8"])
 def test_life_goes_through_a_broker_too(
-    make_mosquitto: Any, make_collector: Any, tmp_path: Path, run_forewarn: Run
+    make_mosquitto: Any, make_collector: Any, tmp_path: Path, run_forewarn: Run, share: str
 ) -> None:
     broker = make_mosquitto("max_queued_messages 0\n")
     url = f"mqtt://127.0.0.1:{broker.port}"
     (tmp_path / "collector.yaml").write_text(yaml.safe_dump({"listen": {"enabled": False}, "broker": {"url": url}}))
     side = Side(make_collector("--config", str(tmp_path / "collector.yaml")), tmp_path)
     more = ("--devices", "20", "--load-interval", "1s", "--smart-interval", "3s", "--for", "4s", "--json")
-    done = run_forewarn("simulate", *side.options, "--to", url, *more)
+    done = run_forewarn("simulate", *side.options, "--to", url, "--share", share, *more)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(done.stdout)
     assert result["stored"] == result["sent"] == result["acknowledged"] > 60
+    alone = run_forewarn("simulate", *side.options, "--share", "8")
+    assert (alone.returncode, "--share is for a broker" in alone.stderr) == (2, True)
     missing = run_forewarn("simulate", *side.options)
     assert missing.returncode == 1
     assert "--to" in missing.stderr

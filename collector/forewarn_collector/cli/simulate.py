@@ -87,6 +87,7 @@ DURATION = DurationType()
 @click.option("--fault", "faults", multiple=True, type=click.Choice(list(KINDS)), help="Only this kind; repeatable.")
 @click.option("--agents", type=click.IntRange(0, 1000), default=5, show_default=True, help="How many with an outbox.")
 @click.option("--to", metavar="URL", help="mqtt:// or mqtts:// address; default the collector's own.")
+@click.option("--share", type=click.IntRange(1, 1000), default=1, help="With --to a broker: devices on a connection.")
 @click.option("--ca", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Who vouches for mqtts.")
 @click.option("--keys", type=click.Path(path_type=Path, exists=True, file_okay=False), help="NAME.pem and NAME.key.")
 @click.option("--patience", type=DURATION, default=GIVE_UP_SECONDS, help="How long the collector may be away; 2m.")
@@ -107,6 +108,7 @@ def simulate(
     faults: tuple[str, ...],
     agents: int,
     to: str | None,
+    share: int,
     ca: Path | None,
     keys: Path | None,
     patience: float,
@@ -129,6 +131,8 @@ def simulate(
         raise click.UsageError("--to sends to a collector that runs: name its API with --server and --token-file")
     if to is not None and not to.startswith(("mqtt://", "mqtts://")):
         raise click.UsageError(f"--to: {to!r} is not an address: mqtt://HOST:PORT or mqtts://HOST:PORT")
+    if share > 1 and (to is None or keys is not None):
+        raise click.UsageError("--share is for a broker without certificates of devices: --to names it, without --keys")
     behind = _behind(rate, for_, history)
     usual = RHYTHM_OF_HISTORY if behind > 2 * DAY else RHYTHM
     rhythm = Rhythm(load_interval or usual.load, smart_interval or usual.smart)
@@ -150,7 +154,7 @@ def simulate(
                     seed=seed, fleet=build(start=began - behind), pace=Pace(began - behind, began, rate), to=to,
                     ends_at=math.inf if for_ is None else began + for_, agents=min(agents, devices),
                     outboxes=Path(outboxes), ca=ca, keys=keys, patience=patience,
-                    moves_clock=server is None and behind > 0,
+                    moves_clock=server is None and behind > 0, devices_per_connection=share,
                 )  # fmt: skip
                 result = asyncio.run(_run(client, order, screen))
     except (SendError, EmbeddedError, ClientError, TimeoutError, OSError) as error:

@@ -1,4 +1,5 @@
-"""Virtual agents: many devices' reports over real MQTT 5, each on a connection of its own, from one process.
+"""Virtual agents: many devices' reports over real MQTT 5 from one process, each on a connection of its own; or several
+on one, as behind a gateway that a broker lets speak for them.
 
 Each device keeps what is not acknowledged and sends it again after a broken connection, as a real agent does with its
 disk outbox; so a collector that is killed in between loses nothing.
@@ -32,12 +33,12 @@ class SendError(Exception):
 
 
 class VirtualAgent:
-    """One device, whose messages go in order; ``drained`` is set whenever nothing is owed. ``on_ack`` is told the
+    """One client, whose messages go in order; ``drained`` is set whenever nothing is owed. ``on_ack`` is told the
     reason code of each PUBACK, and how many seconds after the sending it came."""
 
     def __init__(
         self,
-        device: str,
+        client: str,
         host: str,
         port: int,
         on_ack: Callable[[int, float], None],
@@ -46,7 +47,7 @@ class VirtualAgent:
         handshakes: asyncio.Semaphore | None = None,
         give_up_seconds: float = GIVE_UP_SECONDS,
     ) -> None:
-        self.device = device
+        self.client = client
         self._tls = tls
         self.drained = asyncio.Event()
         self.drained.set()
@@ -61,12 +62,12 @@ class VirtualAgent:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=self.device)
+        self._task = asyncio.create_task(self._run(), name=self.client)
         # Crowd.check tells of one that has given up; that the others have too is no news.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     def send(self, kind: str, message: Message) -> None:
-        self._waiting.append((up_topic(self.device, kind), encode(message)))
+        self._waiting.append((up_topic(message.device, kind), encode(message)))
         self.drained.clear()
         self._flush()
 
@@ -118,12 +119,12 @@ class VirtualAgent:
             reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
             framer = Framer(65_536)
             try:
-                writer.write(mqtt5.ConnectPacket(self.device, username=self.device, keep_alive=600).write())
+                writer.write(mqtt5.ConnectPacket(self.client, username=self.client, keep_alive=600).write())
                 async with asyncio.timeout(30):
                     first, *_ = await self._read_packets(reader, framer)
                 if not isinstance(first, mqtt5.ConnAckPacket) or first.reason_code != 0:
                     said = getattr(first, "reason_str", None) or getattr(first, "reason_code", first)
-                    raise SendError(f"{self.device}: the collector refuses: {said}")
+                    raise SendError(f"{self.client}: the collector refuses: {said}")
             except BaseException:
                 writer.close()
                 raise
@@ -193,8 +194,9 @@ class Crowd:
         mqtt_url: str,
         tls: Callable[[str], ssl.SSLContext] | None = None,
         give_up_seconds: float = GIVE_UP_SECONDS,
+        devices_per_connection: int = 1,
     ) -> None:
-        """``tls``: who vouches for the collector, and a device's certificate."""
+        """``tls``: who vouches for the collector, and a client's certificate."""
         url = urlsplit(mqtt_url)
         self._tls = tls
         standard = 8883 if url.scheme == "mqtts" else 1883
@@ -205,6 +207,8 @@ class Crowd:
         self.acked: Counter[int] = Counter()
         self.waits = Waits()
         self._agents: dict[str, VirtualAgent] = {}
+        self._devices_per_connection = devices_per_connection
+        self._clients: dict[str, str] = {}
         self._progress = asyncio.Event()
 
     def _on_ack(self, code: int, seconds: float) -> None:
@@ -228,22 +232,29 @@ class Crowd:
             raise SendError(f"{self._host}:{self._port} does not take {device}: {reason}") from None
 
     def send(self, kind: str, message: Message) -> None:
-        agent = self._agents.get(message.device)
+        client = self._client(message.device)
+        agent = self._agents.get(client)
         if agent is None:
-            agent = self._agents[message.device] = self._agent(message.device)
+            agent = self._agents[client] = self._agent(client)
             agent.start()
         agent.send(kind, message)
         self.sent += 1
 
-    def _agent(self, device: str) -> VirtualAgent:
-        tls = self._tls(device) if self._tls else None
+    def _client(self, device: str) -> str:
+        """On whose connection a device's messages go; for good."""
+        if self._devices_per_connection == 1:
+            return device
+        return self._clients.setdefault(device, f"gateway-{len(self._clients) // self._devices_per_connection}")
+
+    def _agent(self, client: str) -> VirtualAgent:
+        tls = self._tls(client) if self._tls else None
         return VirtualAgent(
-            device, self._host, self._port, self._on_ack, tls,
+            client, self._host, self._port, self._on_ack, tls,
             handshakes=self._handshakes, give_up_seconds=self._give_up_seconds,
         )  # fmt: skip
 
     async def vanish(self, device: str) -> None:
-        """Break off a device's connection once everything is acknowledged that it sent."""
+        """Break off a device's connection once everything is acknowledged that it sent; others may need a gateway's."""
         agent = self._agents.pop(device, None)
         if agent is not None:
             await agent.drained.wait()

@@ -30,7 +30,7 @@ SETTLE_SECONDS = 15.0
 class Order(NamedTuple):
     """What is simulated. ``to``: MQTT address. ``ends_at``: real time; infinite: until it is stopped, or until the
     devices' time has caught up. ``keys``: a directory with each device's NAME.pem and NAME.key. ``moves_clock``: the
-    collector lives in the devices' time."""
+    collector lives in the devices' time. ``devices_per_connection``: more than one behind a broker only."""
 
     seed: int
     fleet: Fleet
@@ -43,6 +43,7 @@ class Order(NamedTuple):
     keys: Path | None = None
     patience: float = GIVE_UP_SECONDS
     moves_clock: bool = False
+    devices_per_connection: int = 1
 
 
 async def run(client: Client, order: Order, stop: asyncio.Event, tell: Callable[[Told], None]) -> Result:
@@ -75,7 +76,7 @@ async def run(client: Client, order: Order, stop: asyncio.Event, tell: Callable[
 
 
 async def _play(client: Client, order: Order, stop: asyncio.Event, tell: Callable[[Told], None]) -> Play:
-    crowd = Crowd(order.to, _tls(order), order.patience)
+    crowd = Crowd(order.to, _tls(order), order.patience, order.devices_per_connection)
     await crowd.knock(order.fleet.devices[0].name)
 
     async def set_clock(now: float | None) -> None:
