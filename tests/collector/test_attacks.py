@@ -351,10 +351,10 @@ def test_nobody_listens_to_others(site: Site) -> None:
     assert not refused(victim.publish(up_topic(site.other, "load"), site.report(site.other)))
     site.wait(lambda: site.reports(site.other) == 1)
     if site.door == "mosquitto":
-        site.doors.collector.subscriber._client.publish(down_topic(site.other, "command"), b"{}", qos=1)
-        site.doors.collector.subscriber._client.publish(down_topic(site.mine, "command"), b"{}", qos=1)
+        site.doors.collector.subscriber.publish(down_topic(site.other, "command"), b"{}")
+        site.doors.collector.subscriber.publish(down_topic(site.mine, "command"), b"{}")
         assert not refused(spy.subscribe(down_topic(site.mine, "command")))
-        site.doors.collector.subscriber._client.publish(down_topic(site.mine, "command"), b"{}", qos=1)
+        site.doors.collector.subscriber.publish(down_topic(site.mine, "command"), b"{}")
         site.wait(lambda: spy.heard)
     site.settle()
     assert set(spy.heard) <= {down_topic(site.mine, "command")}

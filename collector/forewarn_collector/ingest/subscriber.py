@@ -1,25 +1,24 @@
 """The other front door: a subscriber on any MQTT 5 broker, which acknowledges after the commit.
 
-The only module of the collector that imports paho. Facts behind the settings: after a resume a broker may ignore
-Receive Maximum, so the intake's queue bounds the memory; an acknowledgement of an earlier connection must not be sent
-on a later one, because packet ids are used again.
+Facts behind the settings: after a resume a broker may ignore Receive Maximum, so the intake's queue bounds the memory;
+an acknowledgement of an earlier connection must not be sent on a later one, because packet ids are used again.
 """
 
+import asyncio
+import contextlib
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.subscribeoptions import SubscribeOptions
+import mqtt5
 
 from forewarn_collector.ingest.accept import Publish
+from forewarn_collector.ingest.broker_link import BrokerLink, granted
 from forewarn_collector.ingest.broker_terms import Needs, shortcomings
 from forewarn_collector.ingest.intake import Intake, Item, Verdict
 from forewarn_wire import down_topic
@@ -27,12 +26,16 @@ from forewarn_wire import down_topic
 log = logging.getLogger(__name__)
 
 SESSION_EXPIRY_SECONDS = 7 * 86_400
-RECEIVE_MAXIMUM = 200
+# Several commits' worth: while one is written, the next one comes in.
+RECEIVE_MAXIMUM = 1000
 KEEPALIVE_SECONDS = 60
 # Mosquitto's name for it; other brokers have none, and then nothing comes.
 DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"
 PUBLISH_SECONDS = 15.0
-UNSUPPORTED_PROTOCOL_VERSION = 0x84
+CONNECT_SECONDS = 15.0
+RECONNECT_SECONDS = 1.0
+RECONNECT_AT_MOST = 30.0
+TICK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,129 +65,165 @@ class Subscriber:
         self._intake = intake
         self._now = now
         self._settings = settings
-        self._epoch = 0
-        self._epoch_lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._client = self._build()
-
-    def _build(self) -> mqtt.Client:
-        settings = self._settings
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, settings.client_id, protocol=mqtt.MQTTv5, manual_ack=True)
-        if settings.username is not None:
-            client.username_pw_set(settings.username, settings.password)
+        self._tls: ssl.SSLContext | None = None
         if urlsplit(settings.url).scheme == "mqtts":
-            context = ssl.create_default_context(cafile=settings.ca)
+            self._tls = ssl.create_default_context(cafile=settings.ca)
             if settings.certificate:
-                context.load_cert_chain(settings.certificate, settings.key)
-            client.tls_set_context(context)
-        client.on_connect = self._on_connect
-        client.on_connect_fail = self._on_connect_fail
-        client.on_subscribe = self._on_subscribe
-        client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
-        client.reconnect_delay_set(1, 30)
-        return client
+                self._tls.load_cert_chain(settings.certificate, settings.key)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._link: BrokerLink | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="subscriber")
 
     def start(self) -> None:
         self.trouble = f"{self._settings.url}: not connected yet"
-        url = urlsplit(self._settings.url)
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = SESSION_EXPIRY_SECONDS
-        properties.ReceiveMaximum = RECEIVE_MAXIMUM
-        self._client.connect_async(
-            url.hostname or "127.0.0.1",
-            url.port or (8883 if url.scheme == "mqtts" else 1883),
-            keepalive=KEEPALIVE_SECONDS,
-            clean_start=False,
-            properties=properties,
-        )
-        self._client.loop_start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """What waits before a full queue is not acknowledged, and the broker keeps it."""
+        self._stopping.set()
+        self._call(lambda: self._task is not None and self._task.cancel())
+        if self._thread.is_alive():
+            self._thread.join()
 
     def send(self, device: str, kind: str, payload: bytes) -> bool:
         """Hand a message to the broker for a device; settings are retained. False: there is no connection now."""
         if not self.connected:
             return False
-        return self._client.publish(down_topic(device, kind), payload, qos=1, retain=kind == "config").rc == 0
+        self._call(self._hand_over, down_topic(device, kind), payload, kind == "config")
+        return True
 
-    def stop(self) -> None:
-        # The queue may be full and stay so; what waits before it is not acknowledged, and the broker keeps it.
-        self._stopping.set()
-        self._client.disconnect()
-        self._client.loop_stop()
+    def _hand_over(self, topic: str, payload: bytes, retain: bool) -> None:
+        if self._link is not None:
+            self._link.publish(topic, payload, retain)
 
-    def _on_connect(self, client: mqtt.Client, _u: Any, _f: Any, reason: Any, granted: Any) -> None:
-        if reason.is_failure:
-            remedy = ": it must speak MQTT 5" if reason.value == UNSUPPORTED_PROTOCOL_VERSION else ""
-            self._say(f"the broker refuses: {reason}{remedy}")
-            return
-        self._compare(granted.json() if granted is not None else {})
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Hand a message to the broker and wait until it has it. Raise OSError when it does not take it."""
+        if not self.connected or self._loop is None:
+            raise ConnectionError("not connected to the broker")
+        try:
+            waiting = asyncio.run_coroutine_threadsafe(self._deliver(topic, payload), self._loop)
+            waiting.result(PUBLISH_SECONDS)
+        except (RuntimeError, CancelledError):
+            raise ConnectionError("the collector ends") from None
+        except TimeoutError:
+            waiting.cancel()
+            raise TimeoutError(f"the broker did not acknowledge within {PUBLISH_SECONDS:.0f} s") from None
+
+    async def _deliver(self, topic: str, payload: bytes) -> None:
+        if self._link is None:
+            raise ConnectionError("not connected to the broker")
+        await self._link.publish(topic, payload, retain=False)
+
+    def finish(self, verdicts: Sequence[Verdict]) -> None:
+        """A dead letter is acknowledged too: it is stored as such, and the broker must not send it for ever."""
+        self._call(self._acknowledge, [verdict.token for verdict in verdicts if verdict.token is not None])
+
+    def _acknowledge(self, tokens: Sequence[tuple[BrokerLink, int]]) -> None:
+        if self._link is not None:
+            self._link.acknowledge([packet_id for link, packet_id in tokens if link is self._link])
+            self._link.resume()
+
+    def _call(self, what: Callable[..., object], *arguments: object) -> None:
+        """In the event loop, soon."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                self._loop.call_soon_threadsafe(what, *arguments)
+
+    async def _run(self) -> None:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        pause = RECONNECT_SECONDS
+        with contextlib.suppress(asyncio.CancelledError):
+            while not self._stopping.is_set():
+                served = await self._session()
+                pause = RECONNECT_SECONDS if served else min(2 * pause, RECONNECT_AT_MOST)
+                await asyncio.sleep(pause)
+
+    async def _session(self) -> bool:
+        """One connection from its beginning to its end; whether it served."""
+        url = urlsplit(self._settings.url)
+        host, port = url.hostname or "127.0.0.1", url.port or (8883 if self._tls else 1883)
+        hello = self._hello()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, link = await asyncio.get_running_loop().create_connection(
+                    lambda: BrokerLink(self, hello), host, port, ssl=self._tls
+                )
+        except (OSError, UnicodeError):
+            self.say("cannot be reached, or the TLS handshake failed")
+            return False
+        self._link = link
+        give_up_at = time.monotonic() + CONNECT_SECONDS
+        try:
+            while not link.closed.done():
+                await asyncio.wait({link.closed}, timeout=TICK_SECONDS)
+                link.tick(time.monotonic())
+                if not self.connected and time.monotonic() > give_up_at:
+                    link.give_up("does not answer")
+            return self.connected
+        finally:
+            self._link = None
+            self.connected = False
+            link.leave()
+
+    def _hello(self) -> mqtt5.ConnectPacket:
+        settings = self._settings
+        return mqtt5.ConnectPacket(
+            settings.client_id,
+            username=settings.username,
+            password=settings.password.encode() if settings.password is not None else None,
+            clean_start=False,
+            keep_alive=KEEPALIVE_SECONDS,
+            session_expiry_interval=SESSION_EXPIRY_SECONDS,
+            receive_max=RECEIVE_MAXIMUM,
+        )
+
+    def accepted(self, link: BrokerLink, answer: mqtt5.ConnAckPacket) -> None:
+        """The broker lets the collector in."""
+        self._compare(granted(answer))
         group = self._settings.group
         prefix = f"$share/{group}/" if group else ""
         # A session that goes on gets no retained messages again: an old birth is no sign of life.
-        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
-        client.subscribe(f"{prefix}forewarn/v1/+/up/#", options=options)
-        client.subscribe(DROPPED_TOPIC)
+        reports = mqtt5.TopicFilter(
+            f"{prefix}forewarn/v1/+/up/#",
+            max_qos=mqtt5.QoS.AT_LEAST_ONCE,
+            retain_as_published=False,
+            retain_handling=mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS,
+        )
+        link.subscribe(reports, mqtt5.TopicFilter(DROPPED_TOPIC, max_qos=mqtt5.QoS.AT_MOST_ONCE))
 
-    def _compare(self, granted: dict[str, Any]) -> None:
+    def _compare(self, properties: dict[str, int]) -> None:
         settings = self._settings
         needs = Needs(SESSION_EXPIRY_SECONDS, settings.packet_bytes, settings.group is not None)
-        found = [f"{settings.url}: {text}" for text in shortcomings(granted, needs)]
+        found = [f"{settings.url}: {text}" for text in shortcomings(properties, needs)]
         for text in found:
             if text not in self.shortcomings:
                 log.error("%s", text)
         self.shortcomings = found
 
-    def _on_subscribe(self, _c: Any, _u: Any, _m: Any, reasons: Any, _p: Any) -> None:
-        refused = [str(reason) for reason in reasons if reason.is_failure]
-        if refused:
-            self._say(f"the broker refuses the subscription: {', '.join(refused)}")
-            return
+    def subscribed(self) -> None:
         self.connected, self.trouble = True, None
         log.info("subscribed at %s", self._settings.url)
 
-    def _on_connect_fail(self, _c: Any, _u: Any) -> None:
-        self._say("cannot be reached, or the TLS handshake failed")
-
-    def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
-        with self._epoch_lock:
-            self._epoch += 1
-        # When it was never connected, the reason is known better already.
-        if self.connected and not self._stopping.is_set():
-            self._say(f"disconnected: {reason}")
-        self.connected = False
-
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """What is wrong with the broker now."""
         trouble = f"{self._settings.url}: {text}"
         if trouble != self.trouble:
             log.error("%s", trouble)
         self.trouble = trouble
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Hand a message to the broker and wait until it has it. Raise OSError when it does not take it."""
-        if not self.connected:
-            raise ConnectionError("not connected to the broker")
-        sent = self._client.publish(topic, payload, qos=1)
-        try:
-            sent.wait_for_publish(PUBLISH_SECONDS)
-        except (RuntimeError, ValueError) as error:
-            raise ConnectionError(str(error)) from None
-        if not sent.is_published():
-            raise TimeoutError(f"the broker did not acknowledge within {PUBLISH_SECONDS:.0f} s")
+    @property
+    def has_room(self) -> bool:
+        return self._intake.has_room
 
-    def _on_message(self, _client: Any, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        if message.topic == DROPPED_TOPIC:
-            self.dropped = int(message.payload) if message.payload.isdigit() else None
-            return
-        token = (self._epoch, message.mid) if message.qos else None
-        publish = Publish("broker", "", message.topic, bytes(message.payload), self._now())
-        self._intake.put(Item(self, token, publish), self._stopping)
-
-    def finish(self, verdicts: Sequence[Verdict]) -> None:
-        """A dead letter is acknowledged too: it is stored as such, and the broker must not send it for ever."""
-        for verdict in verdicts:
-            if verdict.token is None:
+    def take(self, link: BrokerLink, packets: Sequence[mqtt5.PublishPacket]) -> bool:
+        """Queue what the broker sent. False: the queue is full now."""
+        received, items = self._now(), []
+        for packet in packets:
+            if packet.topic == DROPPED_TOPIC:
+                self.dropped = int(packet.payload) if packet.payload.isdigit() else None
                 continue
-            epoch, packet_id = verdict.token
-            with self._epoch_lock:
-                if epoch == self._epoch:
-                    self._client.ack(packet_id, 1)
+            token = (link, packet.packet_id) if packet.packet_id is not None else None
+            items.append(Item(self, token, Publish("broker", "", packet.topic, packet.payload, received)))
+        return self._intake.offer(*items)
