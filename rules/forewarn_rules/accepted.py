@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from forewarn_rules.windows import Rows, grown
+from forewarn_rules.tracks import Rows, grown
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,28 +22,42 @@ class Acceptance(NamedTuple):
 
 
 class Accepted:
-    """Accepted values [metric, component]; NaN where nothing was accepted."""
+    """Accepted values [metric, component]; NaN where nothing was accepted. There is room for them when anything was."""
 
     def __init__(self, metrics: Sequence[str], counted: Sequence[str]) -> None:
         self.metrics = list(metrics)
         self.counted = frozenset(counted)
         self.any = False
+        self._capacity = 0
         self.value = np.full((len(self.metrics), 0), np.nan)
         self.at = np.full((len(self.metrics), 0), -np.inf)
 
     def reserve(self, capacity: int) -> None:
-        self.value = grown(self.value, capacity, np.nan)
-        self.at = grown(self.at, capacity, -np.inf)
+        self._capacity = capacity
+        if self.any:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        self.value = grown(self.value, self._capacity, np.nan)
+        self.at = grown(self.at, self._capacity, -np.inf)
 
     def forget(self, row: int) -> None:
+        if not self.any:
+            return
         self.value[:, row] = np.nan
         self.at[:, row] = -np.inf
 
     def put(self, row: int, accepted: Mapping[str, Acceptance]) -> None:
         for n, metric in enumerate(self.metrics):
             if metric in accepted and metric in self.counted:
+                if not self.any:
+                    self.any = True
+                    self._make_room()
                 self.value[n, row], self.at[n, row] = accepted[metric]
-                self.any = True
+
+    def known(self, metrics: Rows, rows: Rows) -> Floats:
+        """What is accepted of these metrics (their places) [metric, component]."""
+        return self.value[metrics[:, np.newaxis], rows] if self.any else np.full((len(metrics), len(rows)), np.nan)
 
     def kept(self, row: int) -> dict[str, Acceptance]:
         if not self.any:

@@ -17,8 +17,8 @@ from forewarn_rules.say import accepted, change, standing
 from forewarn_rules.signals import Signals
 from forewarn_rules.snapshot import KeptLevel, KeptRule, Snapshot
 from forewarn_rules.timers import Timers, Turn
+from forewarn_rules.tracks import Rows, grown, roomy
 from forewarn_rules.verdicts import FALSE, TRUE, UNKNOWN, Floats, Verdict, Verdicts
-from forewarn_rules.windows import Rows, grown
 
 SAME_TIME = 0.002
 """Seconds. Stored times are in milliseconds, those of a round are not."""
@@ -298,7 +298,7 @@ class Judge:
                 self._told.append({})
             self.signals.siblings.join(int(row), keys[n][0])
         if len(self._labels) > len(self._last_at):
-            self._reserve(max(16, 2 * len(self._labels)))
+            self._reserve(roomy(len(self._labels)))
         return rows
 
     def _reserve(self, capacity: int) -> None:

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from forewarn_rules.durations import write_duration
 from forewarn_rules.rule import Signal
+from forewarn_rules.tracks import Rows, grown
 from forewarn_rules.trend import median
-from forewarn_rules.windows import Rows, Window, grown
+from forewarn_rules.windows import Window
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from forewarn_rules.metrics import MODEL, find_metric
 from forewarn_rules.risk import Feature, RiskModel, shipped_model
 from forewarn_rules.rule import Signal
-from forewarn_rules.windows import Floats, Rows
+from forewarn_rules.tracks import Floats, Rows
 
 DAY = 86400.0
 RISK, LIMIT = "model_risk", "model_limit"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from forewarn_rules.model import Labels
 from forewarn_rules.robust_line import SCALED_MAD
 from forewarn_rules.rule import Signal
-from forewarn_rules.windows import Rows, grown
+from forewarn_rules.tracks import Rows, grown
 
 Floats = npt.NDArray[np.float64]
 

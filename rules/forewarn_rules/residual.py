@@ -18,8 +18,9 @@ import numpy.typing as npt
 from forewarn_rules.durations import write_duration
 from forewarn_rules.robust_line import robust_line
 from forewarn_rules.rule import Signal
+from forewarn_rules.tracks import Rows, grown, roomy
 from forewarn_rules.trend import DAY, median
-from forewarn_rules.windows import Rows, Window, grown
+from forewarn_rules.windows import Window
 
 Floats = npt.NDArray[np.float64]
 
@@ -228,7 +229,7 @@ class _Explained:
         return found
 
     def _grow(self) -> None:
-        before, after = len(self._since), max(16, 2 * len(self._since))
+        before, after = len(self._since), roomy(len(self._since))
         self._window.reserve(after)
         self._line, self._low, self._high, self._last = (
             grown(array, after, np.nan) for array in (self._line, self._low, self._high, self._last)

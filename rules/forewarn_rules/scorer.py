@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from forewarn_rules.risk import DAYS_SINCE_INCREASE, Feature, Risk, RiskModel
+from forewarn_rules.tracks import Rows
 from forewarn_rules.verdicts import Floats
-from forewarn_rules.windows import Rows, Window
+from forewarn_rules.windows import Window
 
 DAY = 86400.0
 

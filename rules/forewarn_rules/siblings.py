@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forewarn_rules.rule import Signal
-from forewarn_rules.windows import Rows, grown
+from forewarn_rules.tracks import Rows, grown
 
 Floats = npt.NDArray[np.float64]
 

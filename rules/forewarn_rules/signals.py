@@ -16,8 +16,9 @@ from forewarn_rules.peers import Peers
 from forewarn_rules.residual import Residuals
 from forewarn_rules.rule import Rule, Signal
 from forewarn_rules.siblings import Siblings
+from forewarn_rules.tracks import grown
 from forewarn_rules.trend import DAY, crossing, hours_until, slope_per_day
-from forewarn_rules.windows import KEEPS, Window, grown
+from forewarn_rules.windows import KEEPS, Window
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -180,7 +181,7 @@ class Signals:
             self.accepted.lower(rows, values)
         out = now.copy()
         if self._above and self.accepted.any:
-            known = self.accepted.value[self._metric_of[self._above]][:, rows]
+            known = self.accepted.known(self._metric_of[self._above], rows)
             out[self._above] -= np.where(np.isnan(known), 0.0, known)
         if self._based.size:
             out[self._based] -= self.baseline[self._metric_of[self._based]][:, rows]
@@ -216,7 +217,7 @@ class Signals:
         elif take == "growth":
             floor = window.floor(rows)[places]
             if self.accepted.any:
-                known = self.accepted.value[self._metric_of[columns]][:, rows]
+                known = self.accepted.known(self._metric_of[columns], rows)
                 floor = np.where(np.isnan(floor), known, floor)
             out[columns] = now[columns] - floor
         else:
@@ -283,7 +284,7 @@ class Signals:
             return np.where(fine, now - window.lowest(rows)[place], np.nan) / np.where(fine, days, 1.0)
         if signal.take == "days_since_increase":
             days = (at - window.last_increase(place, rows)) / DAY
-            known = self.accepted.value[self._metric_of[self.signals.index(signal)], rows]
+            known = self.accepted.known(self._metric_of[[self.signals.index(signal)]], rows)[0]
             return np.where(now <= known, np.inf, days)
         if signal.take in LEARNED:
             usual = self.learning.usual_of(signal, window, place, rows, at)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from forewarn_rules.rule import Level, Rule
 from forewarn_rules.snapshot import KeptLevel
+from forewarn_rules.tracks import Rows, grown
 from forewarn_rules.verdicts import FALSE, TRUE, Floats, Verdicts
-from forewarn_rules.windows import Rows, grown
 
 WEIGHT = {"watch": 1, "warning": 2, "critical": 3}
 

@@ -135,6 +135,19 @@ def test_hours_until() -> None:
     assert math.isnan(until([70, 71, 72, 73], math.nan)), "the limit is unknown"
 
 
+def test_what_a_component_never_reports_takes_no_room() -> None:
+    """Twelve counters of which each of a thousand disks has two: about 20 bytes for each of their bins."""
+    bins, disks = 30, 1000
+    window = Window(12, 86400.0, bins, ["growth", "slope"])
+    window.reserve(disks)
+    for disk in range(disks):
+        values = np.full((12, 1), math.nan)
+        values[[disk % 12, (disk + 1) % 12]] = 1.0
+        window.insert(np.array([disk]), np.array([1e9]), values)
+    held = sum(array.nbytes for array in window.bins.values())
+    assert held / disks < 1.3 * 2 * (bins + 1) * 20
+
+
 @given(steps, st.sampled_from([("growth",), ("hours_until", "mean"), tuple(KEEPS)]))
 @settings(max_examples=200, deadline=None)
 def test_a_history_at_once_is_the_same_as_one_by_one(
@@ -151,10 +164,11 @@ def test_a_history_at_once_is_the_same_as_one_by_one(
         one_by_one.insert(ROW, at[n : n + 1], values[:, n : n + 1])
     at_once.fold(0, at, values)
     for _ in range(2):
-        for name, array in one_by_one.bins.items():
-            np.testing.assert_array_equal(array, at_once.bins[name], err_msg=name)
-        np.testing.assert_array_equal(one_by_one.carry, at_once.carry)
-        np.testing.assert_array_equal(one_by_one.seen, at_once.seen)
+        for name in one_by_one.bins:
+            held = [window.of(name, window.track) for window in (one_by_one, at_once)]
+            np.testing.assert_array_equal(*held, err_msg=name)
+        np.testing.assert_array_equal(*[window.carry[window.track] for window in (one_by_one, at_once)])
+        np.testing.assert_array_equal(*[window.seen[window.track] for window in (one_by_one, at_once)])
         np.testing.assert_array_equal(one_by_one.newest, at_once.newest)
         for window in (one_by_one, at_once):
             window.insert(ROW, at[-1:] + 25.0, np.array([[3.0], [math.nan]]))
@@ -195,4 +209,4 @@ def test_the_lowest_that_is_remembered_is_the_lowest_of_the_bins(
             window.fold(row, np.array([at, at + step]), np.hstack([values, values[::-1]]))
             at += step
         else:
-            np.testing.assert_array_equal(window.lowest(both), window.bins["low"].min(axis=1)[:, :2])
+            np.testing.assert_array_equal(window.lowest(both), window.of("low", window.track).min(axis=1))
