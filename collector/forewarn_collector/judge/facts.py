@@ -16,6 +16,8 @@ from forewarn_rules.rule import DEVICE, TAG_SEPARATOR
 Facts = dict[str, Any]
 
 REMEMBER_SECONDS = 10.0
+# The components of a device come shortly after one another, and share what is read of it.
+SHARED_SECONDS = 1.0
 
 # Which series of the store a component's facts stand in.
 SERIES_KIND = {Kind.DISK: "smart", Kind.PRESENCE: "smart"}
@@ -65,6 +67,8 @@ class FactBook:
         self._directory = directory
         self._series: dict[int, Series] = {}
         self._labels: dict[tuple[Kind, Key], tuple[float, dict[str, str | float]]] = {}
+        self._read: dict[tuple[str, ...], Facts] = {}
+        self._read_until = 0.0
 
     def series(self, number: int) -> Series:
         found = self._series.get(number)
@@ -96,10 +100,26 @@ class FactBook:
         return self.part(change.kind, (change.key[0], "") if change.about == DEVICE else change.key)
 
     def _facts(self, kind: Kind, key: Key) -> Facts:
-        part = key[1] if kind in _FACTS_OF_DISKS else ""
-        found = self._reader.find_series(key[0], _FACTS_OF_DISKS.get(kind, "load"), part)
-        return decode_facts(found.facts) if found else {}
+        read = self._lately_read()
+        where = (key[0], _FACTS_OF_DISKS.get(kind, "load"), key[1] if kind in _FACTS_OF_DISKS else "")
+        if where not in read:
+            found = self._reader.find_series(*where)
+            if found is None:
+                return {}  # it may come in the next moment
+            read[where] = decode_facts(found.facts)
+        return read[where]
 
     def _inventory(self, device: str) -> Facts:
-        row = self._reader.device(device)
-        return inventory_of(row.birth) if row else {}
+        read = self._lately_read()
+        if (device,) not in read:
+            row = self._reader.device(device)
+            if row is None or row.birth is None:
+                return {}
+            read[(device,)] = inventory_of(row.birth)
+        return read[(device,)]
+
+    def _lately_read(self) -> dict[tuple[str, ...], Facts]:
+        if (now := time.monotonic()) > self._read_until:
+            self._read.clear()
+            self._read_until = now + SHARED_SECONDS
+        return self._read
