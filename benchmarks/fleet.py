@@ -1,21 +1,24 @@
 """How long questions about the whole fleet take through the API, with every device's newest values in the journal.
 
-    python benchmarks/fleet.py [--devices 10000] [--asks 20] [--json]
+    python benchmarks/fleet.py [--devices 10000] [--asks 20] [--rate 175] [--json]
 
 Builds a data directory (from a fixed seed; a load report every half hour for --load-hours, a SMART report of 42 values
 a day for --smart-days, one disk in 33 says that it has failed), seals what is due, starts a real collector on it, waits
-until it has judged, and asks over HTTP, one question at a time. The first question is printed apart: for a metric and
-a day it reads what every series said then, and the later ones remember it. The directory is built in large commits and
+until it has judged, and asks over HTTP, one question at a time, while --rate more reports a second come in by MQTT. The
+first question is printed apart: for a metric and a day it reads what every series said then, and the later ones
+remember it. The directory is built in large commits and
 without rollups, which these questions do not touch where rows are there.
 """
 
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +35,7 @@ from forewarn_collector.store.journal import Journal
 
 ROWS_A_COMMIT = 5000
 AIM_MS = 100.0
+SENDING_DEVICES = 20
 # The list of devices says more of each, so it has no aim.
 WITHOUT_AIM = "/devices"
 QUESTIONS = {
@@ -92,7 +96,27 @@ def answer(http: httpx.Client, path: str) -> bytes:
     return http.get(path).raise_for_status().read()
 
 
-def measure(options: argparse.Namespace, progress: Progress) -> dict[str, dict[str, float]]:
+@contextmanager
+def reports_coming_in(client: Client, rate: float) -> Iterator[None]:
+    """From a process of its own, as `intake.py` sends them, until the end of the block."""
+    before = client.status()
+    intake = str(Path(__file__).with_name("intake.py"))
+    options = {"send": before.mqtt, "name": "beside", "devices": SENDING_DEVICES, "seconds": 3600, "rate": rate}
+    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    process = subprocess.Popen([sys.executable, intake, *arguments], stdout=subprocess.DEVNULL)
+    try:
+        while client.status().stored < before.stored + rate and process.poll() is None:
+            time.sleep(0.05)
+        yield
+        if process.poll() is not None:
+            raise SystemExit("the sender of reports ended before the questions did")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def measure(options: argparse.Namespace, progress: Progress) -> tuple[dict[str, dict[str, float]], float]:
+    """What the questions took, and how many reports came in a second meanwhile."""
     results: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(dir=options.directory) as name:
         data = Path(name) / "data"
@@ -103,13 +127,18 @@ def measure(options: argparse.Namespace, progress: Progress) -> dict[str, dict[s
         with embedded_collector(data), Client.connect(data, None, None) as client:
             wait_until_judged(client, progress)
             address = client.address
-            with httpx.Client(
-                base_url=f"{address.url}/api/v1", headers={"Authorization": f"Bearer {address.token}"}, timeout=120
-            ) as http:
+            with (
+                reports_coming_in(client, options.rate),
+                httpx.Client(
+                    base_url=f"{address.url}/api/v1", headers={"Authorization": f"Bearer {address.token}"}, timeout=120
+                ) as http,
+            ):
+                before, began = client.status().stored, time.monotonic()
                 for question, path in QUESTIONS.items():
                     results[question] = asked(partial(answer, http, path), options.asks)
                     results[question]["kilobytes"] = len(answer(http, path)) / 1000
-    return results
+                beside = (client.status().stored - before) / (time.monotonic() - began)
+    return results, beside
 
 
 def main() -> None:
@@ -118,6 +147,7 @@ def main() -> None:
     parser.add_argument("--load-hours", type=float, default=1)
     parser.add_argument("--smart-days", type=int, default=9)
     parser.add_argument("--asks", type=int, default=20)
+    parser.add_argument("--rate", type=float, default=175, help="reports a second, beside the questions")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--directory", type=Path, help="where to write (a temporary directory is made in it)")
     parser.add_argument("--json", action="store_true")
@@ -125,13 +155,14 @@ def main() -> None:
     load = os.getloadavg()[0]
     with Progress(console=Console(stderr=True)) as progress:
         began = time.perf_counter()
-        results = measure(options, progress)
+        results, beside = measure(options, progress)
     if options.json:
-        print(json.dumps({"devices": options.devices, "load_before": load, "questions": results}, indent=2))
+        facts = {"devices": options.devices, "load_before": load, "reports_per_second_beside": beside}
+        print(json.dumps({**facts, "questions": results}, indent=2))
         return
     took = time.perf_counter() - began
     print(f"{options.devices:,} devices, {os.cpu_count()} cores, load {load:.1f} before; {took:.0f} s in all")
-    print(f"milliseconds over HTTP, {options.asks} questions each; the aim is that of p95\n")
+    print(f"milliseconds over HTTP, {options.asks} questions each, {beside:.0f} reports/s beside; the aim is p95's\n")
     print(f"{'':36}{'first':>9}{'p50':>9}{'p95':>9}{'kB':>9}{'aim':>6}")
     for name, found in results.items():
         line = f"{name:36}{found['first_ms']:9.1f}{found['p50_ms']:9.1f}{found['p95_ms']:9.1f}"

@@ -7,8 +7,8 @@ The same reports also go into the plain design, one wide SQLite row for each rep
 batches and the same durability: trust the ratios more than the figures of one machine.
 
 Workload: `history_data.py`; one more disk has a SMART history of --disk-days. Sealing runs whenever six hours have
-passed in the reports' time, as it does in a collector. The history of the disk and the newest values of a fleet of
---fleet devices are read while another thread commits --rate reports a second.
+passed in the reports' time, as it does in a collector. The history of the disk is read while another thread commits
+--rate reports a second, the newest values of --fleet devices while each of them reports once a minute.
 """
 
 import argparse
@@ -131,6 +131,7 @@ def run_store(directory: Path, reports: list[Accepted], end: float, rate: float)
             "sealed_bytes_per_value": used(raw) / values,
             "of_that_blocks_bytes_per_value": raw.block_bytes / values,
             "rollups_alone_bytes_per_value": (used(whole) - used(raw)) / values,
+            "sealed_and_rollups_bytes_per_value": used(whole) / values,
         }
         figures |= timed("read", read)
         devices = len({report.device for report in reports}) - 1
@@ -178,8 +179,9 @@ def seal_all(history: History, now: float) -> float:
     return time.perf_counter() - began
 
 
-def run_fleet(directory: Path, devices: int, rate: float, seed: int) -> Figures:
-    """The newest value of every device, from the file and as it is kept at hand, the latter while intake goes on."""
+def run_fleet(directory: Path, devices: int, seed: int) -> Figures:
+    """The newest value of every device, from the file and as it is kept at hand, the latter while each reports once a
+    minute."""
     with Journal(directory) as journal, journal.history() as history, journal.reader() as reader:
         for batch in in_batches(fleet(devices, 0.5, 0, seed, START + DAY), 10 * BATCH):
             journal.commit(batch)
@@ -190,7 +192,7 @@ def run_fleet(directory: Path, devices: int, rate: float, seed: int) -> Figures:
             cells = wide.latest("load", LOAD_FIELDS[0], time.monotonic())
             return len([(row.device, part, row.at, float(row.values[column])) for row, column, part in cells])
 
-        with SteadyIntake(journal, devices, rate, START + DAY) as intake:
+        with SteadyIntake(journal, devices, devices / MINUTE, START + DAY) as intake:
             figures |= timed("fleet_latest_under_intake", latest)
     return figures | {"fleet_latest_reports_per_second": intake.per_second}
 
@@ -222,7 +224,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.directory) as name:
         directory = Path(name)
         store = run_store(directory, reports, end, options.rate)
-        store |= run_fleet(directory / "fleet", options.fleet, options.rate, options.seed)
+        store |= run_fleet(directory / "fleet", options.fleet, options.seed)
         wide = run_wide(directory, reports, end)
     result = {
         "workload": {

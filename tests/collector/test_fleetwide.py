@@ -118,7 +118,7 @@ def test_what_is_kept_at_hand_keeps_up_by_itself(journal: Journal) -> None:
         put(journal, "d1", MIDNIGHT + 40 * HOUR, cpu=3.0)
         put(journal, "d1", MIDNIGHT + 20 * HOUR, cpu=0.0)
         wide.keep_up(9000.0)
-        cells = wide.latest("load", "cpu", 9000.0)
+        cells = list(wide.latest("load", "cpu", 9000.0))
         assert sorted((row.device, float(row.values[column])) for row, column, _ in cells) == [("d1", 3.0), ("d2", 2.0)]
 
 

@@ -1,5 +1,6 @@
 """Who asks, and what each role may. Pure."""
 
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
@@ -30,6 +31,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def may_see(self, customer: str) -> bool:
         """Whether what belongs to this customer is for the caller."""
         return self.role is not Role.CUSTOMER or customer == self.customer
+
+    @property
+    def sees(self) -> Callable[[str], bool] | None:
+        """`may_see`, or None for one who may see everything: then nobody has to look whose ten thousand devices are."""
+        return self.may_see if self.role is Role.CUSTOMER else None
 
     def signature(self, claimed: str) -> str:
         """Under which name a change is written down: only on the collector's own machine is a claim believed."""

@@ -13,14 +13,13 @@ from forewarn_collector.judge.judges import Judges
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX
 from forewarn_collector.store.earlier import Earlier, Value
 from forewarn_collector.store.fleetwide import Cell, Fleetwide
-from forewarn_collector.store.model import Newest
 from forewarn_rules import LEVELS, Kind
 from forewarn_wire import CANARY
 
 DAY = 86_400.0
 
-Sees = Callable[[str], bool]
-"""Whether who asks may see this customer's devices."""
+Sees = Callable[[str], bool] | None
+"""Whether who asks may see this customer's devices; None: everybody's."""
 
 
 class Questions:
@@ -46,26 +45,30 @@ class Questions:
         known = known_metric(metric)
         since = (now - window) // DAY * DAY
         earlier = self._earlier.at(_kind_of(metric), metric, since)
-        grown: list[tuple[float, Newest, str, float, Value]] = []
-        unknown = 0
-        for row, column, part in self._cells(metric, sees):
-            value = float(row.values[column])
-            if math.isnan(value):
-                continue
-            before = earlier.get((row.series, part))
-            if before is None or math.isnan(before.value):
-                unknown += 1
-            else:
-                grown.append((value - before.value, row, part or row.part, value, before))
-        most = nsmallest(limit, grown, key=lambda one: (-one[0], one[1].device, one[2]))
+        compared = unknown = 0
+
+        def grown() -> Iterator[tuple[float, str, str, float, float, Value]]:
+            nonlocal compared, unknown
+            for row, column, part in self._cells(metric, sees):
+                value = float(row.values[column])
+                if math.isnan(value):
+                    continue
+                before = earlier.get((row.series, part))
+                if before is None or math.isnan(before.value):
+                    unknown += 1
+                    continue
+                compared += 1
+                yield before.value - value, row.device, part or row.part, value, row.at, before
+
+        most = nsmallest(limit, grown())
         return Top(
-            metric=metric, unit=known.unit, since=since, compared=len(grown), unknown=unknown,
+            metric=metric, unit=known.unit, since=since, compared=compared, unknown=unknown,
             grown=[
                 Growth(
-                    device=row.device, customer=self._directory.whose(row.device).customer, part=part, growth=growth,
-                    value=value, at=row.at, before=before.value, before_at=before.at,
+                    device=device, customer=self._directory.whose(device).customer, part=part, growth=-shrunk,
+                    value=value, at=at, before=before.value, before_at=before.at,
                 )
-                for growth, row, part, value, before in most
+                for shrunk, device, part, value, at, before in most
             ],
         )  # fmt: skip
 
@@ -74,14 +77,15 @@ class Questions:
         found = [
             VerdictLine(device=device, customer=whose.customer, site=whose.site, kind=str(kind), part=part, level=level)
             for (kind, (device, part)), level in self._judge.raised().items()
-            if sees((whose := self._directory.whose(device)).customer)
+            for whose in (self._directory.whose(device),)
+            if sees is None or sees(whose.customer)
         ]
         return sorted(found, key=lambda line: (-LEVELS.index(line.level), line.device, line.kind, line.part))
 
     def _cells(self, metric: str, sees: Sees) -> Iterator[Cell]:
         for cell in self._wide.latest(_kind_of(metric), metric, time.monotonic()):
             device = cell[0].device
-            if device != CANARY and sees(self._directory.whose(device).customer):
+            if device != CANARY and (sees is None or sees(self._directory.whose(device).customer)):
                 yield cell
 
 

@@ -1,9 +1,12 @@
-"""Answers about the whole fleet."""
+"""Answers about the whole fleet.
+
+In text and numbers alone there is nothing for the garbage collector to find, and it takes long over so many (gc=False).
+"""
 
 import msgspec
 
 
-class LatestValue(msgspec.Struct, kw_only=True):
+class LatestValue(msgspec.Struct, kw_only=True, gc=False):
     """The newest value of a metric on one part of one device; null: it could not be measured. ``part``: the mount,
     sensor or disk."""
 
@@ -13,7 +16,7 @@ class LatestValue(msgspec.Struct, kw_only=True):
     value: float | None
 
 
-class Growth(msgspec.Struct, kw_only=True):
+class Growth(msgspec.Struct, kw_only=True, gc=False):
     """How much a value has grown: ``value`` is the newest, at ``at``; ``before`` is what it was at ``before_at``."""
 
     device: str
@@ -38,7 +41,7 @@ class Top(msgspec.Struct, kw_only=True):
     grown: list[Growth]
 
 
-class VerdictLine(msgspec.Struct, kw_only=True):
+class VerdictLine(msgspec.Struct, kw_only=True, gc=False):
     """One part of a device on which a rule speaks, at its worst level. ``kind``: disk, filesystem, device and so on."""
 
     device: str

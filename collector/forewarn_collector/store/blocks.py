@@ -217,8 +217,11 @@ def _planes(numbers: NDArray[np.uint64]) -> bytes:
 def _from_planes(planes: bytes, rows: int) -> NDArray[np.uint64]:
     if not rows:
         return np.empty(0, np.uint64)
+    width = len(planes) // rows
+    if width == 1:  # most columns
+        return np.frombuffer(planes, np.uint8).astype(np.uint64)
     octets = np.zeros((rows, 8), np.uint8)
-    octets[:, : len(planes) // rows] = np.frombuffer(planes, np.uint8).reshape(-1, rows).T
+    octets[:, :width] = np.frombuffer(planes, np.uint8).reshape(-1, rows).T
     return octets.reshape(-1).view("<u8").astype(np.uint64, copy=False)
 
 

@@ -4,6 +4,7 @@ Rows are taken up by their position, so a question costs what came since the las
 """
 
 import threading
+from collections.abc import Iterator
 
 from forewarn_collector.store.earlier import columns_of
 from forewarn_collector.store.history import History
@@ -41,12 +42,15 @@ class Fleetwide:
             self._take_up(monotonic)
             return list(self._kinds[kind].values())
 
-    def latest(self, kind: str, metric: str, monotonic: float) -> list[Cell]:
+    def latest(self, kind: str, metric: str, monotonic: float) -> Iterator[Cell]:
         """The cells of the newest rows in which a metric stands."""
-        rows = self.newest(kind, monotonic)
-        layouts = {id(row.fields): row.fields for row in rows}  # a reader has one tuple for a layout
-        columns = {layout: columns_of(fields, metric) for layout, fields in layouts.items()}
-        return [(row, column, part) for row in rows for column, part in columns[id(row.fields)]]
+        layout: tuple[str, ...] | None = None
+        for row in self.newest(kind, monotonic):
+            if row.fields is not layout:  # nearly all have the same one
+                layout = row.fields
+                columns = columns_of(layout, metric)
+            for column, part in columns:
+                yield row, column, part
 
     def keep_up(self, monotonic: float) -> None:
         """Take up what came, and look everything up when it is time to, so that no question has to."""

@@ -18,16 +18,16 @@ def fleet_routes(fleet: Fleet, now: Callable[[], float]) -> list[Any]:
     @get("/fleet/latest", sync_to_thread=True, responses=PROBLEMS)
     def latest(metric: str, caller: Caller) -> list[LatestValue]:
         """The newest value of a metric on every device."""
-        return fleet.questions.latest(metric, caller.may_see)
+        return fleet.questions.latest(metric, caller.sees)
 
     @get("/fleet/top", sync_to_thread=True, responses=PROBLEMS)
     def top(metric: str, caller: Caller, window: Window = 7 * 86_400, limit: Limit = 20) -> Top:
         """Where a metric grew most within ``window`` seconds, counted from the beginning of that day (UTC)."""
-        return fleet.questions.top(metric, window, limit, now(), caller.may_see)
+        return fleet.questions.top(metric, window, limit, now(), caller.sees)
 
     @get("/fleet/verdicts", sync_to_thread=True, responses=PROBLEMS)
     def verdicts(caller: Caller) -> list[VerdictLine]:
         """Every part of every device on which a rule speaks, the worst first."""
-        return fleet.questions.verdicts(caller.may_see)
+        return fleet.questions.verdicts(caller.sees)
 
     return [latest, top, verdicts]
