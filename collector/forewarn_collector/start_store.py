@@ -13,12 +13,17 @@ from forewarn_collector.store.postgres import Postgres
 from forewarn_collector.version import version
 
 
-def open_journal(store: Store, data: Path) -> Journal:
-    """Raise StoreError or StartError."""
+def journal_place(store: Store, data: Path) -> Path | Postgres:
+    """The data directory unless there is a server for it. Raise StartError for its password file."""
     entry = store.journal
     if entry is None:
-        return Journal(data)
-    return Journal(Postgres(entry.url, secret_of(entry.password_file) if entry.password_file else None))
+        return data
+    return Postgres(entry.url, secret_of(entry.password_file) if entry.password_file else None)
+
+
+def open_journal(store: Store, data: Path) -> Journal:
+    """Raise StoreError or StartError."""
+    return Journal(journal_place(store, data))
 
 
 def claims_of(store: Store, journal: Journal, address: Callable[[], str], now: Callable[[], float]) -> Claims | None:

@@ -27,6 +27,11 @@ class Worker(ABC):
         self._thread = threading.Thread(target=self._run, name=self._title, daemon=True)
         self._thread.start()
 
+    @property
+    def works(self) -> bool:
+        """It was started, and not stopped since."""
+        return self._thread is not None and not self._stopping.is_set()
+
     def stop(self) -> None:
         self._stopping.set()
         self._wake.set()

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
+from servers.postgresql import Database
 
 from forewarn_collector.cli.main import forewarn
 from forewarn_collector.store.backup import back_up, restore
-from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.journal import Journal
+from forewarn_collector.store.model import Accepted, Point, StoreError
+from forewarn_collector.store.postgres import Postgres
 from forewarn_wire import up_topic
 
 
@@ -142,3 +146,39 @@ def test_damage_is_found(backed_up: Path, tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
     assert len(ask(data, "store", "check", status=1)["problems"]) >= 2
+
+
+def test_with_journal_and_state_in_postgresql_it_says_what_pg_dump_must_do(tmp_path: Path, database: Database) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    password = data / "pg.password"
+    password.write_text(database.password)
+    password.chmod(0o600)
+    where = {"url": database.url, "password_file": str(password)}
+    config = tmp_path / "collector.yaml"
+    store = {"journal": where, "state": dict(where)}
+    config.write_text(yaml.safe_dump({"store": store, "listen": {"enabled": False}, "broker": {"url": "mqtt://b"}}))
+    place = Postgres(database.url, database.password)
+    with Journal(place) as journal:
+        points = [Point("dev-1", "load", "", 1e9 + n, ("cpu.used_percent",), (1.0,), b"{}") for n in range(100)]
+        journal.commit([Accepted("dev-1", "b1", n, point.at, point.at, (point,)) for n, point in enumerate(points)])
+        assert journal.seal(1e9 + 1e6, 100).rows == 100
+    command = [sys.executable, "-m", "forewarn_collector", "--data", str(data)]
+    ending = ["--config", str(config), "--json"]
+    made = subprocess.run([*command, "backup", str(tmp_path / "b.tar.gz"), *ending], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["files"] == ["pg.password"]
+    assert [line.partition(";")[0] for line in made.stderr.splitlines()] == [
+        "tickets and users are not in it: there is no state.db here",
+        "reports are not in it: there is no journal.db here",
+    ]
+    assert made.stderr.count("run pg_dump --schema forewarn_") == 2
+    assert restore(tmp_path / "b.tar.gz", tmp_path / "second").files.keys() == {"pg.password"}
+    refused = subprocess.run([*command, "backup", str(tmp_path / "c.tar.gz")], capture_output=True, text=True)
+    assert "there is no journal here" in refused.stderr
+
+    found = ask(data, "store", "check", "--config", str(config))
+    assert (found["rows_in_blocks"], found["unsealed_rows"], found["problems"]) == (100, 0, [])
+    database.run("UPDATE forewarn_journal.block SET body = substr(body, 1, 20)")
+    found = ask(data, "store", "check", "--config", str(config), status=1)
+    assert len(found["problems"]) == found["blocks"] > 0

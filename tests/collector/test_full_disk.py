@@ -1,9 +1,7 @@
 """A whole collector whose disk is full, read-only or damaged: it says so, loses nothing acknowledged, and goes on."""
 
-import asyncio
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +9,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from servers.agents import Sending
 
-from forewarn_collector.replay.sender import Crowd
 from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.state import open_state, open_state_to_read, ticket
@@ -55,30 +53,6 @@ def failing(seq: int) -> SmartReport:
     return SmartReport(
         device="shop-00", boot="b1", seq=seq, sampled_at=time.time(), disk=DISK, outcome=Outcome.MEASURED, passed=False
     )
-
-
-class Sending:
-    """Virtual agents in a thread of their own; they keep what is not acknowledged."""
-
-    def __init__(self, port: int, *messages: Any) -> None:
-        self.crowd = Crowd(f"mqtt://127.0.0.1:{port}")
-        self.messages = messages
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._send()))
-        self._thread.start()
-
-    async def _send(self) -> None:
-        for message in self.messages:
-            self.crowd.send("smart" if isinstance(message, SmartReport) else "load", message)
-        await self.crowd.finish()
-
-    @property
-    def stored(self) -> int:
-        return self.crowd.acked[0]
-
-    def finish(self) -> None:
-        self._thread.join(60)
-        assert not self._thread.is_alive()
-        assert self.crowd.acked == {0: len(self.messages)}
 
 
 def reports(data: Path) -> int:

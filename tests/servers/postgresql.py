@@ -6,9 +6,12 @@ import signal
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import psycopg
 from servers.started import Process, free_port, run
 
@@ -56,7 +59,7 @@ class PostgreSQL:
         self._process = Process(command, self.directory.with_suffix(".log"), {}, self.directory)
 
     def start(self) -> None:
-        self._process.start(lambda: self._database("postgres").run("SELECT 1"))
+        self._process.start(lambda: self.run("SELECT 1"))
 
     def stop(self) -> None:
         """Connections are ended, not waited for."""
@@ -68,17 +71,50 @@ class PostgreSQL:
         self._signal(signal.SIGQUIT)
         self._process.stop()
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """All of its processes stand still; their connections stay open."""
+        postmaster = psutil.Process(int(self._postmaster.read_text().split()[0]))
+        processes = [postmaster]
+        postmaster.suspend()
+        for process in postmaster.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+                processes.append(process)
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
     def remove(self) -> None:
         self.kill()  # what it has not written yet, nobody will read
         shutil.rmtree(self.directory)
         self.directory.with_suffix(".log").unlink()
 
-    def fresh(self, like: Database | None = None) -> Database:
-        """A new, empty database; or a copy of one to which nobody is connected."""
+    def fresh(self, like: Database | None = None, directory: Path | None = None) -> Database:
+        """A new, empty database; or a copy of one to which nobody is connected. ``directory``: where its tables are
+        kept, an empty one."""
         name = f"test_{uuid.uuid4().hex[:12]}"
         template = like.url.rpartition("/")[2] if like else "template1"
-        self._database("postgres").run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        kept = ""
+        if directory:
+            if self._as_postgres:
+                shutil.chown(directory, "postgres")
+            self.run(f"CREATE TABLESPACE {name} LOCATION '{directory}'")
+            kept = f" TABLESPACE {name}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}{kept}")
         return self._database(name)
+
+    def drop(self, database: Database) -> None:
+        """And the place where its tables were kept."""
+        name = database.url.rpartition("/")[2]
+        self.run(f"DROP DATABASE {name} WITH (FORCE)")
+        self.run(f"DROP TABLESPACE IF EXISTS {name}")
+
+    def run(self, statement: str) -> list[Any]:
+        """In a database that no test uses."""
+        return self._database("postgres").run(statement)
 
     def _database(self, name: str) -> Database:
         return Database(f"postgresql://{USER}@127.0.0.1:{self.port}/{name}", PASSWORD)

@@ -13,15 +13,18 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from forewarn_collector.cli.session import Session, json_option, mask_files, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, right, table
+from forewarn_collector.config import Config
 from forewarn_collector.config_file import ConfigError, kept_with, load_config
 from forewarn_collector.config_history import HistoryStoreEntry
 from forewarn_collector.config_store import Store, store_mistakes
 from forewarn_collector.paths import default_data
 from forewarn_collector.start import StartError
+from forewarn_collector.start_store import journal_place
 from forewarn_collector.state_place import state_place
 from forewarn_collector.store.backup import Manifest, back_up
 from forewarn_collector.store.backup import restore as put_back
 from forewarn_collector.store.checking import check as check_all
+from forewarn_collector.store.database import FILE_NAME as JOURNAL
 from forewarn_collector.store.embedded import Embedded
 from forewarn_collector.store.external.interface import HistoryStore
 from forewarn_collector.store.external.opening import open_store
@@ -56,18 +59,23 @@ class CheckView(msgspec.Struct, kw_only=True):
     problems: list[str]
 
 
-NO_STATE = (
-    "tickets and users are not in it: there is no state.db here; where they are in PostgreSQL, run pg_dump "
-    "--schema forewarn_state before the backup"
+NOT_IN_IT = (
+    (STATE, "tickets and users are not in it: there is no state.db here", "forewarn_state"),
+    (JOURNAL, "reports are not in it: there is no journal.db here", "forewarn_journal"),
+)
+ONLY_BLOCKS = "what is in PostgreSQL was not looked through, but for the blocks of history: use pg_amcheck"
+config_option = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), help="The collector's configuration, YAML."
 )
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
 @click.command("backup")
 @file_argument
+@config_option
 @json_option
 @pass_session
-def backup(session: Session, file: Path, as_json: bool) -> None:
+def backup(session: Session, file: Path, config_path: Path | None, as_json: bool) -> None:
     """Write all that the collector knows to FILE, while it runs: reports, tickets, users, authorities with their keys.
 
     Run it on the collector's machine as the collector's user. FILE must not be there yet, and is for its owner only.
@@ -76,9 +84,13 @@ def backup(session: Session, file: Path, as_json: bool) -> None:
     """
     mask_files(0o077)
     with _plainly(), _bar("copied") as told:
-        made = back_up(_data(session), file, version("forewarn"), told)
-    if STATE not in made.files:
-        click.echo(NO_STATE, err=True)
+        config, data = _configured(session, config_path)
+        made = back_up(data, file, version("forewarn"), told, with_journal=config.store.journal is None)
+    for name, text, schema in NOT_IN_IT:
+        if name not in made.files:
+            click.echo(
+                f"{text}; where they are in PostgreSQL, run pg_dump --schema {schema} before the backup", err=True
+            )
     _say(made, file, as_json)
 
 
@@ -108,17 +120,22 @@ def store() -> None:
 
 
 @store.command("check")
+@config_option
 @json_option
 @pass_session
-def check(session: Session, as_json: bool) -> None:
+def check(session: Session, config_path: Path | None, as_json: bool) -> None:
     """Look through the databases and unpack every block of history; exit code 1 when something is wrong.
 
-    It changes nothing, and the collector may run.
+    It changes nothing, and the collector may run. Of a journal in PostgreSQL the blocks are looked through; for the
+    tables there, and for a state there, use pg_amcheck.
 
     Example: forewarn store check
     """
     with _plainly(), _bar("looked through") as told:
-        found = check_all(_data(session), told)
+        config, data = _configured(session, config_path)
+        found = check_all(data, journal_place(config.store, data), told)
+    if config.store.state or config.store.journal:
+        click.echo(ONLY_BLOCKS, err=True)
     if as_json:
         print_json(CheckView(**found._asdict()))
     else:
@@ -133,7 +150,7 @@ def check(session: Session, as_json: bool) -> None:
 
 
 @store.command("move-state")
-@click.option("--config", "config_path", type=click.Path(path_type=Path), help="The file that says where to, YAML.")
+@config_option
 @json_option
 @pass_session
 def move_state(session: Session, config_path: Path | None, as_json: bool) -> None:
@@ -146,8 +163,7 @@ def move_state(session: Session, config_path: Path | None, as_json: bool) -> Non
     """
     mask_files(0o077)
     with _plainly(), _bar("moved") as told:
-        config = load_config(config_path or kept_with(_data(session)))
-        data = Path(session.data or config.data or default_data())
+        config, data = _configured(session, config_path)
         where = state_place(config.store, data)
         if isinstance(where, Path):
             raise StoreError("the configuration has no store.state; add it with its url")
@@ -208,6 +224,12 @@ def _end(name: str, writing: bool) -> HistoryStore:
             raise StoreError(f"{name}: it has no store.history; name a data directory, or add it")
         return open_store(configured)
     return Embedded(Path(name), writing)
+
+
+def _configured(session: Session, path: Path | None) -> tuple[Config, Path]:
+    """What the collector was told, and its data directory. Raise ConfigError."""
+    config = load_config(path or kept_with(_data(session)))
+    return config, Path(session.data or config.data or default_data())
 
 
 def _data(session: Session) -> Path:

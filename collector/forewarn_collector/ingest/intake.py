@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 500
 RETRY_SECONDS = 1.0
+LONG_SECONDS = 10.0
+"""A commit that takes longer is a trouble."""
 LIMIT_BYTES = 32 * 2**20
 
 
@@ -70,7 +72,8 @@ class Intake:
         committed."""
         self.limit = limit
         self.limit_bytes = limit_bytes
-        self.trouble: str | None = None
+        self._trouble: str | None = None
+        self._asked_at: float | None = None
         self._rate = Rate(time.monotonic())
         self._journal = journal
         self._after_commit = after_commit
@@ -96,6 +99,13 @@ class Intake:
     @property
     def depth(self) -> int:
         return len(self._items)
+
+    @property
+    def trouble(self) -> str | None:
+        asked_at = self._asked_at
+        if self._trouble is None and asked_at is not None and (waited := time.monotonic() - asked_at) > LONG_SECONDS:
+            return f"intake waits: the journal has not answered for {waited:.0f} s"
+        return self._trouble
 
     @property
     def rate(self) -> float:
@@ -188,15 +198,18 @@ class Intake:
         accepted = [entry for entry in judged if isinstance(entry, Accepted)]
         dead = [entry for entry in judged if isinstance(entry, DeadLetter)]
         while True:
+            self._asked_at = time.monotonic()
             try:
                 self._journal.commit(accepted, dead)
-                self.trouble = None
+                self._trouble = None
                 return
             except StoreError as error:
                 # Nothing is acknowledged, so nothing is lost: the doors stop reading when the queue is full.
                 self._say_trouble(str(error))
                 if self._stopping.wait(RETRY_SECONDS):
                     raise Stopped from error
+            finally:
+                self._asked_at = None
 
     def _tell(self, batch: list[Item], judged: list[Accepted | DeadLetter]) -> None:
         by_door: dict[int, tuple[Door, list[Verdict]]] = {}
@@ -216,9 +229,9 @@ class Intake:
             return _internal_error(publish, error)
 
     def _say_trouble(self, text: str) -> None:
-        if text != self.trouble:
+        if text != self._trouble:
             log.error("intake waits: %s", text)
-        self.trouble = text
+        self._trouble = text
 
 
 def _internal_error(publish: Publish | DeadLetter, error: Exception) -> DeadLetter:

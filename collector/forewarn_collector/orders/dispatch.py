@@ -15,6 +15,7 @@ from forewarn_collector.orders.model import COMMAND, OPEN, Order, State
 from forewarn_collector.orders.recovery import Recovery
 from forewarn_collector.store.model import ReplyRow, Session, StoreError
 from forewarn_collector.store.reader import Reader
+from forewarn_collector.store.state import database_trouble
 from forewarn_wire import CommandOrder, ReplyReport, WireError, decode, encode
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class Dispatch:
                     self.turn(reader)
                     self.trouble = None
                 except (StoreError, SQLAlchemyError, TimeoutError) as error:
-                    self._say(f"orders: {type(error).__name__}: {error}")
+                    self._say(f"orders: {database_trouble(error) or f'{type(error).__name__}: {error}'}")
                 except Exception as error:
                     self._say(f"orders: {type(error).__name__}: {error}")
                     log.exception("a turn of the orders failed")

@@ -78,13 +78,15 @@ class Condition:
         subscriber = self._subscriber
         state_trouble = self._look_at_the_state()
         unjudged = self._unjudged(now)
+        # Where there are several collectors one of them forwards, and only that one knows how it is.
+        forwarder = self.forwarder if self.forwarder and self.forwarder.works else None
         unsent, untold = _age(now, self._state.oldest_unsent), _age(now, self._state.oldest_due)
         canaries = [canary.last for canary in self.canaries if canary.last is not None]
         troubles = [
             self._intake.trouble,
             self._judge.trouble,
             state_trouble,
-            self.forwarder.trouble if self.forwarder else None,
+            forwarder.trouble if forwarder else None,
             subscriber.trouble if subscriber else None,
             *(subscriber.shortcomings if subscriber else []),
             *(trouble() for trouble in self._other_troubles),
@@ -121,7 +123,7 @@ class Condition:
             canaries=canaries,
             collectors=self._members(),
             ping=self.ping.view if self.ping else None,
-            history=self.forwarder.view() if self.forwarder else None,
+            history=forwarder.view() if forwarder else None,
             troubles=[trouble for trouble in troubles if trouble],
         )
 

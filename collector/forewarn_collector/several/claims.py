@@ -15,17 +15,22 @@ from forewarn_collector.several.fair import decide
 from forewarn_collector.several.members import Member, member_of
 from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.place import Connection
+from forewarn_collector.store.state import database_trouble
 
 log = logging.getLogger(__name__)
 
 TURN_SECONDS = 1.0
 LEASE_SECONDS = 4.0
+FROZEN = "60s"
+"""PostgreSQL ends a session that says nothing for so long: others do the work of a machine that stands still."""
 
 _OURS = 0x66777273
 """The first number of all our locks; the second is a share or one of these."""
 _RUNNER, _MEMBER = 1000, 1001
 
 _PID = "SELECT pg_backend_pid()"
+# Known from PostgreSQL 14 on.
+_END_WHEN_SILENT = "SELECT set_config(name, ?, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 _TRY = "SELECT pg_try_advisory_lock(?, ?)"
 _LET_GO = "SELECT pg_advisory_unlock(?, ?)"
 _JOIN = "SELECT pg_advisory_lock_shared(?, ?)"
@@ -84,7 +89,7 @@ class Claims:
                 self.turn()
                 self._say(None)
             except Exception as error:
-                self._say(f"claims: {error}" if isinstance(error, StoreError) else f"claims: {error!r}")
+                self._say(f"claims: {database_trouble(error) or repr(error)}")
                 self._lose()
             self._stopping.wait(TURN_SECONDS)
         self._lose()
@@ -114,6 +119,7 @@ class Claims:
         (self._pid,) = connection.execute(_PID).fetchone()
         if any(row[1] == me.name for row in connection.execute(_WHO, (_OURS,))):
             raise StoreError(f"another collector is called {me.name}; give one of them another store.journal.name")
+        connection.execute(_END_WHEN_SILENT, (FROZEN,))
         connection.execute(_FORGET, (self._pid, me.name))
         connection.execute(_REGISTER, (me.name, me.address, me.version, self._pid, me.since))
         connection.execute(_JOIN, (_OURS, _MEMBER))

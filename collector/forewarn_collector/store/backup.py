@@ -44,9 +44,17 @@ Progress = Callable[[int, int], None]
 """Told how many bytes of how many are done."""
 
 
-def back_up(data: Path, target: Path, version: str, progress: Progress = lambda _done, _all: None) -> Manifest:
-    """Write a backup of ``data`` to ``target``, which must not be there. Raise StoreError."""
-    if not (data / FILE_NAME).is_file():
+def back_up(
+    data: Path,
+    target: Path,
+    version: str,
+    progress: Progress = lambda _done, _all: None,
+    *,
+    with_journal: bool = True,
+) -> Manifest:
+    """Write a backup of ``data`` to ``target``, which must not be there. ``with_journal``: one must be in ``data``.
+    Raise StoreError."""
+    if not data.is_dir() or (with_journal and not (data / FILE_NAME).is_file()):
         raise StoreError(f"{data}: there is no journal here; name the collector's data directory")
     if target.exists():
         raise StoreError(f"{target}: is there already; name a new file")

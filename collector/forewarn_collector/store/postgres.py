@@ -5,7 +5,8 @@ float, and every error is a StoreError with its remedy. A connection that was lo
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
@@ -17,7 +18,8 @@ from forewarn_collector.store.database import transaction
 from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.place import Closing
 from forewarn_collector.store.place import Connection as AnyConnection
-from forewarn_collector.store.postgres_server import Server
+from forewarn_collector.store.postgres_server import WRITERS_OPTIONS, Server, unhurried
+from forewarn_collector.store.postgres_server import Connection as Driver
 from forewarn_collector.store.postgres_tables import MIGRATIONS, SCHEMA, VERSION
 from forewarn_collector.store.statements import POSTGRESQL, READ, WRITE
 
@@ -27,9 +29,10 @@ _MARK = re.compile(r"\?|(?<!:):([a-z_]+)")
 class Connection:
     """Not thread-safe beyond what its users lock. Statements outside of a transaction are one each."""
 
-    def __init__(self, place: "Postgres") -> None:
+    def __init__(self, place: "Postgres", options: str = "") -> None:
         self._place = place
-        self._open: psycopg.Connection[Any] = place.connect(autocommit=True)
+        self._options = options
+        self._open = place.connect(autocommit=True, options=options)
         self._ended = False
 
     @property
@@ -64,11 +67,16 @@ class Connection:
         self._ended = True
         self._open.close()
 
-    def _there(self) -> psycopg.Connection[Any]:
+    @contextmanager
+    def unhurried(self) -> Iterator[None]:
+        with unhurried(self._there()):
+            yield
+
+    def _there(self) -> Driver:
         if self._ended:
             raise StoreError(f"{self._place.name}: this connection was closed")
         if self._open.closed:
-            self._open = self._place.connect(autocommit=True)
+            self._open = self._place.connect(autocommit=True, options=self._options)
         return self._open
 
 
@@ -83,9 +91,9 @@ class Postgres(Server):
         return BytesIO()
 
     def writer(self) -> AnyConnection:
-        connection = Connection(self)
+        connection = Connection(self, WRITERS_OPTIONS)
         try:
-            with transaction(connection):
+            with connection.unhurried(), transaction(connection):
                 self._bring_up_to_date(connection)
         except BaseException:
             connection.close()
@@ -93,7 +101,7 @@ class Postgres(Server):
         return connection
 
     def second_writer(self) -> AnyConnection:
-        return Connection(self)
+        return Connection(self, WRITERS_OPTIONS)
 
     def reader(self) -> AnyConnection:
         connection = Connection(self)

@@ -1,9 +1,14 @@
 """A PostgreSQL server: the way to it, and what to tell people when it refuses. Journal and state have a schema each, so
 that they may share a database."""
 
-from typing import Any
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import FloatLoader
 from psycopg.types.string import StrDumper
@@ -14,8 +19,16 @@ OLDEST_SERVER = 120_000
 """PostgreSQL 12: generated columns."""
 
 _CONNECT_SECONDS = 5
-# A server that is gone without a word is noticed after so long.
+# A network that is gone without a word is noticed after so long.
 _SILENT_MILLISECONDS = 10_000
+# A server that hangs keeps its connections; longer than it may wait for a lock, no answer is due.
+_HANGING_SECONDS = 25.0
+
+WRITERS_OPTIONS = (
+    "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s "
+    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2 -c tcp_user_timeout=20s"
+)
+"""A collector that hangs or is cut off in the middle of a transaction holds up the others no longer than this."""
 
 _NOTHING_STORED = "nothing of this was stored"
 # By SQLSTATE, the first that fits: https://www.postgresql.org/docs/15/errcodes-appendix.html
@@ -40,6 +53,50 @@ class _Text(StrDumper):
         return super().dump(obj.replace("\0", "\ufffd"))
 
 
+Answer = TypeVar("Answer")
+
+
+class Connection(psycopg.Connection[Any]):
+    """Is closed when the server says nothing for too long. Raise OperationalError then."""
+
+    patience = _HANGING_SECONDS
+
+    def wait(self, gen: PQGen[Answer], interval: float = 0.1, timeout: float | None = None) -> Answer:
+        try:
+            return super().wait(_heard(gen, self.patience), interval, timeout)
+        except _Hangs:
+            self.close()
+            raise
+
+
+class _Hangs(psycopg.OperationalError):
+    pass
+
+
+def _heard(waiting: PQGen[Answer], seconds: float) -> PQGen[Answer]:
+    """The same, but it may not wait longer than this from one sign of the server to the next."""
+    try:
+        wanted, heard = next(waiting), time.monotonic()
+        while True:
+            ready = yield wanted
+            if ready:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > seconds:
+                raise _Hangs(f"the server has not answered for {seconds:.0f} s")
+            wanted = waiting.send(ready)
+    except StopIteration as end:
+        answer: Answer = end.value
+        return answer
+
+
+@contextmanager
+def unhurried(connection: Connection) -> Iterator[None]:
+    """For what may take long on tables of years."""
+    usual, connection.patience = connection.patience, inf
+    yield
+    connection.patience = usual
+
+
 class Server:
     """``url``: postgresql://USER@HOST:PORT/DATABASE, without the password; ``None`` leaves it to libpq's own ways (its
     environment, its password file). ``schema``: whose tables are meant."""
@@ -51,20 +108,19 @@ class Server:
         where = conninfo_to_dict(url)
         self.name = f"PostgreSQL at {where.get('host', 'this machine')}, database {where.get('dbname', 'of the user')}"
 
-    def connect(self, autocommit: bool = False, options: str = "") -> "psycopg.Connection[Any]":
+    def connect(self, autocommit: bool = False, options: str = "") -> Connection:
         """``options``: more settings, as the server's command line takes them. Raise StoreError."""
         try:
-            connection = psycopg.connect(
+            connection = Connection.connect(
                 self._url, autocommit=autocommit, password=self._password, connect_timeout=_CONNECT_SECONDS,
                 application_name="forewarn", options=f"-c search_path={self.schema} {options}",
                 keepalives_idle=5, keepalives_interval=2, keepalives_count=2, tcp_user_timeout=_SILENT_MILLISECONDS,
             )  # fmt: skip
         except psycopg.Error as error:
             raise self.trouble(error) from error
-        if connection.info.server_version < OLDEST_SERVER:
+        if (version := connection.info.server_version) < OLDEST_SERVER:
             connection.close()
-            version = connection.info.server_version // 10_000
-            raise StoreError(f"{self.name}: this is PostgreSQL {version}; forewarn needs 12 or newer")
+            raise StoreError(f"{self.name}: this is PostgreSQL {version // 10_000}; forewarn needs 12 or newer")
         connection.adapters.register_loader("numeric", FloatLoader)
         connection.adapters.register_dumper(str, _Text)
         return connection

@@ -10,13 +10,10 @@ import psycopg
 import sqlalchemy as sa
 
 from forewarn_collector.store.model import StoreError
-from forewarn_collector.store.postgres_server import Server, in_words
+from forewarn_collector.store.postgres_server import WRITERS_OPTIONS, Connection, Server, in_words, unhurried
 
 SCHEMA = "forewarn_state"
 _TURN = 0x4657524E  # whose lock it is in a database that others use too
-
-# A collector that is cut off in the middle of a transaction holds up the others no longer than this.
-_OPTIONS = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=60s -c tcp_keepalives_idle=10"
 
 Prepare = Callable[[sa.Connection, sa.MetaData, str], None]
 
@@ -27,7 +24,10 @@ def open_engine(server: Server, metadata: sa.MetaData, prepare: Prepare) -> sa.E
     try:
         with engine.begin() as connection:
             connection.execute(sa.schema.CreateSchema(server.schema, if_not_exists=True))
-            prepare(connection, metadata, server.name)
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, Connection)
+            with unhurried(driver):
+                prepare(connection, metadata, server.name)
     except BaseException as error:
         engine.dispose()
         if isinstance(error, sa.exc.DBAPIError) and isinstance(error.orig, psycopg.Error):
@@ -57,7 +57,7 @@ def said(error: BaseException) -> str | None:
 def _engine(server: Server) -> sa.Engine:
     engine = sa.create_engine(
         "postgresql+psycopg://",
-        creator=lambda: server.connect(options=_OPTIONS),
+        creator=lambda: server.connect(options=WRITERS_OPTIONS),
         pool_pre_ping=True,
         pool_size=5,
         max_overflow=15,
