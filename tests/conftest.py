@@ -25,6 +25,11 @@ PROJECT = Path(__file__).resolve().parent.parent
 AGENT_TREE = PROJECT / "tests" / "data" / "agent" / "tree"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half of a test's time is spent waiting for processes and clocks."""
+    return max(2, (os.cpu_count() or 2) * 3 // 2)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes a file's tests stay together, and so do those that share a real ticket system."""
     for item in items:

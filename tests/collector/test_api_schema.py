@@ -83,7 +83,7 @@ def test_answers_conform_to_the_description(served: Any, role: str) -> None:
 def ask(operation: Any, url: str, headers: dict[str, str], checks: list[Any], codes: set[int], until: float) -> None:
     @given(case=operation.as_strategy())
     @settings(
-        max_examples=40, deadline=None, phases=[Phase.generate], database=None, derandomize=True,
+        max_examples=16, deadline=None, phases=[Phase.generate], database=None, derandomize=True,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     def check(case: Any) -> None:
