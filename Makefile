@@ -42,7 +42,7 @@ READY_TEST := $(VENV)/ready-to-test-$(KEY)
 MACHINE := build/debian-$(shell echo $(DEBIAN_MACHINE) | cat - deploy/setup/root | sha256sum | cut -c1-16).tar
 PACKAGED := dist/SHA256SUMS
 
-.PHONY: help run test check corpus soak idle chaos several desks storm fuzz vm peers package nspawn fresh clean run-packages test-packages vm-packages
+.PHONY: help run test check corpus soak idle chaos several postgresql desks storm fuzz vm peers package nspawn fresh clean run-packages test-packages vm-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -82,6 +82,11 @@ chaos: $(READY_TEST) ## as root: agents and collector are killed on a bad networ
 several: $(READY_TEST) test-packages ## three collectors on one PostgreSQL are killed in turn; MINUTES=5 DEVICES=300 SEED=number
 	@FOREWARN_MINUTES=$(or $(MINUTES),5) FOREWARN_DEVICES=$(or $(DEVICES),300) FOREWARN_SEED=$(or $(SEED),20261127) \
 		exec $(BIN)/pytest -s tests/endurance/several
+
+postgresql: $(READY_TEST) test-packages ## access, enrolment, orders, people, gaps and late reports with everything in PostgreSQL
+	@FOREWARN_STORE=postgresql exec $(BIN)/pytest --numprocesses auto --dist loadgroup $(PYTEST) \
+		$(patsubst %,tests/collector/test_%.py,access access_limits api_permissions backfill enrolment_port gaps history_orders intake \
+		orders people_api)
 
 storm: $(READY_TEST) ## a collector dies under 2,000 devices with TLS, which are back at once; AGENTS=number
 	@FOREWARN_STORM_AGENTS=$(or $(AGENTS),2000) exec $(BIN)/pytest -s tests/endurance/test_storm.py

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -10,15 +11,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import mqtt5
 import pytest
 from mqtt5 import QoS
+from msgspec.structs import replace
 from servers.postgresql import Database, PostgreSQL
 
 from forewarn_collector.app import Collector
 from forewarn_collector.config import Api, Config, Listen
+from forewarn_collector.config_store import SharedJournal, State, Store
 from forewarn_collector.ingest.packets import Framer
 from forewarn_collector.store.place import Place
 from forewarn_collector.store.postgres import Postgres
@@ -119,9 +122,14 @@ def status(device: str = "shop-07", session: int = 1, state: str = "online", boo
 class RunningCollector:
     """A whole collector in this process; its event loop has a thread of its own."""
 
+    stored: ClassVar[Callable[[Path], Store]] = lambda _: Store()
+    """Where a collector with this data directory keeps what it knows."""
+
     def __init__(self, data: Path, config: Config | None = None) -> None:
         self.data = data
         config = config or Config(listen=Listen(port=0), api=Api(port=0, requests_per_minute=100_000))
+        if config.store == Store():
+            config = replace(config, store=RunningCollector.stored(data))
         self.collector = Collector(config, data)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever)
@@ -162,6 +170,36 @@ class RunningCollector:
         assert device.publish(up_topic(name, "load"), load(name, self._good)).reason_code == 0
         device.close()
         assert self.reader.device(name).reports == before + 1  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def everything_in_postgresql(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where FOREWARN_STORE asks for it: each data directory then has a database of its own."""
+    if os.environ.get("FOREWARN_STORE") != "postgresql":
+        yield
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    databases: dict[Path, Database] = {}
+
+    def stored(data: Path) -> Store:
+        database = databases.setdefault(data, server.fresh())
+        data.mkdir(exist_ok=True)
+        password = data / "postgresql.password"
+        password.touch(0o600)
+        password.write_text(database.password)
+        where = {"url": database.url, "password_file": str(password)}
+        return Store(journal=SharedJournal(**where), state=State(**where))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunningCollector, "stored", staticmethod(stored))
+        yield
+
+
+@pytest.fixture
+def embedded() -> None:
+    """What a test does that looks into the files of the data directory."""
+    if os.environ.get("FOREWARN_STORE") == "postgresql":
+        pytest.skip("everything is in PostgreSQL")
 
 
 @pytest.fixture(scope="session")

@@ -263,6 +263,7 @@ def test_a_token_that_is_nearly_right_is_wrong(api: Api_, change: str) -> None:
     assert api.ask(wrong, "GET", f"{V1}/whoami").status_code == 401
 
 
+@pytest.mark.usefixtures("embedded")
 def test_only_hashes_are_stored(api: Api_) -> None:
     api.collector.desk.tickets()
     stored = b"".join(path.read_bytes() for path in api.data.iterdir() if path.name.startswith("state.db"))
@@ -395,6 +396,7 @@ def test_the_audit_log_tells_roles_and_hides_passwords(api: Api_) -> None:
     assert (role["before"]["role"], role["after"]["role"]) == ("engineer", "admin")
 
 
+@pytest.mark.usefixtures("embedded")
 @pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET who = 'nobody'"])
 def test_the_database_itself_keeps_the_audit_log(api: Api_, statement: str) -> None:
     with sqlite3.connect(api.data / "state.db") as db, pytest.raises(sqlite3.IntegrityError, match="only ever added"):

@@ -41,6 +41,7 @@ def stored_times(running: Any) -> list[float]:
     return [float(time) for time in times]
 
 
+@pytest.mark.usefixtures("embedded")
 def test_a_journal_of_an_older_copy_gets_back_what_it_lacks(
     make_running: Callable[..., Any], make_agent: Callable[..., Any], wait_for: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -30,7 +30,9 @@ class AuthorityError(StoreError):
 
 
 class Issued(NamedTuple):
-    """A device's certificate: PEM text, serial number in hexadecimal, its issuer's fingerprint; Unix seconds."""
+    """A device's certificate: PEM text, serial number in hexadecimal, its issuer's fingerprint; Unix seconds.
+
+    ``not_before`` has the fraction that a certificate cannot show: of two within a second it tells which is newer."""
 
     pem: str
     serial: str
@@ -129,7 +131,7 @@ class Authority:
         )
         return Issued(
             certificates.pem_of(made), f"{made.serial_number:x}", issuer.fingerprint,
-            made.not_valid_before_utc.timestamp(), made.not_valid_after_utc.timestamp(),
+            now - certificates.DEVICE_BACKDATED.total_seconds(), made.not_valid_after_utc.timestamp(),
         )  # fmt: skip
 
     def issuer_of(self, certificate: x509.Certificate) -> Issuer | None:
