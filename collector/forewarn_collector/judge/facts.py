@@ -112,10 +112,10 @@ class FactBook:
     def _inventory(self, device: str) -> Facts:
         read = self._lately_read()
         if (device,) not in read:
-            row = self._reader.device(device)
-            if row is None or row.birth is None:
+            birth = self._reader.birth(device)
+            if birth is None:
                 return {}
-            read[(device,)] = inventory_of(row.birth)
+            read[(device,)] = inventory_of(birth)
         return read[(device,)]
 
     def _lately_read(self) -> dict[tuple[str, ...], Facts]:

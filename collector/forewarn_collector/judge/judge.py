@@ -276,7 +276,7 @@ class Judge:
             self._warm(sight.history, series[row.series], row.at)
         changes: list[Change] = []
         touched: dict[tuple[Kind, Key], None] = {}
-        with self._engine_lock:
+        with sight.reader.snapshot(), self._engine_lock:
             for batches in rounds(rows, series, self._wanted):
                 for batch in batches:
                     changes += self._observe(batch, sight.book)

@@ -136,6 +136,12 @@ class Reader:
             heard = connection.execute(f"{_HEARD} WHERE device = ?", (name,)).fetchall()
         return next(iter(_devices(rows, heard)), None)
 
+    def birth(self, device: str) -> bytes | None:
+        """What it said of itself when it came last."""
+        with self.snapshot() as connection:
+            row = connection.execute("SELECT birth FROM device WHERE name = ?", (device,)).fetchone()
+        return row[0] if row else None
+
     def series_of(self, device: str) -> list[Series]:
         """What is measured of a device; the rollups of it are left out."""
         with self.snapshot() as connection:
