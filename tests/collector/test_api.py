@@ -266,7 +266,7 @@ def test_healthz_is_open_and_says_no_more_than_that(stranger: httpx.Client) -> N
 
 def test_healthz_in_trouble(make_running: Callable[..., Any]) -> None:
     collector = make_running().collector
-    collector.intake.trouble = "journal.db: disk full"
+    collector.intake._trouble = "journal.db: disk full"
     answer = httpx.get(f"{collector.api_url}/healthz", trust_env=False)
     assert (answer.status_code, answer.json()) == (503, {"status": "in trouble"})
     headers = {"Authorization": f"Bearer {token_in(collector.data)}"}

@@ -52,7 +52,10 @@ def two(database: Database, tmp_path: Path, make_running: Callable[..., Any], wa
         return [device for device in devices if running.collector.judge.holds(device)]
 
     wait_for(lambda: len(held(one)) + len(held(other)) == len(devices) and held(one) and held(other), PATIENCE)
-    wait_for(lambda: len(one.collector.team.members) == 2, PATIENCE)
+    half = SHARES // 2
+    for running in (one, other):
+        team = running.collector.team
+        wait_for(lambda team=team: [len(member.shares) for member in team.members] == [half, half], PATIENCE)
     return Two(one, other, held(one)[0], held(other)[0])
 
 

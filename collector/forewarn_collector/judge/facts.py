@@ -92,7 +92,7 @@ class FactBook:
     def part(self, kind: Kind, key: Key) -> Part:
         """What a ticket about this component is keyed by. A machine without a serial number goes by its name."""
         device, name = key
-        serial = str(self._inventory(device).get("serial") or device)
+        serial = str(inventory_of(self._reader.birth(device)).get("serial") or device)
         return Part(device, serial, name, self._directory.whose(device))
 
     def part_of(self, change: Change) -> Part:

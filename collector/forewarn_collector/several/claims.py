@@ -80,7 +80,9 @@ class Claims:
 
     def whose(self, share: int) -> str:
         """Who judges a share, for people."""
-        found = next((member for member in self.members if share in member.shares), None)
+        # The last look was before what was given up in that turn.
+        gone = self._myself().name if share not in self._held else None
+        found = next((one for one in self.members if share in one.shares and one.name != gone), None)
         return f"collector {found.name} ({found.address})" if found else "no collector at the moment"
 
     def _run(self) -> None:

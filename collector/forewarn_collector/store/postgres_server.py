@@ -93,8 +93,10 @@ def _heard(waiting: PQGen[Answer], seconds: float) -> PQGen[Answer]:
 def unhurried(connection: Connection) -> Iterator[None]:
     """For what may take long on tables of years."""
     usual, connection.patience = connection.patience, inf
-    yield
-    connection.patience = usual
+    try:
+        yield
+    finally:
+        connection.patience = usual
 
 
 class Server:
