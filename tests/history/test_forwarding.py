@@ -17,6 +17,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from servers.histories import opened
+from servers.network import Relay
 from servers.started import free_port
 
 from forewarn_collector.store.external.address import Login, address_of, tls_of
@@ -338,25 +339,12 @@ def test_somebody_else_at_the_port_gets_nothing_and_nothing_is_parked(
         site.end(forwarder)
 
 
-class SlowProxy:
+class SlowProxy(Relay):
     """Passes connections on; each piece of an answer waits, and now and then a connection is cut."""
 
     def __init__(self, port: int, seconds: float, cut_every: int) -> None:
-        self.connections = 0
-        self._target, self._seconds, self._cut_every = port, seconds, cut_every
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listening.getsockname()[1])
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        self._listening.close()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                self.connections += 1
-                threading.Thread(target=self._pass, args=(client, self.connections), daemon=True).start()
+        self._seconds, self._cut_every = seconds, cut_every
+        super().__init__(port)
 
     def _pass(self, client: socket.socket, number: int) -> None:
         with client, socket.create_connection(("127.0.0.1", self._target)) as system, contextlib.suppress(OSError):

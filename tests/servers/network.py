@@ -1,16 +1,18 @@
-"""A network that takes its time."""
+"""Networks in front of a local port, which do what a test wants of them."""
 
 import contextlib
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 
 
-class SlowNetwork:
-    """Passes everything on to a local port, each piece this much later."""
+class Relay(ABC):
+    """Takes connections for a local port; what becomes of each is told by ``_pass``, in a thread of its own."""
 
-    def __init__(self, port: int, seconds: float) -> None:
-        self._target, self._seconds = port, seconds
+    def __init__(self, port: int) -> None:
+        self.connections = 0
+        self._target = port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
         threading.Thread(target=self._serve, daemon=True).start()
@@ -18,15 +20,31 @@ class SlowNetwork:
     def close(self) -> None:
         self._listening.close()
 
+    @abstractmethod
+    def _pass(self, client: socket.socket, number: int) -> None:
+        """``number``: the first connection is 1."""
+
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                here, _ = self._listening.accept()
-                there = socket.create_connection(("127.0.0.1", self._target))
-                for ends in ((here, there), (there, here)):
-                    threading.Thread(target=self._pass, args=ends, daemon=True).start()
+                client, _ = self._listening.accept()
+                self.connections += 1
+                threading.Thread(target=self._pass, args=(client, self.connections), daemon=True).start()
 
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+
+class SlowNetwork(Relay):
+    """Passes everything on, each piece this much later."""
+
+    def __init__(self, port: int, seconds: float) -> None:
+        self._seconds = seconds
+        super().__init__(port)
+
+    def _pass(self, client: socket.socket, number: int) -> None:
+        system = socket.create_connection(("127.0.0.1", self._target))
+        for ends in ((client, system), (system, client)):
+            threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
                 time.sleep(self._seconds)

@@ -3,37 +3,26 @@
 import contextlib
 import re
 import socket
-import threading
 from collections.abc import Callable
+
+from servers.network import Relay
 
 KEEP = re.compile(rb"connection: *keep-alive\r\n", re.I)
 LENGTH = re.compile(rb"content-length: *(\d+)", re.I)
 
 
-class Proxy:
+class Proxy(Relay):
     """Passes HTTP/1.1 requests on, one connection each. ``cut(request)``: whether the reply to this one is lost: the
     system gets the whole request and answers, and nobody hears it."""
 
     def __init__(self, port: int) -> None:
-        self._target = port
         self.cut: Callable[[bytes], bool] = lambda request: False
         self.requests: list[bytes] = []
         self.lost = 0
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listening.getsockname()[1])
+        super().__init__(port)
         self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._serve, daemon=True).start()
 
-    def close(self) -> None:
-        self._listening.close()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                threading.Thread(target=self._pass, args=(client,), daemon=True).start()
-
-    def _pass(self, client: socket.socket) -> None:
+    def _pass(self, client: socket.socket, number: int) -> None:
         with client, contextlib.suppress(OSError):
             while request := _message(client):
                 self.requests.append(request)
