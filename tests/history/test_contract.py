@@ -50,6 +50,14 @@ def test_start_and_end_are_included_to_the_millisecond(tried: Tried, series: Ser
     assert cpu == [1, 2, 3]
 
 
+def test_a_row_at_the_midnight_that_ends_the_time_is_found(tried: Tried, series: SeriesName) -> None:
+    """VictoriaMetrics looks for series by day. When it takes the first rows of one at once, it may keep it as two, one
+    of which begins at that midnight."""
+    tried.write(sample(series, MIDNIGHT, {CPU: 1}))
+    assert tried.store.count(series, MIDNIGHT - DAY, MIDNIGHT) == 1
+    assert read(tried, series, [CPU], (MIDNIGHT - DAY) / 1000, MIDNIGHT / 1000) == [[MIDNIGHT / 1000], [1]]
+
+
 def test_could_not_be_measured_is_not_the_same_as_not_there_and_never_zero(tried: Tried, series: SeriesName) -> None:
     """A row that has nothing to tell, one whose value could not be measured, one that knew of no file system."""
     rows = [

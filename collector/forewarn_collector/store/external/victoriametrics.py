@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from forewarn_collector.store.external.address import Address, Login
-from forewarn_collector.store.external.found import Found, asked_of, gathered, latest_of, samples_of, stretches, table
+from forewarn_collector.store.external.found import Column, Found, asked_of, gathered, latest_of, samples_of, stretches, table
 from forewarn_collector.store.external.http import Http
 from forewarn_collector.store.external.interface import Condition, Sample, SeriesName, Span, Unavailable
 from forewarn_collector.store.external.lines import MEASUREMENT, REPORTED, read_back, written
@@ -30,6 +30,9 @@ FLUSH_SECONDS = 60.0
 _ALWAYS = "50y"
 _AHEAD = 2 * 86_400
 """Seconds: VictoriaMetrics takes nothing that is further ahead of its clock."""
+_BEYOND = 1
+"""Milliseconds: version 1.79.5 looks for series by the days before the end of the time, so one whose only row is at the
+midnight that ends it is not found."""
 _METRIC = re.compile(r"^(vm_app_start_timestamp|vm_app_version|vm_rows_ignored_total)(?:\{(.*)\})? (\S+)$", re.M)
 _LAST = 9_223_372_036_000
 
@@ -99,12 +102,10 @@ class VictoriaMetrics:
         first, last = max(first, 0), min(last, _LAST)
         if first > last:
             return {}
-        form = {"match[]": _selector(series, names), "start": f"{first / 1000:.3f}", "end": f"{last / 1000:.3f}"}
+        end = f"{(last + _BEYOND) / 1000:.3f}"
+        form = {"match[]": _selector(series, names), "start": f"{first / 1000:.3f}", "end": end}
         return gathered(
-            (
-                (_field(line["metric"]), read_back(line["metric"].get("instance", ""))),
-                (np.array(line["timestamps"], np.int64), np.array(line["values"], np.float64)),
-            )
+            ((_field(line["metric"]), read_back(line["metric"].get("instance", ""))), _until(last, line))
             for line in self._answers("/api/v1/export", form)
         )
 
@@ -122,6 +123,13 @@ class VictoriaMetrics:
                 yield json.loads(line)
             except ValueError:
                 raise Unavailable(f"{self.name}: what answers there does not speak PromQL") from None
+
+
+def _until(last: int, line: dict[str, Any]) -> Column:
+    """The times, up to the last one that was asked for, and values of a line of the export."""
+    times, values = np.array(line["timestamps"], np.int64), np.array(line["values"], np.float64)
+    wanted = times <= last
+    return times[wanted], values[wanted]
 
 
 def _field(labels: dict[str, str]) -> str:
