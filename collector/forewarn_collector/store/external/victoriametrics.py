@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 
 from forewarn_collector.store.external.address import Address, Login
-from forewarn_collector.store.external.found import Column, Found, asked_of, gathered, latest_of, samples_of, stretches, table
+from forewarn_collector.store.external.found import (
+    Column,
+    Found,
+    asked_of,
+    gathered,
+    latest_of,
+    samples_of,
+    stretches,
+    table,
+)
 from forewarn_collector.store.external.http import Http
 from forewarn_collector.store.external.interface import Condition, Sample, SeriesName, Span, Unavailable
 from forewarn_collector.store.external.lines import MEASUREMENT, REPORTED, read_back, written
