@@ -38,6 +38,8 @@ from forewarn_wire import (
     up_topic,
 )
 
+pytestmark = pytest.mark.filterwarnings("error::DeprecationWarning")
+
 KINDS = {StatusReport: "status", LoadReport: "load", SmartReport: "smart", EventReport: "event"}
 V1 = "/api/v1"
 NOBODY = "http://127.0.0.1:9/hook"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import SecurityScheme
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from forewarn_collector.api.views import Problem
 
@@ -20,5 +20,5 @@ PROBLEMS = {
 }
 TOKEN = {"token": SecurityScheme(type="http", scheme="bearer", description="a token of the collector")}
 
-Limit = Annotated[int, Parameter(ge=1, le=100_000)]
-Points = Annotated[int | None, Parameter(ge=1, le=100_000)]
+Limit = Annotated[int, QueryParameter(ge=1, le=100_000)]
+Points = Annotated[int | None, QueryParameter(ge=1, le=100_000)]

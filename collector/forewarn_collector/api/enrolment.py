@@ -11,6 +11,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Response, get, post
 from litestar.exceptions import HTTPException
+from litestar.params import JSONBody
 
 from forewarn_collector.identity.office import BadRequest, Denied, Office, Refused
 from forewarn_wire.enrolment import CA_PATH, ENROL_PATH, RENEW_PATH, Enrol, Enrolled, Renew
@@ -58,12 +59,12 @@ def build_enrolment(office: Office, authorities: Callable[[], str], patience: Pa
         return authorities()
 
     @post(ENROL_PATH, sync_to_thread=True, status_code=200)
-    def enrol(data: Enrol, request: Request[Any, Any, Any]) -> Enrolled:
+    def enrol(data: JSONBody[Enrol], request: Request[Any, Any, Any]) -> Enrolled:
         ask_patience(request)
         return office.enrol(data)
 
     @post(RENEW_PATH, sync_to_thread=True, status_code=200)
-    def renew(data: Renew, request: Request[Any, Any, Any]) -> Enrolled:
+    def renew(data: JSONBody[Renew], request: Request[Any, Any, Any]) -> Enrolled:
         ask_patience(request)
         return office.renew(data)
 

@@ -2,17 +2,18 @@
 
 import secrets
 from importlib import resources
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader
 from litestar import Response, Router, get, post
 from litestar.config.csrf import CSRFConfig
-from litestar.contrib.jinja import JinjaTemplateEngine
-from litestar.enums import MediaType, RequestEncodingType
+from litestar.di import NamedDependency
+from litestar.enums import MediaType
 from litestar.middleware import DefineMiddleware
 from litestar.middleware.csrf import CSRFMiddleware
-from litestar.params import Body
+from litestar.params import FromPath, URLEncodedBody
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.template import TemplateConfig
 
@@ -65,7 +66,7 @@ def pages(users: Users, url: str, https: bool) -> Router:
         return Response(style, media_type="text/css")
 
     @get("/{code:str}", sync_to_thread=True)
-    def welcome(code: str) -> Template:
+    def welcome(code: FromPath[str]) -> Template:
         try:
             owner = users.link_is_for(code)
         except NoUser as gone:
@@ -74,7 +75,7 @@ def pages(users: Users, url: str, https: bool) -> Router:
 
     @post("/{code:str}", sync_to_thread=True)
     def set_password(
-        code: str, data: Annotated[PasswordForm, Body(media_type=RequestEncodingType.URL_ENCODED)], noted: Noted
+        code: FromPath[str], data: URLEncodedBody[PasswordForm], noted: NamedDependency[Noted]
     ) -> Template:
         try:
             owner = users.link_is_for(code)

@@ -1,12 +1,10 @@
 """The page at which a customer rates a ticket, once, in the customer's language."""
 
-from typing import Annotated
-
 import msgspec
 from litestar import Router, get, post
-from litestar.enums import RequestEncodingType
+from litestar.di import NamedDependency
 from litestar.middleware import DefineMiddleware
-from litestar.params import Body
+from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Template
 
 from forewarn_collector.api.audited import Noted
@@ -33,16 +31,14 @@ def rating_page(service: Service, https: bool) -> Router:
         return page("rating_gone.html", 404, language="en", _=catalogue("zh").gettext)
 
     @get("/{code:str}", sync_to_thread=True)
-    def rate(code: str) -> Template:
+    def rate(code: FromPath[str]) -> Template:
         try:
             return shown(service.ratings.about(code), 200)
         except NoLink:
             return gone()
 
     @post("/{code:str}", sync_to_thread=True)
-    def take(
-        code: str, data: Annotated[RatingForm, Body(media_type=RequestEncodingType.URL_ENCODED)], noted: Noted
-    ) -> Template:
+    def take(code: FromPath[str], data: URLEncodedBody[RatingForm], noted: NamedDependency[Noted]) -> Template:
         try:
             ticket = service.ratings.about(code)
             noted.who, noted.after = ticket.customer, {"ticket": ticket.number, "stars": data.stars[:1]}

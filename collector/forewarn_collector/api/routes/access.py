@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get, post
+from litestar.di import NamedDependency
 from litestar.exceptions import PermissionDeniedException
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from forewarn_collector.access.audit import Audit
 from forewarn_collector.access.caller import Caller, Role
@@ -46,7 +47,7 @@ def access_routes(access: Access) -> list[Any]:
 
 def _session_routes(access: Access) -> list[Any]:
     @post("/login", sync_to_thread=True, status_code=200, responses=PROBLEMS, security=[])
-    def log_in(request: Request[Any, Any, Any], data: Login, noted: Noted) -> LoggedIn:
+    def log_in(request: Request[Any, Any, Any], data: JSONBody[Login], noted: NamedDependency[Noted]) -> LoggedIn:
         """A token for a password, good for 30 days."""
         noted.refused = True
         # A password that was typed as a user name must not stand in the log.
@@ -57,7 +58,7 @@ def _session_routes(access: Access) -> list[Any]:
         return LoggedIn(id=issued.id, token=issued.secret, user=user.name, expires_at=issued.expires_at)
 
     @post("/logout", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def log_out(caller: Caller) -> WhoAmI:
+    def log_out(caller: NamedDependency[Caller]) -> WhoAmI:
         """Revoke the token that is shown."""
         if caller.local:
             raise AccessError("the token of api.json ends when that file is deleted and the collector restarts")
@@ -65,7 +66,7 @@ def _session_routes(access: Access) -> list[Any]:
         return _who(caller, access.now())
 
     @get("/whoami", sync_to_thread=False, responses=PROBLEMS)
-    def who_am_i(caller: Caller) -> WhoAmI:
+    def who_am_i(caller: NamedDependency[Caller]) -> WhoAmI:
         """Whose token it is."""
         return _who(caller, access.now())
 
@@ -90,18 +91,18 @@ def _user_routes(access: Access) -> list[Any]:
         return users.all()
 
     @post("/users", sync_to_thread=True, responses=PROBLEMS)
-    def add_user(data: NewUser) -> User:
+    def add_user(data: JSONBody[NewUser]) -> User:
         """A new user, who cannot log in before a password is set: ``/users/{user}/link``."""
         return users.add(data.name, data.role, data.customer)
 
     @post("/users/{user:str}/link", sync_to_thread=True, responses=PROBLEMS)
-    def make_link(user: str) -> LinkView:
+    def make_link(user: FromPath[str]) -> LinkView:
         """A one-time link at which the user sets a password; an earlier one no longer works."""
         issued = users.make_link(user)
         return LinkView(url=access.link_url(issued.secret), expires_at=issued.expires_at)
 
     @post("/users/{user:str}/role", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def set_role(user: str, data: SetRole, noted: Noted) -> User:
+    def set_role(user: FromPath[str], data: JSONBody[SetRole], noted: NamedDependency[Noted]) -> User:
         """Another role; it holds from the next request on."""
         noted.before = _shown(users.get(user))
         changed = users.set_role(user, data.role, data.customer)
@@ -109,12 +110,12 @@ def _user_routes(access: Access) -> list[Any]:
         return changed
 
     @post("/users/{user:str}/disable", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def disable(user: str, noted: Noted) -> User:
+    def disable(user: FromPath[str], noted: NamedDependency[Noted]) -> User:
         """No login and no token of this user works any more."""
         return _set_disabled(user, True, noted)
 
     @post("/users/{user:str}/enable", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def enable(user: str, noted: Noted) -> User:
+    def enable(user: FromPath[str], noted: NamedDependency[Noted]) -> User:
         """Let a disabled user in again."""
         return _set_disabled(user, False, noted)
 
@@ -125,7 +126,12 @@ def _user_routes(access: Access) -> list[Any]:
         return changed
 
     @post("/users/{user:str}/password", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def set_password(request: Request[Any, Any, Any], user: str, data: SetPassword, caller: Caller) -> User:
+    def set_password(
+        request: Request[Any, Any, Any],
+        user: FromPath[str],
+        data: JSONBody[SetPassword],
+        caller: NamedDependency[Caller],
+    ) -> User:
         """One's own with the current one beside it; an administrator those of others. Logins end, tokens stay."""
         if user != caller.name and caller.role is not Role.ADMIN:
             raise PermissionDeniedException("only an administrator sets the passwords of others")
@@ -143,12 +149,14 @@ def _token_routes(access: Access) -> list[Any]:
     tokens = access.tokens
 
     @get("/tokens", sync_to_thread=True, responses=PROBLEMS)
-    def list_tokens(caller: Caller) -> list[Token]:
+    def list_tokens(caller: NamedDependency[Caller]) -> list[Token]:
         """One's own; an administrator sees those of all. The secrets are not to be had."""
         return tokens.listing(None if caller.role is Role.ADMIN else caller.name)
 
     @post("/tokens", sync_to_thread=True, responses=PROBLEMS)
-    def create_token(data: NewToken, caller: Caller, noted: Noted) -> LoggedIn:
+    def create_token(
+        data: JSONBody[NewToken], caller: NamedDependency[Caller], noted: NamedDependency[Noted]
+    ) -> LoggedIn:
         """A token for a program. It may what its user may, and is shown this once."""
         user = data.user or caller.name
         if user != caller.name and caller.role is not Role.ADMIN:
@@ -158,7 +166,7 @@ def _token_routes(access: Access) -> list[Any]:
         return LoggedIn(id=issued.id, token=issued.secret, user=user, expires_at=issued.expires_at)
 
     @post("/tokens/{token_id:str}/revoke", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def revoke_token(token_id: str, caller: Caller) -> Token:
+    def revoke_token(token_id: FromPath[str], caller: NamedDependency[Caller]) -> Token:
         """It works no more; one's own, for an administrator any."""
         return tokens.revoke(token_id, None if caller.role is Role.ADMIN else caller.name)
 
@@ -168,7 +176,9 @@ def _token_routes(access: Access) -> list[Any]:
 def _audit_routes(access: Access) -> list[Any]:
     @get("/audit", sync_to_thread=True, responses=PROBLEMS)
     def audit(
-        since: float = 0.0, who: Annotated[str | None, Parameter(query="user")] = None, limit: Limit = 1000
+        since: FromQuery[float] = 0.0,
+        who: Annotated[str | None, QueryParameter(name="user")] = None,
+        limit: Limit = 1000,
     ) -> list[AuditEntry]:
         """Who changed what, the newest first."""
         return access.audit.entries(since, who, limit)

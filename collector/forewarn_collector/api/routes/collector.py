@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import MediaType, Response, get, put
 from litestar.openapi import ResponseSpec
+from litestar.params import FromQuery, JSONBody
 
 from forewarn_collector.api.described import PROBLEMS, TOKEN, Limit
 from forewarn_collector.api.fleet import Fleet
@@ -45,7 +46,7 @@ def collector_routes(fleet: Fleet, health: Callable[[], Health]) -> list[Any]:
         return health()
 
     @get("/dead-letters", sync_to_thread=True, responses=PROBLEMS)
-    def dead_letters(limit: Limit = 100, reason: str | None = None) -> DeadLetters:
+    def dead_letters(limit: Limit = 100, reason: FromQuery[str | None] = None) -> DeadLetters:
         """What could not be accepted, and why."""
         return fleet.dead_letters(limit, reason)
 
@@ -54,7 +55,7 @@ def collector_routes(fleet: Fleet, health: Callable[[], Health]) -> list[Any]:
 
 def clock_routes(clock: SettableClock) -> list[Any]:
     @put("/clock", sync_to_thread=True, responses=PROBLEMS)
-    def set_clock(data: SetClock) -> SetClock:
+    def set_clock(data: JSONBody[SetClock]) -> SetClock:
         """Set the clock of a simulation; null gives it back to the machine."""
         clock.set(data.now)
         return data

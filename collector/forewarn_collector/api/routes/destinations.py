@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from litestar import Request, get, post
+from litestar.di import NamedDependency
 from litestar.exceptions import PermissionDeniedException
+from litestar.params import FromPath, JSONBody
 
 from forewarn_collector.access.caller import Caller, Role
 from forewarn_collector.api.audited import Noted
@@ -44,21 +46,21 @@ def destination_routes(destinations: Destinations, push: Push, now: Callable[[],
         ]
 
     @post("/destinations/{name:str}/test", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def test(name: str, noted: Noted) -> list[Step]:
+    def test(name: FromPath[str], noted: NamedDependency[Noted]) -> list[Step]:
         """Open a ticket of nobody there and close it again, the whole way; answers when that is done."""
         steps = run_trial(push.outbox, known(name), push.wake, now())
         noted.after = {"failed": [step.event for step in steps if step.error]}
         return steps
 
     @post("/destinations/{name:str}/retry", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def retry(name: str, data: Retry) -> Retried:
+    def retry(name: FromPath[str], data: JSONBody[Retry]) -> Retried:
         """Give what is parked another chance."""
         found = push.outbox.retry(known(name), data.ticket)
         push.wake()
         return Retried(deliveries=found)
 
     @get("/tickets/{number:int}/elsewhere", sync_to_thread=True, responses=PROBLEMS)
-    def elsewhere(number: int, caller: Caller) -> list[Elsewhere]:
+    def elsewhere(number: FromPath[int], caller: NamedDependency[Caller]) -> list[Elsewhere]:
         """The same ticket in ticket systems, for those who work there."""
         if caller.role is Role.CUSTOMER:
             return []
@@ -75,7 +77,7 @@ def destination_routes(destinations: Destinations, push: Push, now: Callable[[],
 
 def hook_route(destinations: Destinations) -> Any:
     @post("/hooks/{name:str}", status_code=202, responses=PROBLEMS, include_in_schema=False)
-    async def hook(name: str, request: Request[Any, Any, Any]) -> dict[str, str]:
+    async def hook(name: FromPath[str], request: Request[Any, Any, Any]) -> dict[str, str]:
         """A ticket system tells that something was done there. What is true is asked of it afterwards."""
         headers = {key.lower(): value for key, value in request.headers.items()}
         try:

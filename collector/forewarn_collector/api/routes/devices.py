@@ -4,7 +4,9 @@ import math
 from typing import Any
 
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from forewarn_collector.access.caller import Caller
 from forewarn_collector.api.baselines import Baselines
@@ -16,29 +18,29 @@ from forewarn_collector.store.sampling import Aggregate
 
 def device_routes(fleet: Fleet, baselines: Baselines) -> list[Any]:
     @get("/devices", sync_to_thread=True, responses=PROBLEMS)
-    def devices(caller: Caller) -> list[DeviceLine]:
+    def devices(caller: NamedDependency[Caller]) -> list[DeviceLine]:
         """Every device that has ever reported; a customer's own for a customer."""
         return [line for line in fleet.lines() if caller.may_see(line.customer)]
 
     @get("/reports", sync_to_thread=True, responses=PROBLEMS)
-    def reports(caller: Caller) -> dict[str, int]:
+    def reports(caller: NamedDependency[Caller]) -> dict[str, int]:
         """Stored reports of each device."""
         return {name: count for name, count in fleet.reports().items() if caller.may_see(fleet.customer(name))}
 
     @get("/devices/{name:str}", sync_to_thread=True, responses=PROBLEMS)
-    def device(name: str) -> DeviceView:
+    def device(name: FromPath[str]) -> DeviceView:
         """One device: parts, last values, verdicts and what is unknown."""
         return fleet.device(name)
 
     @get("/devices/{name:str}/series", sync_to_thread=True, responses=PROBLEMS)
     def series(
-        name: str,
-        metric: str,
-        start: float,
-        end: float,
-        part: str | None = None,
+        name: FromPath[str],
+        metric: FromQuery[str],
+        start: FromQuery[float],
+        end: FromQuery[float],
+        part: FromQuery[str | None] = None,
         points: Points = None,
-        aggregate: Aggregate = "last",
+        aggregate: FromQuery[Aggregate] = "last",
     ) -> list[SeriesData]:
         """Stored values of one metric, one list per part; with ``points``, thinned out to that many."""
         if not (math.isfinite(start) and math.isfinite(end)):
@@ -46,12 +48,12 @@ def device_routes(fleet: Fleet, baselines: Baselines) -> list[Any]:
         return fleet.read(name, metric, part, start, end, points, aggregate)
 
     @get("/devices/{name:str}/baseline", sync_to_thread=True, responses=PROBLEMS)
-    def baseline(name: str, part: str | None = None) -> list[BaselineView]:
+    def baseline(name: FromPath[str], part: FromQuery[str | None] = None) -> list[BaselineView]:
         """What the counters of a device's parts count from: first seen and accepted values."""
         return baselines.show(name, part)
 
     @post("/devices/{name:str}/baseline", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def accept_baseline(name: str, data: Accept, caller: Caller) -> AcceptedView:
+    def accept_baseline(name: FromPath[str], data: JSONBody[Accept], caller: NamedDependency[Caller]) -> AcceptedView:
         """Take what the counters show now as known: they raise again only when they grow."""
         data.actor = caller.signature(data.actor)
         return baselines.accept(name, data)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from litestar import delete, get, post
+from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 
 from forewarn_collector.access.caller import Caller
 from forewarn_collector.api.described import PROBLEMS
@@ -40,7 +42,7 @@ def identity_routes(
         return [token_view(row, now()) for row in office.tokens()]
 
     @post("/enrol-tokens", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def create_enrol_token(data: NewToken, caller: Caller) -> CreatedToken:
+    def create_enrol_token(data: JSONBody[NewToken], caller: NamedDependency[Caller]) -> CreatedToken:
         """A new token and the command that enrols a machine with it; the token is never told again."""
         place = enrolment()
         if place is None:
@@ -57,18 +59,18 @@ def identity_routes(
         )
 
     @delete("/enrol-tokens/{number:int}", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def revoke_enrol_token(number: int) -> TokenView:
+    def revoke_enrol_token(number: FromPath[int]) -> TokenView:
         """Nobody is enrolled with it any more; who was, stays."""
         return token_view(office.revoke_token(number), now())
 
     @post("/devices/{name:str}/revoke", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def revoke_device(name: str, data: Revoke) -> IdentityView:
+    def revoke_device(name: FromPath[str], data: JSONBody[Revoke]) -> IdentityView:
         """Take a device's identity away, at once and at every front door."""
         office.revoke(_checked(name), data.reason)
         return look(name)
 
     @post("/devices/{name:str}/reinstate", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def reinstate_device(name: str) -> IdentityView:
+    def reinstate_device(name: FromPath[str]) -> IdentityView:
         """Let a revoked device come back; with a certificate of ours it must enrol again."""
         office.reinstate(_checked(name))
         return look(name)

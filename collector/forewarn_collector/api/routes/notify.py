@@ -3,8 +3,9 @@
 from typing import Annotated, Any
 
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from forewarn_collector.access.caller import Caller
 from forewarn_collector.api.audited import Noted
@@ -13,14 +14,14 @@ from forewarn_collector.api.notify_views import EndWindow, NewWindow, TellTest
 from forewarn_collector.notify.model import Notification, State, Window
 from forewarn_collector.notify.switchboard import Switchboard
 
-Number = Annotated[int | None, Parameter(ge=1, le=2**63 - 1)]
+Number = Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1)]
 
 
 def notify_routes(switchboard: Switchboard) -> list[Any]:
     @get("/notifications", sync_to_thread=True, responses=PROBLEMS)
     def log(
-        engineer: str | None = None,
-        notification_state: Annotated[str | None, Parameter(query="state")] = None,
+        engineer: FromQuery[str | None] = None,
+        notification_state: Annotated[str | None, QueryParameter(name="state")] = None,
         ticket: Number = None,
         limit: Limit = 100,
     ) -> list[Notification]:
@@ -30,17 +31,17 @@ def notify_routes(switchboard: Switchboard) -> list[Any]:
         return switchboard.log(engineer, notification_state, ticket, limit)
 
     @post("/notifications/test", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def test(data: TellTest, caller: Caller) -> list[Notification]:
+    def test(data: JSONBody[TellTest], caller: NamedDependency[Caller]) -> list[Notification]:
         """Tell an engineer, on every channel and at any hour, that this is a test; the log says what became of it."""
         return switchboard.test(data.engineer, caller.signature(data.actor))
 
     @get("/maintenance", sync_to_thread=True, responses=PROBLEMS)
-    def windows(past: bool = False) -> list[Window]:
+    def windows(past: FromQuery[bool] = False) -> list[Window]:
         """Maintenance windows that are open or to come; with ``past`` all of them."""
         return switchboard.maintenance.windows(past)
 
     @post("/maintenance", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def add(data: NewWindow, caller: Caller) -> Window:
+    def add(data: JSONBody[NewWindow], caller: NamedDependency[Caller]) -> Window:
         """Tell nobody about the tickets of a customer, site or device for a while; what still holds is told after."""
         return switchboard.maintenance.add(
             customer=data.customer,
@@ -53,7 +54,9 @@ def notify_routes(switchboard: Switchboard) -> list[Any]:
         )
 
     @post("/maintenance/{number:int}/end", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def end(number: int, data: EndWindow, caller: Caller, noted: Noted) -> Window:
+    def end(
+        number: FromPath[int], data: JSONBody[EndWindow], caller: NamedDependency[Caller], noted: NamedDependency[Noted]
+    ) -> Window:
         """End a maintenance window before its time."""
         ended = switchboard.maintenance.end(number, caller.signature(data.actor))
         noted.before = {"ends_at": ended.ends_at}

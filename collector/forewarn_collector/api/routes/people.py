@@ -3,8 +3,9 @@
 from typing import Annotated, Any
 
 from litestar import delete, get, post
+from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from forewarn_collector.access.caller import Caller
 from forewarn_collector.api.audited import Noted
@@ -22,17 +23,17 @@ from forewarn_collector.api.people_views import (
 from forewarn_collector.people.diff import difference
 from forewarn_collector.people.model import Version
 
-At = Annotated[float | None, Parameter(ge=0, le=4_000_000_000)]
+At = Annotated[float | None, QueryParameter(ge=0, le=4_000_000_000)]
 
 
 def people_routes(duty: Duty) -> list[Any]:
     @get("/directory", sync_to_thread=True, responses=PROBLEMS)
-    def directory(caller: Caller) -> DirectoryView:
+    def directory(caller: NamedDependency[Caller]) -> DirectoryView:
         """The applied directory; a customer gets the own entry with its contacts."""
         return duty.directory(caller)
 
     @post("/directory", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def apply(data: Apply, caller: Caller, noted: Noted) -> AppliedView:
+    def apply(data: JSONBody[Apply], caller: NamedDependency[Caller], noted: NamedDependency[Noted]) -> AppliedView:
         """Let another directory count from now on, as a whole. One that says the same changes nothing."""
         before = duty.register.version
         diff = difference(duty.register.people.file, data.document)
@@ -55,7 +56,7 @@ def people_routes(duty: Duty) -> list[Any]:
         return duty.on_call(at)
 
     @post("/on-call/overrides", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def override(data: NewOverride, caller: Caller) -> OverrideView:
+    def override(data: JSONBody[NewOverride], caller: NamedDependency[Caller]) -> OverrideView:
         """Somebody else is on call for a while."""
         if data.end <= data.start:
             raise ValidationException("end: not after start")
@@ -65,12 +66,12 @@ def people_routes(duty: Duty) -> list[Any]:
         return override_view(made)
 
     @delete("/on-call/overrides/{number:int}", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def remove_override(number: int, caller: Caller) -> OverrideView:
+    def remove_override(number: FromPath[int], caller: NamedDependency[Caller]) -> OverrideView:
         """Take an override back: the shifts count again."""
         return override_view(duty.register.remove_stand_in(number, caller.name))
 
     @get("/engineers/{engineer:str}", sync_to_thread=True, responses=PROBLEMS)
-    def engineer(engineer: str) -> EngineerView:
+    def engineer(engineer: FromPath[str]) -> EngineerView:
         """An engineer, by name or user name, with the open work and its clocks."""
         return duty.engineer(engineer)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import get
+from litestar.params import FromPath, FromQuery
 
 from forewarn_collector.api.described import PROBLEMS
 from forewarn_collector.api.explained import Explanations
@@ -18,7 +19,7 @@ def rule_routes(desk: Desk, explanations: Explanations) -> list[Any]:
         return desk.rule_records()
 
     @get("/rules/{rule_id:str}/explain", sync_to_thread=True, responses=PROBLEMS)
-    def explain_rule(rule_id: str, device: str) -> Explained:
+    def explain_rule(rule_id: FromPath[str], device: FromQuery[str]) -> Explained:
         """What a rule sees on the components of a device, what it makes of that, and what would change it."""
         return explanations.explain(rule_id, device)
 

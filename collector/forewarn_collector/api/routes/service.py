@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
 from forewarn_collector.access.caller import Caller
@@ -50,7 +51,7 @@ def service_routes(service: Service, fleet: Fleet, url: str) -> list[Any]:
     """``url``: how customers reach this collector."""
 
     @post("/tickets", sync_to_thread=True, status_code=201, responses=PROBLEMS)
-    def open_ticket(data: NewTicket, caller: Caller) -> Ticket:
+    def open_ticket(data: JSONBody[NewTicket], caller: NamedDependency[Caller]) -> Ticket:
         """Open a ticket for a fault that a person saw; one that is open for the same fault gets a note instead."""
         fleet.device(data.device)
         found_by = CUSTOMER if data.reported_by_customer else US
@@ -58,14 +59,16 @@ def service_routes(service: Service, fleet: Fleet, url: str) -> list[Any]:
         return service.open(data.device, report, caller.signature(data.actor))
 
     @get("/tickets/{number:int}/explanation", sync_to_thread=True, responses=PROBLEMS)
-    def explanation(number: int, language: str | None = None) -> Explanation:
+    def explanation(number: FromPath[int], language: FromQuery[str | None] = None) -> Explanation:
         """A ticket in words; ``language``: en or zh, default that of its customer."""
         if language is not None and language not in LANGUAGES:
             raise ValidationException(f"{language!r} is not a language: {', '.join(LANGUAGES)}")
         return service.explanation(number, language)
 
     @post("/tickets/{number:int}/rating-link", sync_to_thread=True, status_code=201, responses=PROBLEMS)
-    def rating_link(number: int, data: By, caller: Caller, noted: Noted) -> RatingLink:
+    def rating_link(
+        number: FromPath[int], data: JSONBody[By], caller: NamedDependency[Caller], noted: NamedDependency[Noted]
+    ) -> RatingLink:
         """A link by which the customer rates an ended ticket, once; an earlier one is void then."""
         link = service.ratings.make_link(number, caller.signature(data.actor))
         noted.after = {"expires_at": link.expires_at}
@@ -73,7 +76,7 @@ def service_routes(service: Service, fleet: Fleet, url: str) -> list[Any]:
 
     @get("/reports/quality", sync_to_thread=True, responses=PROBLEMS)
     def quality(
-        month: Annotated[str, Parameter(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")], zone: str = "UTC"
+        month: Annotated[str, QueryParameter(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")], zone: FromQuery[str] = "UTC"
     ) -> QualityReport:
         """How good the service of a month was: in all, for each customer and each engineer."""
         try:

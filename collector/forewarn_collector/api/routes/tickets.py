@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from forewarn_collector.access.caller import Caller, Role
 from forewarn_collector.api.audited import Noted
@@ -35,11 +36,11 @@ def audited(ticket: Ticket) -> dict[str, Any]:
 def ticket_routes(desk: Desk, duty: Duty) -> list[Any]:
     @get("/tickets", sync_to_thread=True, responses=PROBLEMS)
     def tickets(
-        caller: Caller,
-        device: str | None = None,
-        customer: str | None = None,
-        fault: str | None = None,
-        ticket_state: Annotated[str | None, Parameter(query="state")] = None,
+        caller: NamedDependency[Caller],
+        device: FromQuery[str | None] = None,
+        customer: FromQuery[str | None] = None,
+        fault: FromQuery[str | None] = None,
+        ticket_state: Annotated[str | None, QueryParameter(name="state")] = None,
         limit: Limit = 1000,
     ) -> list[TicketView]:
         """Tickets, the worst first; those that are not ended unless ``state`` says otherwise (or ``all``)."""
@@ -54,18 +55,20 @@ def ticket_routes(desk: Desk, duty: Duty) -> list[Any]:
         return duty.with_clocks([shown_to(caller, ticket) for ticket in found])
 
     @get("/tickets/{number:int}", sync_to_thread=True, responses=PROBLEMS)
-    def ticket(number: int, caller: Caller) -> TicketView:
+    def ticket(number: FromPath[int], caller: NamedDependency[Caller]) -> TicketView:
         """One ticket with its evidence, timeline and clocks."""
         (shown,) = duty.with_clocks([shown_to(caller, desk.ticket(number))])
         return shown
 
     @get("/tickets/{number:int}/people", sync_to_thread=True, responses=PROBLEMS)
-    def people(number: int, caller: Caller) -> TicketPeople:
+    def people(number: FromPath[int], caller: NamedDependency[Caller]) -> TicketPeople:
         """Who is responsible, who is on call, and whom to ask for there."""
         return duty.people(desk.ticket(number), caller)
 
     @post("/tickets/{number:int}/assign", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def assign(number: int, data: Assign, caller: Caller, noted: Noted) -> Ticket:
+    def assign(
+        number: FromPath[int], data: JSONBody[Assign], caller: NamedDependency[Caller], noted: NamedDependency[Noted]
+    ) -> Ticket:
         """Give it to an engineer of the directory, who is told."""
         engineer = duty.register.engineer(duty.register.people.named(data.engineer))
         noted.before = audited(desk.ticket(number))
@@ -74,14 +77,20 @@ def ticket_routes(desk: Desk, duty: Duty) -> list[Any]:
         return changed
 
     @post("/tickets/{number:int}/note", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def note(number: int, data: Act, caller: Caller) -> Ticket:
+    def note(number: FromPath[int], data: JSONBody[Act], caller: NamedDependency[Caller]) -> Ticket:
         """Add a note to the timeline."""
         if not data.text.strip():
             raise ValidationException("a note needs a text")
         return desk.note(number, caller.signature(data.actor), data.text, data.visibility)
 
     @post("/tickets/{number:int}/{action:str}", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def act(number: int, action: str, data: Act, caller: Caller, noted: Noted) -> Ticket:
+    def act(
+        number: FromPath[int],
+        action: FromPath[str],
+        data: JSONBody[Act],
+        caller: NamedDependency[Caller],
+        noted: NamedDependency[Noted],
+    ) -> Ticket:
         """acknowledge, start, wait, resolve, close (which needs an outcome) or reopen."""
         if action not in ACTIONS:
             raise NotHere(f"{action!r} is not an action: {', '.join(ACTIONS)}, note")
@@ -104,7 +113,7 @@ def ticket_routes(desk: Desk, duty: Duty) -> list[Any]:
         return desk.watch_list()
 
     @post("/watch/{number:int}/open", sync_to_thread=True, status_code=200, responses=PROBLEMS)
-    def open_watched(number: int, data: Act, caller: Caller) -> Ticket:
+    def open_watched(number: FromPath[int], data: JSONBody[Act], caller: NamedDependency[Caller]) -> Ticket:
         """Make a ticket of a prediction that waits, whatever the budget says."""
         return desk.open_watched(number, caller.signature(data.actor), data.text)
 
