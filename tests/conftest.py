@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import HealthCheck, settings
+from servers.postgresql import Database, PostgreSQL
 
 # How long an example takes says more of the machine's other work than of the code.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -194,6 +195,22 @@ def make_collector(tmp_path: Path) -> Iterator[Callable[..., CollectorProcess]]:
     yield make
     for collector in made:
         collector.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    if not PostgreSQL.installed:
+        pytest.skip("postgresql is not installed; as root, make test does that")
+    server = PostgreSQL()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def database(postgresql: PostgreSQL) -> Database:
+    """A new, empty one."""
+    return postgresql.fresh()
 
 
 class AgentProcess:

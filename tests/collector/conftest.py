@@ -276,22 +276,6 @@ def status_payload() -> Callable[..., bytes]:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    if not PostgreSQL.installed:
-        pytest.skip("postgresql is not installed; as root, make test does that")
-    server = PostgreSQL()
-    server.start()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
-def database(postgresql: PostgreSQL) -> Database:
-    """A new, empty one."""
-    return postgresql.fresh()
-
-
-@pytest.fixture(scope="session")
 def state_template(postgresql: PostgreSQL) -> Database:
     """With the tables of a state, so that a test need not make them."""
     made = postgresql.fresh()

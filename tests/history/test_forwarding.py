@@ -1,8 +1,6 @@
 """From the journal to a store that is killed, full, slow, away, strict or somebody else: nothing is lost or doubled."""
 
 import contextlib
-import itertools
-import math
 import os
 import shutil
 import socket
@@ -15,105 +13,28 @@ from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
+from servers.forwarding import FIELDS, START, Site, patient, sent
 from servers.histories import opened
 from servers.network import Relay
 from servers.started import free_port
 
-from forewarn_collector.store.external.address import Login, address_of, tls_of
-from forewarn_collector.store.external.interface import HistoryStore, SeriesName
-from forewarn_collector.store.external.victoriametrics import VictoriaMetrics
 from forewarn_collector.store.forwarding.bookmark import Bookmark
-from forewarn_collector.store.forwarding.forwarder import Forwarder
 from forewarn_collector.store.forwarding.progress import Progress, Taken, met
-from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import Accepted, Point
 from forewarn_collector.store.state import open_state
 
-START = 1_795_737_600.0
-FIELDS = ("cpu.used_percent", "memory.used_percent", "filesystem.used_percent|/data")
 BOTH = pytest.mark.parametrize("kind", ["influxdb", "victoriametrics"])
 SECONDS = 60.0
 FLUSHED = 20.0
 """Seconds. VictoriaMetrics 1.79.5 lost all of what it took 10 s before it was killed, and nothing of 12 s before."""
-_sites = itertools.count()
-
-
-class Site:
-    """A journal, the state beside it, and what sends from the one to a store as the other says."""
-
-    def __init__(self, directory: Path) -> None:
-        self.journal = Journal(directory)
-        self.state: sa.Engine = open_state(directory / "state.db")
-        self.rows = 0
-        number = next(_sites)
-        self.devices = [f"shop-{number}-{n}" for n in range(4)]
-        self.running: list[Forwarder] = []
-
-    def report(self, count: int, fields: tuple[str, ...] = FIELDS, kind: str = "load") -> None:
-        """As many reports, a second apart, each of another device."""
-        for first in range(0, count, 1000):
-            batch = []
-            for number in range(self.rows + first, self.rows + min(first + 1000, count)):
-                values = tuple(math.nan if (number + n) % 7 == 0 else number + n / 10 for n in range(len(fields)))
-                at = START + number
-                point = Point(self.devices[number % 4], kind, "", at, fields, values, b"{}")
-                batch.append(Accepted(point.device, "b", None, at, at, (point,)))
-            self.journal.commit(batch)
-        self.rows += count
-
-    def forwarder(self, store: HistoryStore, judged: Callable[[], int] = lambda: 10**9) -> Forwarder:
-        bookmark = Bookmark(self.state, store.name)
-        made = Forwarder(
-            store, bookmark, self.journal.reader, judged, lambda dead: self.journal.commit((), dead), time.time
-        )
-        self.running.append(made)
-        return made
-
-    def end(self, forwarder: Forwarder) -> None:
-        """As when the collector ends."""
-        self.running.remove(forwarder)
-        forwarder.stop()
-        forwarder.join()
-        forwarder.close()
-
-    def close(self) -> None:
-        for forwarder in list(self.running):
-            self.end(forwarder)
-        self.journal.close()
-        self.state.dispose()
-
-    def same_in(self, store: HistoryStore, kind: str = "load", fields: tuple[str, ...] = FIELDS) -> int:
-        """How many rows there are in the store; those that are there are what was reported."""
-        found = 0
-        for device in self.devices:
-            rows = list(
-                store.rows(
-                    SeriesName(device, kind, ""), round(START * 1000) - 10_000, round((START + self.rows) * 1000)
-                )
-            )
-            for row in rows:
-                number = round(row.at / 1000 - START)
-                assert self.devices[number % 4] == device
-                expected = {f: math.nan if (number + n) % 7 == 0 else number + n / 10 for n, f in enumerate(fields)}
-                got = dict(zip(row.fields, row.values, strict=True))
-                assert got.keys() == expected.keys()
-                assert all(a == pytest.approx(expected[f], rel=1e-9, nan_ok=True) for f, a in got.items())
-            assert len({row.at for row in rows}) == len(rows)
-            found += len(rows)
-        return found
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "site").mkdir()
-    site = Site(tmp_path / "site")
+    site = Site(tmp_path / "site", tmp_path / "site" / "state.db")
     yield site
     site.close()
-
-
-def sent(forwarder: Forwarder) -> bool:
-    return forwarder.view().unsent == 0
 
 
 @BOTH
@@ -175,11 +96,6 @@ def test_a_killed_victoriametrics_loses_what_it_took_and_gets_it_again(
     server.settle()
     assert site.same_in(store) == 25_000
     store.close()
-
-
-def patient(url: str, seconds: float) -> VictoriaMetrics:
-    """With another idea of how long what was taken may be lost."""
-    return VictoriaMetrics(address_of(url), Login(), tls_of(None, None, None), flush_seconds=seconds)
 
 
 @BOTH

@@ -1,6 +1,7 @@
-"""Three collectors on one broker and one PostgreSQL, the devices that report to them, and what became of it all."""
+"""Several collectors on one broker and one PostgreSQL, the devices that report to them, and what became of it all."""
 
 import asyncio
+import json
 import os
 import random
 import subprocess
@@ -8,10 +9,11 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import sqlalchemy as sa
 import yaml
 from servers.postgresql import Database
@@ -37,7 +39,9 @@ engineers:
 escalations:
   - {name: standard, steps: [{tell: [primary]}, {after: 5s, tell: [backup]}]}
 """
-LIVING = f"SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = {0x66777273} AND objid = 1001"
+LOCKS = f"pg_locks WHERE locktype = 'advisory' AND classid = {0x66777273}"
+LIVING = f"SELECT COUNT(*) FROM {LOCKS} AND objid = 1001"
+RUNNER = f"SELECT name FROM forewarn_journal.collector WHERE pid IN (SELECT pid FROM {LOCKS} AND objid = 1000)"
 
 
 class Fleet:
@@ -107,9 +111,12 @@ class Fleet:
 
 
 class House:
-    """Three collectors as processes."""
+    """Collectors as processes. ``history``: the address of the store that they forward to."""
 
-    def __init__(self, directory: Path, database: Database, broker: int, group_url: str) -> None:
+    def __init__(
+        self, directory: Path, database: Database, broker: int, group_url: str, names: Sequence[str] = NAMES,
+        history: str | None = None,
+    ) -> None:  # fmt: skip
         self.kills: Counter[str] = Counter()
         self.broker = broker
         self._directory = directory
@@ -123,12 +130,13 @@ class House:
             "secret_file": str(directory / "group.secret"), "per_minute": 6000,
         }  # fmt: skip
         where = {"url": database.url, "password_file": str(directory / "password")}
-        for name in NAMES:
+        forwarded = {"history": {"url": history}} if history else {}
+        for name in names:
             (directory / name).mkdir(mode=0o700)
             settings = {
                 "listen": {"enabled": False}, "api": {"port": 0},
                 "broker": {"url": f"mqtt://127.0.0.1:{broker}", "group": "forewarn"},
-                "store": {"journal": where | {"name": name}, "state": where},
+                "store": {"journal": where | {"name": name}, "state": where} | forwarded,
                 "self_check": {"every_seconds": None},
                 "tickets": {"budget_per_1000_devices_a_month": None},
                 "notify": {"gather_seconds": 0, "storm_after": 1000, "channels": [channel]},
@@ -158,6 +166,20 @@ class House:
 
     def data(self, name: str) -> Path:
         return self._directory / name
+
+    def status(self, name: str) -> dict[str, Any]:
+        """What a collector says of itself."""
+        known = json.loads((self.data(name) / "api.json").read_text())
+        login = {"Authorization": f"Bearer {known['token']}"}
+        answer = httpx.get(f"{known['url']}/api/v1/status", headers=login, timeout=60).raise_for_status()
+        said: dict[str, Any] = answer.json()
+        return said
+
+    @property
+    def runner(self) -> str | None:
+        """Who does what is scheduled, as PostgreSQL says; None while nobody does."""
+        found = self.database.run(RUNNER)
+        return str(found[0][0]) if found else None
 
     @property
     def complete(self) -> bool:

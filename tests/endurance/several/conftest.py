@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from servers.postgresql import Database, PostgreSQL
 
 
 @pytest.fixture
@@ -29,13 +28,3 @@ def group() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}/robot/send?access_token=t"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture
-def database() -> Iterator[Database]:
-    if not PostgreSQL.installed:
-        pytest.skip("postgresql is not installed; as root, make test does that")
-    server = PostgreSQL()
-    server.start()
-    yield server.fresh()
-    server.remove()
