@@ -237,6 +237,12 @@ METRICS: dict[str, Metric] = {
             "gauge",
             "how far the device's clock is ahead of the collector's, below 0 behind; from reports that did not wait",
         ),
+        (
+            "device.identity_shared",
+            "yes/no",
+            "gauge",
+            "1 when within the last day two machines were noticed with the device's identity",
+        ),
     ),
 }
 

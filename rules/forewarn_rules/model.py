@@ -62,6 +62,7 @@ FAULTS: dict[str, str] = {
     "memory-short": "main memory does not suffice for what the machine is to do",
     "network": "a network link loses or damages what it carries",
     "clock": "the device's clock is wrong",
+    "identity": "two machines report as one device",
     "instability": "the machine restarts by itself: power, memory, drivers, heat",
     "other": "anything else that a provider's own rules find",
 }

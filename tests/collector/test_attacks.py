@@ -447,6 +447,8 @@ def test_a_copy_does_not_throw_the_right_machine_out(site: Site, status_payload:
         site.connect(pem, machine=right).publish(topic, status_payload(site.mine, 3, boot="right"))
     reader = site.doors.running.reader
     site.wait(lambda: "identity-cloned" in [event.name for event in reader.events(site.mine)])
+    desk = site.doors.collector.desk
+    site.wait(lambda: [ticket.fault for ticket in desk.tickets(device=site.mine)] == ["identity"])
 
 
 def test_the_right_machine_takes_its_place_back(site: Site) -> None:

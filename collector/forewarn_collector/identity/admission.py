@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from forewarn_collector.identity.naming import Known
+from forewarn_collector.store.model import CLONED
 from forewarn_wire.machine import Machine, is_other
 
-CLONED = "identity-cloned"
 MOVED = "identity-moved"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from forewarn_collector.identity.admission import Standing, Visitor, admit, barred
 from forewarn_collector.identity.clones import Birth, Births
 from forewarn_collector.identity.naming import Known
+from forewarn_collector.store.model import CLONED
 from forewarn_wire.machine import Machine
 
 Tell = Callable[[str, str, str], None]
@@ -72,4 +73,4 @@ class Roster:
         with self._lock:
             text = self._births.take(device, birth)
         if text is not None:
-            self.tell(device, "identity-cloned", text)
+            self.tell(device, CLONED, text)

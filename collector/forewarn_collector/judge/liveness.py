@@ -11,6 +11,8 @@ from forewarn_collector.store.model import DeviceRow
 from forewarn_rules import Kind
 
 CLOCK_TOLD_SECONDS = 3600.0
+# Two machines that are on at different hours of the day are noticed once a day.
+CLONE_TOLD_SECONDS = 86_400.0
 
 
 def liveness_batch(devices: Sequence[DeviceRow], now: float, presence: Presence, clocks: bool) -> Batch:
@@ -18,7 +20,11 @@ def liveness_batch(devices: Sequence[DeviceRow], now: float, presence: Presence,
     clocks says anything; it does not where time is only played."""
     silent = [silent_seconds(row.last_received, now, presence) for row in devices]
     offsets = [_offset(row, now) if clocks else math.nan for row in devices]
-    metrics = {"device.silent_seconds": np.array(silent), "device.clock_offset_seconds": np.array(offsets)}
+    metrics = {
+        "device.silent_seconds": np.array(silent),
+        "device.clock_offset_seconds": np.array(offsets),
+        "device.identity_shared": np.array([float(_is_shared(row, now)) for row in devices]),
+    }
     return Batch(Kind.LIVENESS, [(row.name, "") for row in devices], np.full(len(devices), now), metrics)
 
 
@@ -27,3 +33,7 @@ def _offset(row: DeviceRow, now: float) -> float:
     if row.clock_offset is None or row.clock_at is None or now - row.clock_at >= CLOCK_TOLD_SECONDS:
         return math.nan
     return row.clock_offset
+
+
+def _is_shared(row: DeviceRow, now: float) -> bool:
+    return row.cloned_at is not None and now - row.cloned_at < CLONE_TOLD_SECONDS

@@ -36,6 +36,7 @@ BRING: dict[str, tuple[str, ...]] = {
     "memory-short": ("A memory module, if work cannot be moved to another machine.",),
     "network": ("A patch cable and a network card.",),
     "clock": ("A battery for the board (CR2032).",),
+    "identity": (),
     "instability": ("A medium with a memory test, and a power supply to try.",),
     "other": (),
 }

@@ -72,6 +72,8 @@ _MIGRATIONS = (
     CREATE TABLE swept (kind TEXT PRIMARY KEY, before INTEGER NOT NULL) WITHOUT ROWID;
     ALTER TABLE device ADD COLUMN reports_before INTEGER NOT NULL DEFAULT 0;
     """,
+    # Of all events these are looked at every few seconds.
+    "CREATE INDEX event_of_clones ON event (device, received) WHERE name = 'identity-cloned';",
 )
 SCHEMA_VERSION = len(_MIGRATIONS)
 

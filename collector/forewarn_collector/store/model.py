@@ -134,6 +134,10 @@ class Series(NamedTuple):
     """time of the first report that arrived"""
 
 
+CLONED = "identity-cloned"
+"""The event by which the collector tells that two machines have a device's identity."""
+
+
 class DeviceRow(NamedTuple):
     name: str
     status: bytes | None
@@ -156,6 +160,8 @@ class DeviceRow(NamedTuple):
     clock_at: float | None = None
     """when that was told"""
     birth_received: float | None = None
+    cloned_at: float | None = None
+    """when two machines were last noticed with its identity"""
 
 
 class Session(NamedTuple):

@@ -72,6 +72,7 @@ MIGRATIONS = (
     ALTER TABLE device ADD COLUMN reports_before BIGINT NOT NULL DEFAULT 0
     """,
     ),
+    (1, "CREATE INDEX event_of_clones ON event (device, received) WHERE name = 'identity-cloned'"),
 )
 VERSION = len(MIGRATIONS)
 

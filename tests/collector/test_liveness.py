@@ -1,4 +1,4 @@
-"""A shop PC whose battery on the board is empty starts in 1970: it is alive, judged, and its clock is a ticket."""
+"""What is judged of a device beside its reports: a clock that starts in 1970, and two machines of one identity."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,18 @@ from forewarn_collector.store.model import Accepted
 from forewarn_collector.store.state import open_state, verdict
 from forewarn_collector.tickets.desk import Desk
 from forewarn_rules import Engine, load_rules
-from forewarn_wire import Cpu, Disk, LoadReport, Message, Outcome, SmartReport, StatusReport, encode, up_topic
+from forewarn_wire import (
+    Cpu,
+    Disk,
+    EventReport,
+    LoadReport,
+    Message,
+    Outcome,
+    SmartReport,
+    StatusReport,
+    encode,
+    up_topic,
+)
 
 NOW = 1_795_000_000.0
 MINUTE = 60.0
@@ -80,6 +91,14 @@ class Shop:
             passed=passed,
         )  # fmt: skip
         self.send("smart", report)
+
+    def copy_noticed(self, number: int) -> None:
+        """As the front door tells it."""
+        event = EventReport(
+            device=PC, boot="collector-1", seq=number, sampled_at=self.clock.now(), event="identity-cloned",
+            text="two machines are here with this identity",
+        )  # fmt: skip
+        self.send("event", event)
 
     def minutes(self, many: int) -> None:
         for _ in range(many):
@@ -159,3 +178,24 @@ def test_a_day_and_more_ahead_loses_nothing_and_freezes_nothing(shop: Shop) -> N
     shop.minutes(1)
     assert ("drive-reports-failed", "critical") in {verdict[:2] for verdict in shop.verdicts()}
     assert len(shop.reader.rows_after(0, 1000)) == shop.seq
+
+
+def test_two_machines_of_one_identity_are_a_ticket_until_a_day_without(shop: Shop) -> None:
+    shop.pc_clock = NOW
+    shop.start()
+    shop.minutes(1)
+    assert shop.desk.tickets() == []
+    shop.copy_noticed(1)
+    shop.minutes(1)
+    (ticket,) = shop.desk.tickets()
+    assert (ticket.fault, ticket.device, ticket.severity) == ("identity", PC, "warning")
+    shop.clock.time += 80_000
+    shop.copy_noticed(2)
+    shop.clock.time += 80_000
+    shop.judge.tick()
+    assert [verdict[:2] for verdict in shop.verdicts() if verdict[0] == "identity-cloned"] == [
+        ("identity-cloned", "warning")
+    ]
+    shop.clock.time += 6_400
+    shop.judge.tick()
+    assert ("identity-cloned", "none") in {verdict[:2] for verdict in shop.verdicts()}
