@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives import serialization
 
 from forewarn_collector.identity import rows, tokens
-from forewarn_collector.identity.admission import CLONED
 from forewarn_collector.identity.authority import Authority, Issued
 from forewarn_collector.identity.certificates import DEVICE_BACKDATED, PublicKey, common_name
 from forewarn_collector.identity.naming import Known, Refused, Wish, choose
 from forewarn_collector.identity.requests import BadRequest, check_possession, read_certificate, read_request
 from forewarn_collector.identity.roster import Roster
 from forewarn_collector.identity.tokens import TokenRow
+from forewarn_collector.store.model import CLONED
 from forewarn_collector.store.state import reading
 from forewarn_wire.enrolment import Enrol, Enrolled, Renew
 from forewarn_wire.machine import is_other, read_machine
