@@ -146,6 +146,35 @@ def test_the_commands_make_show_and_rotate(tmp_path: Path) -> None:
     assert fresh["number"] == 3
 
 
+def test_a_rotation_without_a_collector_leaves_no_stale_list(tmp_path: Path) -> None:
+    """A broker that reads the list would refuse everybody of an authority that it does not name."""
+    authority = Authority(tmp_path / "ca")
+    first = authority.create(["example.org"], NOW)
+    issued = issue(authority)
+    path = authority.write_crl({issued.issuer: [(issued.serial, NOW)]}, NOW)
+    ca(tmp_path, "rotate")
+    listed = crls(path)
+    assert [item.issuer for item in listed] == [item.certificate.subject for item in authority.issuers()]
+    assert [row.serial_number for row in listed[0]] == [int(issued.serial, 16)]
+    assert len(listed[1]) == 0
+    ca(tmp_path, "rotate", "--drop-old")
+    (left,) = crls(path)
+    assert left.issuer != first.certificate.subject
+
+
+def test_a_damaged_list_is_named_with_what_to_do(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    authority.create(["example.org"], NOW)
+    authority.write_crl({}, NOW).write_text("-----BEGIN X509 CRL-----\nnonsense\n-----END X509 CRL-----\n")
+    assert "revoked.crl: cannot be read" in ca(tmp_path, "rotate")
+    assert len(authority.issuers()) == 1
+
+
+def crls(path: Path) -> list[x509.CertificateRevocationList]:
+    end = b"-----END X509 CRL-----\n"
+    return [x509.load_pem_x509_crl(part + end) for part in path.read_bytes().split(end)[:-1]]
+
+
 def handshake(running: Any, authority: Path, pem: Path) -> str:
     """``in``, or why not."""
     context = ssl.create_default_context(cafile=str(authority))

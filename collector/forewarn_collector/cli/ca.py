@@ -83,12 +83,14 @@ def rotate(session: Session, names: tuple[str, ...], drop_old: bool, as_json: bo
     Example: forewarn ca rotate
     """
     authority = _authority(session)
-    issuers = _do(authority.issuers)
+    issuers, revoked = _do(authority.issuers), _do(authority.listed)
     if len(issuers) == 1 or not drop_old:
         _do(lambda: authority.rotate(names or issuers[-1].names, time.time()))
     if drop_old:
         old = [issuer.number for issuer in issuers[:-1] or issuers]
         _do(lambda: authority.retire(*old))
+    if revoked is not None:
+        _do(lambda: authority.write_crl(revoked, time.time()))
     _show(authority, as_json)
 
 

@@ -169,6 +169,17 @@ class Authority:
         _write(path, b"".join(item.public_bytes(serialization.Encoding.PEM) for item in lists))
         return path
 
+    def listed(self) -> dict[str, list[tuple[str, float]]] | None:
+        """What the revocation list says, as ``write_crl`` takes it; None when there is no list."""
+        path = self.directory / CRL_NAME
+        if not path.exists():
+            return None
+        try:
+            text = path.read_bytes()
+            return {one.fingerprint: certificates.read_revocations(text, one.certificate) for one in self.issuers()}
+        except (OSError, ValueError) as error:
+            raise AuthorityError(f"{path}: cannot be read: {error}; move it away, a collector writes it anew") from None
+
     def _add(self, number: int, names: Sequence[str], now: float) -> Issuer:
         made, private = certificates.authority_certificate(number, names, _moment(now))
         _write(self.directory / f"{number}.key", certificates.key_pem(private))

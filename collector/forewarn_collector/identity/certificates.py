@@ -18,6 +18,7 @@ AUTHORITY_LIFETIME = timedelta(days=3650)
 # Clocks of client machines are wrong by hours; only the server's certificate is judged by them.
 SERVER_BACKDATED = timedelta(days=1)
 DEVICE_BACKDATED = timedelta(minutes=10)
+_CRL_END = b"-----END X509 CRL-----\n"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -84,6 +85,17 @@ def revocation_list(
         row = x509.RevokedCertificateBuilder().serial_number(int(serial, 16))
         builder = builder.add_revoked_certificate(row.revocation_date(datetime.fromtimestamp(when, now.tzinfo)).build())
     return builder.sign(issuer_key, hashes.SHA256())
+
+
+def read_revocations(text: bytes, issuer: x509.Certificate) -> list[tuple[str, float]]:
+    """What ``issuer`` revoked by the lists in a file of several, as ``revocation_list`` takes it. Raise ValueError."""
+    lists = [x509.load_pem_x509_crl(part + _CRL_END) for part in text.split(_CRL_END)[:-1]]
+    return [
+        (f"{row.serial_number:x}", row.revocation_date_utc.timestamp())
+        for listed in lists
+        if listed.issuer == issuer.subject
+        for row in listed
+    ]
 
 
 def may_vouch_for(issuer: x509.Certificate, name: str) -> bool:
