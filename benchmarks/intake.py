@@ -34,7 +34,7 @@ from watching import Watch, lags, quantile
 from forewarn_collector.cli.client import Client
 from forewarn_collector.ingest.packets import Framer
 from forewarn_collector.replay.embedded import embedded_collector
-from forewarn_collector.replay.sender import Crowd
+from forewarn_collector.replay.sender import VirtualAgents
 from forewarn_wire import Cpu, Filesystem, LoadReport, Memory, Temperature, Uptime, encode, up_topic
 
 DAY = 86_400.0
@@ -78,7 +78,7 @@ def load_report(device: str, boot: str, seq: int, start: float) -> LoadReport:
 
 async def send(url: str, name: str, devices: int, seconds: float, rate: float | None) -> int:
     """Send from ``devices`` virtual agents for a while, then wait for every PUBACK; return how many were sent."""
-    crowd = Crowd(url)
+    crowd = VirtualAgents(url)
     start = time.time() - 30 * DAY
     names = [f"{name}-{number}" for number in range(devices)]
     loop = asyncio.get_running_loop()

@@ -19,14 +19,14 @@ from peers_load import DAY, KILL_AFTER_SECONDS, Figures
 
 from forewarn_collector.cli.client import Client
 from forewarn_collector.replay.embedded import embedded_collector
-from forewarn_collector.replay.sender import Crowd, SendError
+from forewarn_collector.replay.sender import SendError, VirtualAgents
 
 GIVE_UP_SECONDS = 1.0
 
 
 async def send_until_gone(url: str, devices: int) -> int:
     """As fast as it goes; how many reports were acknowledged."""
-    crowd = Crowd(url, give_up_seconds=GIVE_UP_SECONDS)
+    crowd = VirtualAgents(url, give_up_seconds=GIVE_UP_SECONDS)
     start = time.time() - 30 * DAY
     seq = 0
     try:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import yaml
 
-from forewarn_collector.replay.sender import Crowd
+from forewarn_collector.replay.sender import VirtualAgents
 from forewarn_wire import Cpu, Disk, LoadReport, Outcome, SmartReport
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -61,7 +61,7 @@ def failed(device: str) -> SmartReport:
 
 
 async def measure(port: int, sink: Sink, reports: int) -> list[float]:
-    crowd = Crowd(f"mqtt://127.0.0.1:{port}")
+    crowd = VirtualAgents(f"mqtt://127.0.0.1:{port}")
     devices = [f"bench-{number:03}" for number in range(reports)]
     for device in devices:
         load = LoadReport(device=device, boot="b1", seq=1, sampled_at=time.time(), cpu=Cpu(used_percent=7.0))

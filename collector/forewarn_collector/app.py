@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from forewarn_collector.access.audit import Audit
-from forewarn_collector.access.limits import Rate
+from forewarn_collector.access.limits import TokenBuckets
 from forewarn_collector.access.tokens import Tokens
 from forewarn_collector.access.users import Users
 from forewarn_collector.api.app import build_api
@@ -241,7 +241,7 @@ class Collector:
         self.api_url = url_of(listening, https)
         self.public_url = (api.url or public_url(listening, https)).rstrip("/")
         routes = build_api(
-            Door(token, self._tokens.caller, Rate(api.requests_per_minute), self.clock.awake),
+            Door(token, self._tokens.caller, TokenBuckets(api.requests_per_minute), self.clock.awake),
             Access(self._users, self._tokens, self._audit, self._link_url, self.clock.now),
             self._owners,
             self.fleet,

@@ -1,6 +1,6 @@
 """Lock-out and rate, by a clock that is passed in."""
 
-from forewarn_collector.access.limits import REMEMBERED, LockOut, Rate, network_of
+from forewarn_collector.access.limits import REMEMBERED, LockOut, TokenBuckets, network_of
 
 
 def test_the_wait_doubles_up_to_its_longest() -> None:
@@ -38,7 +38,7 @@ def test_a_try_that_was_right_is_taken_back() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    lock, rate = LockOut(free=1), Rate(60)
+    lock, rate = LockOut(free=1), TokenBuckets(60)
     for n in range(REMEMBERED + 100):
         lock.begin(str(n), 0.0)
         rate.take(str(n), 0.0)
@@ -46,7 +46,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def test_a_rate_allows_a_quarter_at_once_and_then_its_pace() -> None:
-    rate = Rate(60)
+    rate = TokenBuckets(60)
     assert [rate.take("a", 0.0) for _ in range(16)][:15] == [0.0] * 15
     assert rate.take("a", 0.0) > 0.0
     assert rate.take("b", 0.0) == 0.0

@@ -9,7 +9,7 @@ from litestar.testing import TestClient
 
 from forewarn_collector.access.audit import Audit
 from forewarn_collector.access.caller import Caller, Role
-from forewarn_collector.access.limits import Rate
+from forewarn_collector.access.limits import TokenBuckets
 from forewarn_collector.api.app import build_api
 from forewarn_collector.api.guard import Door, Guard
 from forewarn_collector.api.permissions import PERMISSIONS, Own, permission
@@ -71,7 +71,7 @@ def test_a_route_without_a_row_is_refused_for_every_role(role: Role) -> None:
         return "told"
 
     owners: Any = None
-    door = Door("local", lambda _: Caller(name="ann", role=role, customer="Acme"), Rate(100), lambda: 0.0)
+    door = Door("local", lambda _: Caller(name="ann", role=role, customer="Acme"), TokenBuckets(100), lambda: 0.0)
     guard = Guard(door, owners)
     with TestClient(Litestar([forgotten], guards=[guard])) as client:
         client.headers["Authorization"] = "Bearer token"

@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from servers.postgresql import Database, PostgreSQL
 
 from forewarn_collector.access.tables import audit
-from forewarn_collector.replay.sender import Crowd
+from forewarn_collector.replay.sender import VirtualAgents
 from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.state import metadata, open_state, open_state_to_read, reading
@@ -54,7 +54,7 @@ def failing(port: int, device: str, serial: str, seq: int = 1) -> None:
     )
 
     async def deliver() -> None:
-        crowd = Crowd(f"mqtt://127.0.0.1:{port}")
+        crowd = VirtualAgents(f"mqtt://127.0.0.1:{port}")
         crowd.send("smart", report)
         await crowd.finish()
 

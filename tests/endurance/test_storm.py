@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from forewarn_collector.replay.sender import Crowd
+from forewarn_collector.replay.sender import VirtualAgents
 from forewarn_collector.store.reader import Reader
 from forewarn_wire import Cpu, LoadReport
 
@@ -92,8 +92,8 @@ def test_all_devices_are_back_within_a_minute(tmp_path: Path, make_collector: Ca
     collector = make_collector("--config", str(config))
     devices = [f"storm-{number:05}" for number in range(AGENTS)]
 
-    async def storm() -> tuple[float, int, Crowd]:
-        crowd = Crowd(f"mqtts://localhost:{collector.mqtt_port}", authority.context_of)
+    async def storm() -> tuple[float, int, VirtualAgents]:
+        crowd = VirtualAgents(f"mqtts://localhost:{collector.mqtt_port}", authority.context_of)
         seq = 0
 
         def report(rounds: int) -> None:

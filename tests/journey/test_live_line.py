@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from forewarn_collector.replay.sender import Crowd
+from forewarn_collector.replay.sender import VirtualAgents
 from forewarn_wire import Cpu, EventReport, LoadReport
 
 LIVE = re.compile(r"^(\S+) is live: cpu 7 %, no temperature sensor, 0 disks; look closer with: (.+)$", re.M)
@@ -17,7 +17,7 @@ def report(port: int, device: str, seq: int, kind: str = "load") -> None:
     """Send one report and wait for its acknowledgement."""
 
     async def send() -> None:
-        crowd = Crowd(f"mqtt://127.0.0.1:{port}")
+        crowd = VirtualAgents(f"mqtt://127.0.0.1:{port}")
         if kind == "load":
             load = LoadReport(device=device, boot="b1", seq=seq, sampled_at=time.time(), cpu=Cpu(used_percent=7.0))
             crowd.send(kind, load)

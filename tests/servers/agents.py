@@ -4,7 +4,7 @@ import asyncio
 import threading
 from typing import Any
 
-from forewarn_collector.replay.sender import Crowd
+from forewarn_collector.replay.sender import VirtualAgents
 from forewarn_wire import SmartReport
 
 
@@ -12,7 +12,7 @@ class Sending:
     """Virtual agents in a thread of their own; they keep what is not acknowledged."""
 
     def __init__(self, port: int, *messages: Any) -> None:
-        self.crowd = Crowd(f"mqtt://127.0.0.1:{port}")
+        self.crowd = VirtualAgents(f"mqtt://127.0.0.1:{port}")
         self.messages = messages
         self._thread = threading.Thread(target=lambda: asyncio.run(self._send()))
         self._thread.start()

@@ -19,7 +19,7 @@ import yaml
 from servers.postgresql import Database
 
 from forewarn_collector.people.tables import duty_step
-from forewarn_collector.replay.sender import Crowd
+from forewarn_collector.replay.sender import VirtualAgents
 from forewarn_collector.store.history import History
 from forewarn_collector.store.postgres import Postgres
 from forewarn_collector.store.reader import Reader
@@ -64,7 +64,7 @@ class Fleet:
 
     def start(self, port: int) -> None:
         async def run() -> None:
-            await self._report(Crowd(f"mqtt://127.0.0.1:{port}"))
+            await self._report(VirtualAgents(f"mqtt://127.0.0.1:{port}"))
 
         self._thread = threading.Thread(target=lambda: asyncio.run(run()))
         self._thread.start()
@@ -74,7 +74,7 @@ class Fleet:
         assert self._thread is not None
         self._thread.join()
 
-    async def _report(self, crowd: Crowd) -> None:
+    async def _report(self, crowd: VirtualAgents) -> None:
         began = time.monotonic()
         apart = self.load_seconds / len(self.devices)
         due = {device: (began + apart * n, 0.0) for n, device in enumerate(self.devices)}

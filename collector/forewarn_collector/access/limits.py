@@ -64,7 +64,7 @@ class LockOut:
         return 0.0 if beyond < 0 else min(self._longest, self._first * 2.0 ** min(beyond, 60))
 
 
-class Rate:
+class TokenBuckets:
     """A token bucket for each key: so many a minute, and ``at_once`` after a pause (by itself a quarter of them)."""
 
     def __init__(self, a_minute: float, at_once: float | None = None) -> None:

@@ -19,7 +19,7 @@ from litestar.exceptions import (
 from litestar.handlers.base import BaseRouteHandler
 
 from forewarn_collector.access.caller import Caller, Role
-from forewarn_collector.access.limits import Rate, network_of
+from forewarn_collector.access.limits import TokenBuckets, network_of
 from forewarn_collector.access.model import ACTOR_HEADER, LOCAL
 from forewarn_collector.api.not_here import no_such_device
 from forewarn_collector.api.permissions import Own, Permission, permission
@@ -45,7 +45,7 @@ class Door(msgspec.Struct, frozen=True):
 
     local_token: str
     caller: Callable[[str], Caller | None]
-    rate: Rate
+    rate: TokenBuckets
     awake: Callable[[], float]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from forewarn_collector.cli.client import Client
 from forewarn_collector.demo.machines import DAY, HOUR, Machine
-from forewarn_collector.replay.sender import Crowd
+from forewarn_collector.replay.sender import VirtualAgents
 from forewarn_collector.replay.waiting import wait_until_judged
 from forewarn_collector.tickets.model import Ticket
 
@@ -40,7 +40,7 @@ class Play:
         """Send every hour of every machine; at the end give the clock back, and with ``stay`` go on live."""
         status = await asyncio.to_thread(self._client.status)
         assert status.mqtt is not None
-        crowd = Crowd(status.mqtt)
+        crowd = VirtualAgents(status.mqtt)
         for machine in self._fleet:
             crowd.send("status", machine.birth(self._boot, self._start))
         watcher = asyncio.create_task(self._watch(told))
@@ -62,13 +62,13 @@ class Play:
         finally:
             watcher.cancel()
 
-    async def _some(self, crowd: Crowd, hours: range) -> None:
+    async def _some(self, crowd: VirtualAgents, hours: range) -> None:
         await asyncio.to_thread(self._client.set_clock, self._start + hours[-1] * HOUR)
         for hour in hours:
             self._send(crowd, self._start + hour * HOUR, hour / 24, smart=hour % SMART_EVERY_HOURS == 0)
         await crowd.wait_below(OWED_AT_MOST)
 
-    def _send(self, crowd: Crowd, now: float, day: float, *, smart: bool) -> None:
+    def _send(self, crowd: VirtualAgents, now: float, day: float, *, smart: bool) -> None:
         for machine in self._fleet:
             if day >= machine.silent_since():
                 continue

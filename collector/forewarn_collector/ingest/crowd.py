@@ -6,7 +6,7 @@ Times are seconds of a clock that never jumps.
 from collections import Counter
 from typing import NamedTuple
 
-from forewarn_collector.access.limits import Rate, network_of
+from forewarn_collector.access.limits import TokenBuckets, network_of
 
 FAILED_COUNTS = 10
 BURST_SECONDS = 10.0
@@ -32,8 +32,8 @@ class Crowd:
         self._most_of_one = limits.connections_per_address
         self._all = 0
         self._inside: Counter[str] = Counter()
-        self._new = Rate(60.0 * limits.connections_per_second, limits.connections_per_address)
-        self._said = Rate(60.0 * limits.messages_per_second, BURST_SECONDS * limits.messages_per_second)
+        self._new = TokenBuckets(60.0 * limits.connections_per_second, limits.connections_per_address)
+        self._said = TokenBuckets(60.0 * limits.messages_per_second, BURST_SECONDS * limits.messages_per_second)
 
     def enter(self, address: str, now: float) -> str | None:
         """Let one in and return None, or say why not."""

@@ -10,7 +10,7 @@ from asyncio import sslproto
 from collections import Counter
 from collections.abc import Callable
 
-from forewarn_collector.access.limits import Rate
+from forewarn_collector.access.limits import TokenBuckets
 from forewarn_collector.ingest.crowd import Crowd
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Entrance:
             sslproto.SSLProtocol.max_size = TLS_READS_BYTES
         self._handshake_seconds = handshake_seconds if tls else None
         self._coming: set[asyncio.Task[None]] = set()
-        self._told = Rate(1.0, at_once=1)
+        self._told = TokenBuckets(1.0, at_once=1)
         self._socket: socket.socket | None = None
         self._loop = asyncio.get_running_loop()
 

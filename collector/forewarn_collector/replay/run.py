@@ -8,7 +8,7 @@ from pathlib import Path
 from forewarn_collector.cli.client import Client
 from forewarn_collector.replay.histories import Choice, days
 from forewarn_collector.replay.score import Result, score
-from forewarn_collector.replay.sender import Crowd
+from forewarn_collector.replay.sender import VirtualAgents
 from forewarn_collector.replay.virtual import Reporter, boot_token, device_name
 from forewarn_collector.replay.waiting import wait_until_judged
 
@@ -42,9 +42,9 @@ def replay(client: Client, files: Sequence[Path], choice: Choice, advance: Calla
     )
 
 
-async def _send(mqtt_url: str, files: Sequence[Path], choice: Choice, advance: Callable[[int], None]) -> Crowd:
+async def _send(mqtt_url: str, files: Sequence[Path], choice: Choice, advance: Callable[[int], None]) -> VirtualAgents:
     """Each drive in the order of its days; no more than a cohort of connections at a time."""
-    crowd = Crowd(mqtt_url)
+    crowd = VirtualAgents(mqtt_url)
     serials = sorted(choice.serials)
     for start in range(0, len(serials), COHORT):
         cohort = set(serials[start : start + COHORT])

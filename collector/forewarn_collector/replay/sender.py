@@ -63,7 +63,7 @@ class VirtualAgent:
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=self.client)
-        # Crowd.check tells of one that has given up; that the others have too is no news.
+        # VirtualAgents.check tells of one that has given up; that the others have too is no news.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     def send(self, kind: str, message: Message) -> None:
@@ -185,7 +185,7 @@ class VirtualAgent:
         self._writer = None
 
 
-class Crowd:
+class VirtualAgents:
     """Many virtual agents on one event loop. ``acked`` counts PUBACK reason codes; 0 means stored. ``waits`` is how
     long PUBACKs took; whoever wants to know it of a shorter time puts a new one there."""
 

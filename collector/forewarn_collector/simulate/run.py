@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from forewarn_collector.replay.sender import Crowd
+from forewarn_collector.replay.sender import VirtualAgents
 from forewarn_collector.replay.waits import Waits
 from forewarn_collector.simulate.fleet import Fleet, SimulatedDevice
 from forewarn_collector.simulate.outboxes import Outboxes
@@ -47,7 +47,7 @@ class Play:
         fleet: Fleet,
         pace: Pace,
         boot: str,
-        crowd: Crowd,
+        crowd: VirtualAgents,
         outboxes: Outboxes | None = None,
         agents: int = 0,
         set_clock: Callable[[float | None], Awaitable[None]] | None = None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from forewarn_collector.cli.client import Client
-from forewarn_collector.replay.sender import GIVE_UP_SECONDS, Crowd, SendError
+from forewarn_collector.replay.sender import GIVE_UP_SECONDS, SendError, VirtualAgents
 from forewarn_collector.replay.waiting import wait_until_judged
 from forewarn_collector.simulate.fleet import Fleet
 from forewarn_collector.simulate.outboxes import Outboxes
@@ -76,7 +76,7 @@ async def run(client: Client, order: Order, stop: asyncio.Event, tell: Callable[
 
 
 async def _play(client: Client, order: Order, stop: asyncio.Event, tell: Callable[[Told], None]) -> Play:
-    crowd = Crowd(order.to, _tls(order), order.patience, order.devices_per_connection)
+    crowd = VirtualAgents(order.to, _tls(order), order.patience, order.devices_per_connection)
     await crowd.knock(order.fleet.devices[0].name)
 
     async def set_clock(now: float | None) -> None:
