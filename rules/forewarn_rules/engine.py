@@ -36,6 +36,7 @@ class Engine:
         labels: Callable[[Key], Labels],
         at: npt.ArrayLike,
         metrics: Mapping[str, npt.ArrayLike],
+        told: Sequence[object] | None = None,
     ) -> list[Change]:
         """Judge one observation per component and return the changes of level, in the order of ``keys``.
 
@@ -45,9 +46,10 @@ class Engine:
         a time that is no number, or a column of another length.
 
         ``labels`` are read again when they are another object than at the component's last observation: never change
-        a mapping that was given.
+        a mapping that was given. Where to make labels costs something, ``told`` has an object per key instead, which is
+        another one when the labels are.
         """
-        return self._judges[kind].observe(keys, labels, _checked(keys, at, metrics), metrics)
+        return self._judges[kind].observe(keys, labels, _checked(keys, at, metrics), metrics, told)
 
     def warm(self, kind: Kind, keys: Sequence[Key], at: npt.ArrayLike, metrics: Mapping[str, npt.ArrayLike]) -> None:
         """Feed history after a restart, oldest round first: fills the windows and changes no level.

@@ -31,6 +31,10 @@ NOWHERE = 0
 """The scope of a component that was not judged yet: no rule applies, none is off."""
 
 
+NAMELESS: dict[str, str | float] = {}
+"""The labels of a component on which nothing changed yet."""
+
+
 class Judge:
     """State of all components of one kind. Rows are handed out to keys as they appear and reused when forgotten."""
 
@@ -47,14 +51,19 @@ class Judge:
         self._rows: dict[Key, int] = {}
         self._free: list[int] = []
         self._labels: list[dict[str, str | float]] = []
-        self._told: list[Labels] = []
+        self._told: list[object] = []
         self._told_id = np.zeros(0, dtype=np.intp)
         self._last_at = np.full(0, -np.inf)
         self._seen = np.full((len(self.signals.signals), 0), np.nan)
         self._scope_of = np.zeros(0, dtype=np.intp)
 
     def observe(
-        self, keys: Sequence[Key], labels: Callable[[Key], Labels], at: Floats, metrics: Mapping[str, npt.ArrayLike]
+        self,
+        keys: Sequence[Key],
+        labels: Callable[[Key], Labels],
+        at: Floats,
+        metrics: Mapping[str, npt.ArrayLike],
+        told: Sequence[object] | None = None,
     ) -> list[Change]:
         if not self.rules or not keys:
             return []
@@ -65,10 +74,11 @@ class Judge:
         fresh = np.flatnonzero(at > self._last_at[rows])
         if len(fresh) < len(keys):
             keys = [keys[n] for n in fresh.tolist()]
+            told = None if told is None else [told[n] for n in fresh.tolist()]
             rows, at, values = rows[fresh], at[fresh], values[:, fresh]
         if not keys:
             return []
-        self._learn_labels(rows, list(map(labels, keys)))
+        self._learn_labels(rows, keys, labels, list(map(labels, keys)) if told is None else told)
         seen = self.signals.compute(rows, at, values)
         for n in self.signals.awake.tolist():  # faster than all at once: numpy's assignment is in one dimension
             self._seen[n][rows] = seen[n]
@@ -122,7 +132,8 @@ class Judge:
         self._last_at[row] = -np.inf
         self._seen[:, row] = np.nan
         self._scope_of[row] = NOWHERE
-        self._labels[row] = {}
+        self._labels[row] = NAMELESS
+        self._told[row] = None
         self._told_id[row] = NOTHING_TOLD
         self._free.append(row)
 
@@ -294,8 +305,8 @@ class Judge:
             row = rows[n] = self._free.pop() if self._free else len(self._labels)
             self._rows[keys[n]] = row
             if row == len(self._labels):
-                self._labels.append({})
-                self._told.append({})
+                self._labels.append(NAMELESS)
+                self._told.append(None)
             self.signals.siblings.join(int(row), keys[n][0])
         if len(self._labels) > len(self._last_at):
             self._reserve(roomy(len(self._labels)))
@@ -309,19 +320,21 @@ class Judge:
         self._scope_of = grown(self._scope_of, capacity, NOWHERE)
         self._told_id = grown(self._told_id, capacity, NOTHING_TOLD)
 
-    def _learn_labels(self, rows: Rows, labels: list[Labels]) -> None:
+    def _learn_labels(
+        self, rows: Rows, keys: Sequence[Key], labels: Callable[[Key], Labels], told: Sequence[object]
+    ) -> None:
         """Look at the labels that are others than last time: most are the same for years, and to read them all at
         every report would cost a quarter of all judging."""
-        which = np.fromiter(map(id, labels), dtype=np.intp, count=len(labels))
+        which = np.fromiter(map(id, told), dtype=np.intp, count=len(told))
         new = np.flatnonzero(which != self._told_id[rows])
         if not new.size:
             return
-        rows, labels = rows[new], [labels[n] for n in new.tolist()]
-        for row, known in zip(rows.tolist(), labels, strict=True):
-            self._told[row] = known  # held, so that no other object can come to have its id
+        rows, known = rows[new], [labels(keys[n]) for n in new.tolist()]
+        for row, n in zip(rows.tolist(), new.tolist(), strict=True):
+            self._told[row] = told[n]  # held, so that no other object can come to have its id
         self._told_id[rows] = which[new]
-        self._scope(rows, labels)
-        self.signals.peers.join(rows, labels)
+        self._scope(rows, known)
+        self.signals.peers.join(rows, known)
 
     def _scope(self, rows: Rows, labels: Sequence[Labels]) -> None:
         """Which rules judge which component."""

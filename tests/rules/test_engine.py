@@ -130,6 +130,36 @@ def test_labels_that_are_learned_later_bring_other_rules() -> None:
     assert (change.rule, change.after) == ("ata-pending-sectors", "critical")
 
 
+def test_labels_are_made_anew_only_for_those_of_which_something_new_is_told() -> None:
+    engine = Engine(load_rules())
+    keys = [("one", "Z1"), ("two", "Z2"), ("three", "Z3")]
+    kinds = dict.fromkeys(keys, "nvme")
+    asked: list[tuple[str, str]] = []
+
+    def labels(key: tuple[str, str]) -> dict[str, str | float]:
+        asked.append(key)
+        return {**ATA, "disk_kind": kinds[key]}
+
+    def observe(day: int, told: list[object]) -> list[tuple[str, str]]:
+        pending = {"ata.197.raw": [100.0] * 3}
+        return [c.key for c in engine.observe(Kind.DISK, keys, labels, [START + day * DAY] * 3, pending, told)]
+
+    told: list[object] = [object(), object(), object()]
+    assert (observe(0, told), asked) == ([], keys)
+    asked.clear()
+    kinds[keys[1]] = "unknown"
+    assert (observe(1, told), asked) == ([], [])
+    told[1] = object()
+    assert set(observe(2, told)) == {keys[1]}
+    assert set(asked) == {keys[1]}
+    asked.clear()
+    # What comes late is told nothing of, and the others keep their places.
+    told[2] = object()
+    at = [START + DAY, START + 3 * DAY, START + 3 * DAY]
+    engine.observe(Kind.DISK, keys, labels, at, {"ata.197.raw": [0.0, 100.0, 0.0]}, told)
+    assert asked == [keys[2]]
+
+
 def test_a_level_may_be_narrower_than_the_scope_and_ends_where_it_does_not_apply(write_rules: WriteRules) -> None:
     rules = write_rules(
         metric="ata.197.raw",

@@ -1,11 +1,14 @@
 """What is known about a component beside its numbers: from the series' facts, the inventory and the directory."""
 
-import time
-from typing import Any
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import msgspec
 
-from forewarn_collector.directory import Directory
+from forewarn_collector.directory import Directory, Whose
+from forewarn_collector.store.about import About, about
 from forewarn_collector.store.model import Series
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.tickets.parts import Part
@@ -15,14 +18,11 @@ from forewarn_rules.rule import DEVICE, TAG_SEPARATOR
 
 Facts = dict[str, Any]
 
-REMEMBER_SECONDS = 10.0
-# The components of a device come shortly after one another, and share what is read of it.
-SHARED_SECONDS = 1.0
-
 # Which series of the store a component's facts stand in.
 SERIES_KIND = {Kind.DISK: "smart", Kind.PRESENCE: "smart"}
 # Rows of load reports that are about a disk, which says who it is in reports of its own.
 _FACTS_OF_DISKS = {**SERIES_KIND, Kind.DISK_LOG: "smart"}
+_WITH_FACTS = {Kind.FILESYSTEM, Kind.ARRAY, *_FACTS_OF_DISKS}
 
 
 def decode_facts(facts: bytes | None) -> Facts:
@@ -58,36 +58,58 @@ def labels_of(kind: Kind, key: Key, facts: Facts, inventory: Facts, directory: D
     return {name: value for name, value in found.items() if isinstance(value, str | float | int)}
 
 
+class Known(NamedTuple):
+    """What is known of a device, by which to tell whether anything new is."""
+
+    mark: int
+    whose: Whose
+
+
 class FactBook:
-    """Looks facts up in the journal. Labels are remembered for a few seconds: rules ask for them at every report,
-    and they change rarely."""
+    """Looks facts up in the journal. They are read anew at every report, of all devices of a step together, and
+    labels are made of them only when they have changed, which is rare."""
 
     def __init__(self, reader: Reader, directory: Directory) -> None:
         self._reader = reader
         self._directory = directory
         self._series: dict[int, Series] = {}
-        self._labels: dict[tuple[Kind, Key], tuple[float, dict[str, str | float]]] = {}
-        self._read: dict[tuple[str, ...], Facts] = {}
-        self._read_until = 0.0
+        self._known: dict[str, Known] = {}
+        self._read: dict[str, About] = {}
 
     def series(self, number: int) -> Series:
+        """Without its facts, which change."""
         found = self._series.get(number)
         if found is None:
             found = self._reader.series(number)
             if found is None:
                 raise LookupError(f"a row of series {number}, which is not in the journal")
-            self._series[number] = found
+            device, kind = sys.intern(found.device), sys.intern(found.kind)
+            found = self._series[number] = found._replace(device=device, kind=kind, facts=b"")
         return found
 
+    @contextmanager
+    def reading(self, devices: Iterable[str]) -> Iterator[None]:
+        """Read what is known of these devices, and answer from it until the end."""
+        self._read = about(self._reader, devices)
+        try:
+            for device in self._read:
+                self._note(device)
+            yield
+        finally:
+            self._read = {}
+
+    def told(self, device: str) -> Known:
+        """As it was read last; the same object while nothing else was read."""
+        return self._known.get(device) or self._note(device)
+
+    def stale(self, devices: Iterable[str]) -> list[str]:
+        """Those that were not read yet, or that are somebody else's since."""
+        known, whose = self._known, self._directory.whose
+        return [device for device in devices if device not in known or known[device].whose != whose(device)]
+
     def labels(self, kind: Kind, key: Key) -> dict[str, str | float]:
-        known = self._labels.get((kind, key))
-        now = time.monotonic()
-        if known is None or now > known[0]:
-            found = labels_of(kind, key, self._facts(kind, key), self._inventory(key[0]), self._directory)
-            if known is not None and found == known[1]:
-                found = known[1]  # the engine looks again only at another one
-            known = self._labels[kind, key] = (now + REMEMBER_SECONDS, found)
-        return known[1]
+        facts = self._facts(kind, key) if kind in _WITH_FACTS else {}
+        return labels_of(kind, key, facts, inventory_of(self._birth(key[0])), self._directory)
 
     def part(self, kind: Kind, key: Key) -> Part:
         """What a ticket about this component is keyed by. A machine without a serial number goes by its name."""
@@ -99,27 +121,22 @@ class FactBook:
         """The component that changed, or its device where the ticket is about the whole of it."""
         return self.part(change.kind, (change.key[0], "") if change.about == DEVICE else change.key)
 
+    def _note(self, device: str) -> Known:
+        found = self._read.get(device) or about(self._reader, [device])[device]
+        now = Known(hash((found.birth, *sorted(found.facts.items()))), self._directory.whose(device))
+        known = self._known.get(device)
+        if known != now:
+            known = self._known[device] = now
+        return known
+
     def _facts(self, kind: Kind, key: Key) -> Facts:
-        read = self._lately_read()
-        where = (key[0], _FACTS_OF_DISKS.get(kind, "load"), key[1] if kind in _FACTS_OF_DISKS else "")
-        if where not in read:
-            found = self._reader.find_series(*where)
-            if found is None:
-                return {}  # it may come in the next moment
-            read[where] = decode_facts(found.facts)
-        return read[where]
+        device, name = key
+        of_disk = kind in _FACTS_OF_DISKS
+        where = ("smart", name) if of_disk else ("load", "")
+        if device in self._read:
+            return decode_facts(self._read[device].facts.get(where))
+        found = self._reader.find_series(device, *where)
+        return {} if found is None else decode_facts(found.facts)
 
-    def _inventory(self, device: str) -> Facts:
-        read = self._lately_read()
-        if (device,) not in read:
-            birth = self._reader.birth(device)
-            if birth is None:
-                return {}
-            read[(device,)] = inventory_of(birth)
-        return read[(device,)]
-
-    def _lately_read(self) -> dict[tuple[str, ...], Facts]:
-        if (now := time.monotonic()) > self._read_until:
-            self._read.clear()
-            self._read_until = now + SHARED_SECONDS
-        return self._read
+    def _birth(self, device: str) -> bytes | None:
+        return self._read[device].birth if device in self._read else self._reader.birth(device)

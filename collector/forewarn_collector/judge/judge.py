@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +26,7 @@ from forewarn_collector.judge.record import Recorder
 from forewarn_collector.judge.review import missed, replayed, take_over
 from forewarn_collector.judge.rounds import Batch, Wanted, observation, rounds
 from forewarn_collector.judge.warming import Warming
+from forewarn_collector.store.about import contacts
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Latest, Row, Series, StoreError
 from forewarn_collector.store.reader import Reader
@@ -39,6 +41,8 @@ log = logging.getLogger(__name__)
 ROWS_PER_STEP = 2000
 # Filling the windows of a series takes a while, and a step should not take long.
 NEW_SERIES_PER_STEP = 200
+# Whose birth is read together when silence is judged after a start.
+DEVICES_AT_ONCE = 1000
 # A step costs about as much for one row as for a hundred: after one with few rows it is waited for more of them.
 FEW_ROWS = 500
 GATHER_SECONDS = 0.2
@@ -226,10 +230,12 @@ class Judge:
             sight = self._sight or self._begin()
             now = self._clock.now()
             presence = self._listening.carry_on(now)
-            devices = [row for row in sight.reader.devices() if self.docket.holds(row.name)]
-            if devices:
-                told = not isinstance(self._clock, SettableClock)
-                self._judge_batch(liveness_batch(devices, now, presence, told), sight.book)
+            devices = [one for one in contacts(sight.reader) if self.docket.holds(one.name)]
+            told = not isinstance(self._clock, SettableClock)
+            for first in range(0, len(devices), DEVICES_AT_ONCE):
+                some = devices[first : first + DEVICES_AT_ONCE]
+                with sight.book.reading(sight.book.stale(one.name for one in some)):
+                    self._judge_batch(liveness_batch(some, now, presence, told), sight.book)
             self._judge_disks(sight)
             self._recorder.move(self.position)
         except Exception:
@@ -276,7 +282,8 @@ class Judge:
             self._warm(sight.history, series[row.series], row.at)
         changes: list[Change] = []
         touched: dict[tuple[Kind, Key], None] = {}
-        with sight.reader.snapshot(), self._engine_lock:
+        devices = {one.device for one in series.values()}
+        with sight.reader.snapshot(), sight.book.reading(devices), self._engine_lock:
             for batches in rounds(rows, series, self._wanted):
                 for batch in batches:
                     changes += self._observe(batch, sight.book)
@@ -388,9 +395,9 @@ class Judge:
             raise
 
     def _observe(self, batch: Batch, book: FactBook) -> list[Change]:
-        return self._engine.observe(
-            batch.kind, batch.keys, lambda key: book.labels(batch.kind, key), batch.at, batch.metrics
-        )
+        told = [book.told(device) for device, _ in batch.keys]
+        labels = partial(book.labels, batch.kind)
+        return self._engine.observe(batch.kind, batch.keys, labels, batch.at, batch.metrics, told)
 
     def _warm(self, history: History, series: Series, at: float) -> None:
         """Fill the windows of a series that is seen for the first time since the start."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from forewarn_collector.judge.presence import Presence, silent_seconds
 from forewarn_collector.judge.rounds import Batch
-from forewarn_collector.store.model import DeviceRow
+from forewarn_collector.store.about import Contact
 from forewarn_rules import Kind
 
 CLOCK_TOLD_SECONDS = 3600.0
@@ -15,7 +15,7 @@ CLOCK_TOLD_SECONDS = 3600.0
 CLONE_TOLD_SECONDS = 86_400.0
 
 
-def liveness_batch(devices: Sequence[DeviceRow], now: float, presence: Presence, clocks: bool) -> Batch:
+def liveness_batch(devices: Sequence[Contact], now: float, presence: Presence, clocks: bool) -> Batch:
     """A device is not silent for the time in which nobody listened. ``clocks``: whether what was told of the devices'
     clocks says anything; it does not where time is only played."""
     silent = [silent_seconds(row.last_received, now, presence) for row in devices]
@@ -28,12 +28,12 @@ def liveness_batch(devices: Sequence[DeviceRow], now: float, presence: Presence,
     return Batch(Kind.LIVENESS, [(row.name, "") for row in devices], np.full(len(devices), now), metrics)
 
 
-def _offset(row: DeviceRow, now: float) -> float:
+def _offset(row: Contact, now: float) -> float:
     """Unknown where it was not told lately."""
     if row.clock_offset is None or row.clock_at is None or now - row.clock_at >= CLOCK_TOLD_SECONDS:
         return math.nan
     return row.clock_offset
 
 
-def _is_shared(row: DeviceRow, now: float) -> bool:
+def _is_shared(row: Contact, now: float) -> bool:
     return row.cloned_at is not None and now - row.cloned_at < CLONE_TOLD_SECONDS

@@ -160,8 +160,6 @@ class DeviceRow(NamedTuple):
     clock_at: float | None = None
     """when that was told"""
     birth_received: float | None = None
-    cloned_at: float | None = None
-    """when two machines were last noticed with its identity"""
 
 
 class Session(NamedTuple):

@@ -11,7 +11,6 @@ import numpy as np
 
 from forewarn_collector.store.database import as_place, explained, transaction
 from forewarn_collector.store.model import (
-    CLONED,
     Counts,
     DeadLetter,
     DeviceRow,
@@ -41,7 +40,6 @@ _DEVICES = """
     FROM device"""
 # Of every boot. Apart from the devices: together they take half as long again.
 _HEARD = "SELECT device, last_received / 1000.0, last_sampled / 1000.0, reports FROM intake"
-_CLONED = f"SELECT device, MAX(received) / 1000.0 FROM event WHERE name = '{CLONED}'"  # noqa: S608 - a word of ours
 # The collector's own canary is no device of anybody's.
 _CANARY_REPORTS = """
     SELECT CAST(COALESCE(SUM(reports), 0) AS BIGINT) FROM (
@@ -130,15 +128,13 @@ class Reader:
         with self.snapshot() as connection:
             rows = connection.execute(f"{_DEVICES} WHERE name <> ?", (CANARY,)).fetchall()
             heard = connection.execute(_HEARD).fetchall()
-            cloned = connection.execute(f"{_CLONED} GROUP BY device").fetchall()
-        return _devices(rows, heard, cloned)
+        return _devices(rows, heard)
 
     def device(self, name: str) -> DeviceRow | None:
         with self.snapshot() as connection:
             rows = connection.execute(f"{_DEVICES} WHERE name = ?", (name,)).fetchall()
             heard = connection.execute(f"{_HEARD} WHERE device = ?", (name,)).fetchall()
-            cloned = connection.execute(f"{_CLONED} AND device = ? GROUP BY device", (name,)).fetchall()
-        return next(iter(_devices(rows, heard, cloned)), None)
+        return next(iter(_devices(rows, heard)), None)
 
     def birth(self, device: str) -> bytes | None:
         """What it said of itself when it came last."""
@@ -238,11 +234,8 @@ class Reader:
             )
 
 
-def _devices(
-    rows: list[tuple[Any, ...]], heard: list[tuple[str, float, float, int]], cloned: list[tuple[str, float]]
-) -> list[DeviceRow]:
-    """By name; ``heard``, ``cloned``: see _HEARD, _CLONED."""
-    cloned_at = dict(cloned)
+def _devices(rows: list[tuple[Any, ...]], heard: list[tuple[str, float, float, int]]) -> list[DeviceRow]:
+    """By name; ``heard``: see _HEARD."""
     reports_of: dict[str, tuple[float, float | None, int]] = {}
     for name, received, sampled, reports in heard:
         known = reports_of.get(name)
@@ -256,7 +249,7 @@ def _devices(
         online = None if online is None else bool(online)
         reports += before
         device = (name, status, birth, online, session, boot, first, last, newest, reports, offset, clock_at, born)
-        found.append(DeviceRow(*device, cloned_at.get(name)))
+        found.append(DeviceRow(*device))
     return sorted(found)
 
 
