@@ -86,6 +86,7 @@ from forewarn_collector.state_place import state_place
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Accepted
 from forewarn_collector.store.state import database_trouble, open_state
+from forewarn_collector.store.state_server import check_tables
 from forewarn_collector.sweep import Sweep
 from forewarn_collector.tickets.budget import allowance
 from forewarn_collector.tickets.desk import Desk
@@ -128,7 +129,7 @@ class Collector:
         ping_url = ping_address(config.self_check)
         now = self.clock.now
         senders = make_senders(config.notify, now)
-        roster = Roster()
+        self._roster = roster = Roster()
         where = state_place(config.store, data)
         outside = configured_store(config.store)
         make_data_directory(data)
@@ -156,7 +157,7 @@ class Collector:
         self.desk.wake_push = self._wake_deliveries
         simulated = isinstance(self.clock, SettableClock)
         tick = SIMULATED_TICK_SECONDS if simulated else TICK_SECONDS
-        claims = claims_of(config.store, self.journal, lambda: self.public_url, now)
+        claims = claims_of(config.store, self.journal, partial(check_tables, self._state), lambda: self.public_url, now)
 
         def judge_of(docket: Docket) -> Judge:
             open_reader = self.journal.reader
@@ -164,7 +165,6 @@ class Collector:
 
         self.judge = Judges(judge_of, partial(Engine, rules), self.desk, claims.whose if claims else None)
         self.intake = Intake(self.journal, self.judge.wake, refusal=roster.refusal, born=self._born)
-        self._roster = roster
         roster.tell = Notices(self.intake, now).tell
         self.bureau = self._bureau(roster, directory)
         if config.enrol and config.listen.enabled and own_tls is None:
@@ -181,9 +181,8 @@ class Collector:
         self.dispatch = Dispatch(book, self.journal.reader, doors, now, self.judge.review, self.judge.holds)
         self.listener.on_subscribed = self.dispatch.arrived
         self.orders = Orders(book, self._reader, now, self.dispatch.wake)
-        levels = ServiceLevels(self._state, self.register, now)
         channels = [channel.name for channel in config.notify.channels]
-        self.duty = Duty(self.register, levels, self.desk, channels, now)
+        self.duty = Duty(self.register, ServiceLevels(self._state, self.register, now), self.desk, channels, now)
         self._history = History(self.journal.reader())
         self.outside = Outside(outside, self._state, self.journal, self.judge.recorded, now)
         self.service = make_service(
@@ -207,7 +206,8 @@ class Collector:
         if self.switchboard.notifier.on:
             scheduled.append(self._escalation)
         refresh = [self.register.refresh, self.bureau.office.reload]
-        self.team = Team(self.judge, claims, scheduled, self.dispatch.look_again, refresh)
+        ended = self.subscriber.leave_the_group if self.subscriber else None
+        self.team = Team(self.judge, claims, scheduled, self.dispatch.look_again, refresh, ended)
         self._api: ApiServer | None = None
         self.condition = Condition(
             self.clock, lambda: self.mqtt_url, self._reader, self.intake, self.listener, self.subscriber,

@@ -9,6 +9,7 @@ from forewarn_collector.several.claims import Claims
 from forewarn_collector.several.members import Member
 from forewarn_collector.start import secret_of
 from forewarn_collector.store.journal import Journal
+from forewarn_collector.store.place import Connection
 from forewarn_collector.store.postgres import Postgres
 from forewarn_collector.version import version
 
@@ -26,14 +27,26 @@ def open_journal(store: Store, data: Path) -> Journal:
     return Journal(journal_place(store, data))
 
 
-def claims_of(store: Store, journal: Journal, address: Callable[[], str], now: Callable[[], float]) -> Claims | None:
-    """None where this collector is the only one."""
+def claims_of(
+    store: Store,
+    journal: Journal,
+    check_state: Callable[[], None],
+    address: Callable[[], str],
+    now: Callable[[], float],
+) -> Claims | None:
+    """None where this collector is the only one. ``check_state`` raises TooNew."""
     if store.journal is None:
         return None
     name = collector_name(store)
-    return Claims(
-        journal.place.second_writer, lambda: Member(name=name, address=address(), version=version(), since=now())
-    )
+
+    def check(connection: Connection) -> None:
+        journal.place.check_version(connection)
+        check_state()
+
+    def myself() -> Member:
+        return Member(name=name, address=address(), version=version(), since=now())
+
+    return Claims(journal.place.second_writer, myself, check)
 
 
 def collector_name(store: Store) -> str:

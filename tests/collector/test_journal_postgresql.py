@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 from servers.postgresql import PASSWORD, Database, PostgreSQL
 
+from forewarn_collector.store import postgres
 from forewarn_collector.store.database import transaction
 from forewarn_collector.store.journal import Journal
-from forewarn_collector.store.model import Accepted, Point, StoreError
+from forewarn_collector.store.model import Accepted, Point, StoreError, TooNew
 from forewarn_collector.store.postgres import Postgres
-from forewarn_collector.store.postgres_tables import SHARES, VERSION, share_of
+from forewarn_collector.store.postgres_tables import MIGRATIONS, SHARES, VERSION, share_of
 from forewarn_collector.store.reader import Reader
 
 NOON = 1_700_000_000.0
@@ -156,6 +157,24 @@ def test_tables_of_a_newer_collector(database: Database) -> None:
         Journal(place_of(database))
     with pytest.raises(StoreError, match="written by a newer forewarn"):
         Reader(place_of(database))
+
+
+def test_who_is_too_old_for_the_tables_by_now_stores_nothing(
+    journals: tuple[Journal, Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer collector brings the tables up to date while this one runs."""
+    old, _ = journals
+    assert old.commit([report(1)]) == [True]
+    changed = (*MIGRATIONS, (VERSION + 1, "ALTER TABLE series ADD COLUMN to_come TEXT"))
+    with monkeypatch.context() as newer:
+        newer.setattr(postgres, "MIGRATIONS", changed)
+        newer.setattr(postgres, "VERSION", len(changed))
+        Journal(old.place).close()
+    for _ in range(2):
+        with pytest.raises(TooNew, match="written by a newer forewarn"):
+            old.commit([report(2, NOON + 1)])
+    with pytest.raises(TooNew):
+        old.reader()
 
 
 def test_an_error_in_the_middle_undoes_all(journals: tuple[Journal, Journal]) -> None:

@@ -127,6 +127,28 @@ def test_two_collectors_of_one_name(make: Callable[[str], Collector], wait_for: 
     assert (len(one.held), len(other.held)) == (SHARES, 0)
 
 
+def test_who_cannot_work_with_the_tables_any_more_gives_up_everything_for_good(
+    database: Database, wait_for: Any
+) -> None:
+    place = Postgres(database.url, database.password)
+    Journal(place).close()
+    held: set[int] = set()
+    ended: list[bool] = []
+    claims = Claims(
+        place.second_writer, lambda: Member(name="a", address="", version="1", since=1.0), place.check_version
+    )
+    claims.start(held.add, held.difference_update, lambda: ended.append(not held))
+    wait_for(lambda: held == set(EVERYTHING) and claims.runs(), PATIENCE)
+    database.run("UPDATE forewarn_journal.about SET version = 99, oldest = 99")
+    wait_for(lambda: claims.trouble is not None, PATIENCE)
+    assert ended == [True]
+    assert not claims.runs()
+    assert "takes no more work" in str(claims.trouble)
+    assert "written by a newer forewarn (schema version 99); update this one" in str(claims.trouble)
+    claims._thread.join(PATIENCE)
+    assert not claims._thread.is_alive()
+
+
 class Work:
     def __init__(self) -> None:
         self.said: list[str] = []

@@ -20,10 +20,10 @@ from servers.postgresql import Database, PostgreSQL
 
 from forewarn_collector.access.tables import audit
 from forewarn_collector.replay.sender import VirtualAgents
-from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.model import StoreError, TooNew
 from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.state import metadata, open_state, open_state_to_read, reading
-from forewarn_collector.store.state_schema import Step, bring_up_to_date
+from forewarn_collector.store.state_schema import OLDEST, Step, bring_up_to_date
 from forewarn_collector.store.state_server import SCHEMA
 from forewarn_collector.tickets import keeping
 from forewarn_wire import Disk, Outcome, SmartReport
@@ -83,6 +83,7 @@ def test_a_step_runs_once_on_what_an_older_forewarn_left(state_in: Path | Server
     def add(db: sa.Connection) -> None:
         db.exec_driver_sql("ALTER TABLE ticket ADD COLUMN colour TEXT")
 
+    engine = engine.execution_options(checked=None)  # whoever knows the step knows its tables
     for oldest in (1, 2):
         for _ in range(2):
             with engine.begin() as db:
@@ -94,6 +95,35 @@ def test_a_step_runs_once_on_what_an_older_forewarn_left(state_in: Path | Server
     with pytest.raises(StoreError, match="written by a newer forewarn"):
         open_state(state_in)
     engine.dispose()
+
+
+def test_who_is_too_old_for_the_tables_by_now_writes_nothing(database: Database) -> None:
+    """Also what waited for the turn of whoever changed them; and it says so each time."""
+    engine, newer = open_state(server(database)), open_state(server(database))
+    for number in range(10):  # as often as the driver needs to prepare a statement
+        with engine.begin() as db:
+            keeping.put_value(db, "count", str(number))
+    refused: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            with engine.begin() as db:
+                keeping.put_value(db, "count", "too late")
+        except StoreError as error:
+            refused.append(error)
+
+    with newer.begin() as db:
+        waiting = threading.Thread(target=write)
+        waiting.start()
+        keeping.put_value(db, OLDEST, "99")
+    waiting.join(60)
+    write()
+    assert [type(error) for error in refused] == [TooNew, TooNew]
+    assert "written by a newer forewarn (schema 99); update forewarn" in str(refused[0])
+    with reading(engine).connect() as db:
+        assert keeping.value(db, "count") == "9"
+    for one in (engine, newer):
+        one.dispose()
 
 
 def test_two_that_start_at_once_make_one_set_of_tables(database: Database) -> None:

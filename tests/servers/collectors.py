@@ -169,11 +169,16 @@ class House:
 
     def status(self, name: str) -> dict[str, Any]:
         """What a collector says of itself."""
-        known = json.loads((self.data(name) / "api.json").read_text())
-        login = {"Authorization": f"Bearer {known['token']}"}
-        answer = httpx.get(f"{known['url']}/api/v1/status", headers=login, timeout=60).raise_for_status()
-        said: dict[str, Any] = answer.json()
+        said: dict[str, Any] = self._ask(name, "/api/v1/status").raise_for_status().json()
         return said
+
+    def troubles(self, name: str) -> bool:
+        """Whether its health check fails."""
+        return self._ask(name, "/healthz").status_code == 503
+
+    def _ask(self, name: str, path: str) -> httpx.Response:
+        known = json.loads((self.data(name) / "api.json").read_text())
+        return httpx.get(known["url"] + path, headers={"Authorization": f"Bearer {known['token']}"}, timeout=60)
 
     @property
     def runner(self) -> str | None:

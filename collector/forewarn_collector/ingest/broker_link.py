@@ -119,6 +119,10 @@ class BrokerLink(asyncio.Protocol):
         for packet_id, wanted in ((REPORTS_ID, reports), (WORDS_ID, words)):
             self._write(mqtt5.SubscribePacket(packet_id, [wanted]).write())
 
+    def unsubscribe(self, reports: str) -> None:
+        """Others of the group get what comes from now on."""
+        self._write(mqtt5.UnsubscribePacket(REPORTS_ID, [reports]).write())
+
     def _publish(self, packet: mqtt5.PublishPacket) -> None:
         self._read_packets.append(packet)
         if len(self._read_packets) >= OFFERED_AT_ONCE or not self._owner.has_room:

@@ -29,6 +29,7 @@ SESSION_EXPIRY_SECONDS = 7 * 86_400
 # Several commits' worth: while one is written, the next one comes in.
 RECEIVE_MAXIMUM = 1000
 KEEPALIVE_SECONDS = 60
+REPORTS_TOPIC = "forewarn/v1/+/up/#"
 # Mosquitto's name for it; other brokers have none, and then nothing comes.
 DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"
 PUBLISH_SECONDS = 15.0
@@ -65,6 +66,7 @@ class Subscriber:
         self._intake = intake
         self._now = now
         self._settings = settings
+        self._reports = f"$share/{settings.group}/{REPORTS_TOPIC}" if settings.group else REPORTS_TOPIC
         self._tls: ssl.SSLContext | None = None
         if urlsplit(settings.url).scheme == "mqtts":
             self._tls = ssl.create_default_context(cafile=settings.ca)
@@ -74,6 +76,7 @@ class Subscriber:
         self._task: asyncio.Task[None] | None = None
         self._link: BrokerLink | None = None
         self._stopping = threading.Event()
+        self._leaving = False
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="subscriber")
 
     def start(self) -> None:
@@ -86,6 +89,11 @@ class Subscriber:
         self._call(lambda: self._task is not None and self._task.cancel())
         if self._thread.is_alive():
             self._thread.join()
+
+    def leave_the_group(self) -> None:
+        """As `stop`, and the broker gives reports to the others of the group from now on."""
+        self._leaving = True
+        self.stop()
 
     def send(self, device: str, kind: str, payload: bytes) -> bool:
         """Hand a message to the broker for a device; settings are retained. False: there is no connection now."""
@@ -165,6 +173,8 @@ class Subscriber:
         finally:
             self._link = None
             self.connected = False
+            if self._leaving:
+                link.unsubscribe(self._reports)
             link.leave()
 
     def _hello(self) -> mqtt5.ConnectPacket:
@@ -182,11 +192,9 @@ class Subscriber:
     def accepted(self, link: BrokerLink, answer: mqtt5.ConnAckPacket) -> None:
         """The broker lets the collector in."""
         self._compare(granted(answer))
-        group = self._settings.group
-        prefix = f"$share/{group}/" if group else ""
         # A session that goes on gets no retained messages again: an old birth is no sign of life.
         reports = mqtt5.TopicFilter(
-            f"{prefix}forewarn/v1/+/up/#",
+            self._reports,
             max_qos=mqtt5.QoS.AT_LEAST_ONCE,
             retain_as_published=False,
             retain_handling=mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS,

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from forewarn_collector.several.fair import decide
 from forewarn_collector.several.members import Member, member_of
-from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.model import StoreError, TooNew
 from forewarn_collector.store.place import Connection
 from forewarn_collector.store.state import database_trouble
 
@@ -45,13 +45,21 @@ _WHO = """
 
 
 class Claims:
-    """One thread. ``myself``: how this collector is shown to people, when it joins."""
+    """One thread. ``myself``: how this collector is shown to people, when it joins. ``check`` raises TooNew when this
+    version can no longer work with the tables; then everything is given up for good."""
 
-    def __init__(self, connect: Callable[[], Connection], myself: Callable[[], Member]) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        myself: Callable[[], Member],
+        check: Callable[[Connection], None] = lambda _connection: None,
+    ) -> None:
         self.trouble: str | None = None
         self.members: list[Member] = []
         self._connect = connect
         self._myself = myself
+        self._check = check
+        self._ended: Callable[[], None] = lambda: None
         self._taken: Callable[[int], None] = lambda _share: None
         self._given: Callable[[list[int]], None] = lambda _shares: None
         self._connection: Connection | None = None
@@ -62,10 +70,15 @@ class Claims:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="claims")
 
-    def start(self, taken: Callable[[int], None], given: Callable[[list[int]], None]) -> None:
-        """``taken`` and ``given`` are called in the thread of the claims; ``given`` returns when nothing works on these
-        shares any more."""
-        self._taken, self._given = taken, given
+    def start(
+        self,
+        taken: Callable[[int], None],
+        given: Callable[[list[int]], None],
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        """All are called in the thread of the claims; ``given`` returns when nothing works on these shares any more.
+        ``ended``: a newer version has taken over."""
+        self._taken, self._given, self._ended = taken, given, ended
         self._thread.start()
 
     def stop(self) -> None:
@@ -90,6 +103,11 @@ class Claims:
             try:
                 self.turn()
                 self._say(None)
+            except TooNew as error:
+                self._lose()
+                self._ended()
+                self._say(f"this collector takes no more work: {error}")
+                return
             except Exception as error:
                 self._say(f"claims: {database_trouble(error) or repr(error)}")
                 self._lose()
@@ -97,9 +115,10 @@ class Claims:
         self._lose()
 
     def turn(self) -> None:
-        """Look who is there; take and give. Raise StoreError when the session is lost."""
+        """Look who is there; take and give. Raise StoreError when the session is lost, TooNew when it is over."""
         began = time.monotonic()
         connection = self._connection or self._join()
+        self._check(connection)
         self._runner = self._runner or self._try(connection, _RUNNER)
         found = [(row[0], member_of(row[1:], _RUNNER)) for row in connection.execute(_WHO, (_OURS,))]
         self._answered_at = began
@@ -117,6 +136,7 @@ class Claims:
 
     def _join(self) -> Connection:
         connection = self._connection = self._connect()
+        self._check(connection)
         me = self._myself()
         (self._pid,) = connection.execute(_PID).fetchone()
         if any(row[1] == me.name for row in connection.execute(_WHO, (_OURS,))):

@@ -13,7 +13,8 @@ REFRESH_SECONDS = 2.0
 
 class Team:
     """``claims``: None where there is no other collector. ``scheduled``: what one of them does for all; ``changed`` is
-    called when devices came to this one, each of ``refresh`` every few seconds, to take up what others changed."""
+    called when devices came to this one, each of ``refresh`` every few seconds, to take up what others changed;
+    ``ended`` when a newer version has taken over for good."""
 
     def __init__(
         self,
@@ -22,16 +23,18 @@ class Team:
         scheduled: Sequence[Work],
         changed: Callable[[], None],
         refresh: Sequence[Callable[[], None]],
+        ended: Callable[[], None] | None = None,
     ) -> None:
         self._judges = judges
         self._claims = claims
         self._changed = changed
+        self._ended = ended
         self._shift = Shift(scheduled, claims.runs if claims else None)
         self._refreshing = Repeat("refresh", REFRESH_SECONDS, lambda: [take_up() for take_up in refresh])
 
     def start(self) -> None:
         if self._claims:
-            self._claims.start(self._taken, self._judges.give)
+            self._claims.start(self._taken, self._judges.give, self._ended or (lambda: None))
             self._refreshing.start()
         else:
             self._judges.start_alone()

@@ -269,6 +269,9 @@ class DataDirectory:
         self._turns += 1
         return self._turns
 
+    def check_version(self, _connection: Connection) -> None:
+        """Nobody else may open it."""
+
     def note_rows(self, _connection: Connection) -> None:
         """SQLite knows them."""
 

@@ -67,9 +67,10 @@ class Journal:
                 raise
 
     def _take_turn(self) -> None:
-        """What is remembered between commits is good as long as nobody else commits."""
+        """What is remembered between commits is good as long as nobody else commits, and so are the tables."""
         turn = self.place.take_turn(self._connection)
         if turn != self._turn + 1:
+            self.place.check_version(self._connection)
             self._intake.forget()
         self._turn = turn
 

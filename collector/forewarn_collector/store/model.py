@@ -27,6 +27,10 @@ class StoreError(Exception):
     """The store cannot do what was asked; the text names the file and, where there is one, the remedy."""
 
 
+class TooNew(StoreError):
+    """A newer forewarn wrote the tables, and this one cannot work with them."""
+
+
 class Damaged(StoreError):
     """What was stored cannot be read back. Waiting does not help; the rest of the store is as good as before."""
 

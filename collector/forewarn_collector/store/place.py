@@ -53,6 +53,9 @@ class Place(Protocol):
     def take_turn(self, connection: Connection) -> int:
         """The number of the transaction that begins: one more than the last one's, of whichever collector."""
 
+    def check_version(self, connection: Connection) -> None:
+        """Raise TooNew when a newer forewarn has changed the tables so that this one cannot go on with them."""
+
     def note_rows(self, connection: Connection) -> None:
         """At the end of a transaction that may have added rows."""
 

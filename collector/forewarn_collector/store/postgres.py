@@ -15,7 +15,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from forewarn_collector.store.database import transaction
-from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.model import StoreError, TooNew
 from forewarn_collector.store.place import Closing
 from forewarn_collector.store.place import Connection as AnyConnection
 from forewarn_collector.store.postgres_server import WRITERS_OPTIONS, Server, unhurried
@@ -23,6 +23,7 @@ from forewarn_collector.store.postgres_server import Connection as Driver
 from forewarn_collector.store.postgres_tables import MIGRATIONS, SCHEMA, VERSION
 from forewarn_collector.store.statements import POSTGRESQL, READ, WRITE
 
+_VERSIONS = "SELECT version, oldest FROM about"
 _MARK = re.compile(r"\?|(?<!:):([a-z_]+)")
 
 
@@ -115,6 +116,9 @@ class Postgres(Server):
     def take_turn(self, connection: AnyConnection) -> int:
         return int(connection.execute("UPDATE written SET turn = turn + 1 RETURNING turn").fetchone()[0])
 
+    def check_version(self, connection: AnyConnection) -> None:
+        self._check(*connection.execute(_VERSIONS).fetchone())
+
     def note_rows(self, connection: AnyConnection) -> None:
         connection.execute("UPDATE written SET position = GREATEST(position, (SELECT MAX(position) FROM head))")
 
@@ -129,6 +133,9 @@ class Postgres(Server):
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
             connection.execute("CREATE TABLE about (version INTEGER NOT NULL, oldest INTEGER NOT NULL)")
             connection.execute("INSERT INTO about VALUES (0, 0)")
+        elif version < VERSION:
+            # Who writes waits from here on, and then sees that it was not the last one: `Journal.commit` looks again.
+            self.take_turn(connection)
         for number in range(version, VERSION):
             works_with, script = MIGRATIONS[number]
             connection.execute(script)
@@ -139,7 +146,7 @@ class Postgres(Server):
         if version == 0:
             raise StoreError(f"{self.name}: there is no journal here; start a collector with this database once")
         if oldest > VERSION:
-            raise StoreError(f"{self.name}: written by a newer forewarn (schema version {version}); update this one")
+            raise TooNew(f"{self.name}: written by a newer forewarn (schema version {version}); update this one")
 
 
 @lru_cache(maxsize=512)
@@ -153,5 +160,5 @@ def _versions(connection: AnyConnection) -> tuple[int, int]:
     """Of the tables, and of the oldest that can work with them; 0 where there are none."""
     if connection.execute("SELECT to_regclass(?)", (f"{SCHEMA}.about",)).fetchone()[0] is None:
         return 0, 0
-    version, oldest = connection.execute("SELECT version, oldest FROM about").fetchone()
+    version, oldest = connection.execute(_VERSIONS).fetchone()
     return int(version), int(oldest)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from forewarn_collector.store.model import StoreError
+from forewarn_collector.store.model import TooNew
 
 VERSION, OLDEST = "schema_version", "schema_oldest"
 
@@ -29,13 +29,12 @@ STEPS: Sequence[Step] = ()
 def bring_up_to_date(
     connection: sa.Connection, metadata: sa.MetaData, name: str, steps: Sequence[Step] | None = None
 ) -> None:
-    """Raise StoreError when a newer forewarn wrote what this one cannot work with. ``name``: of the database."""
+    """Raise TooNew when a newer forewarn wrote what this one cannot work with. ``name``: of the database."""
     steps = STEPS if steps is None else steps
     meta = metadata.tables["meta"]
     mine = 1 + len(steps)
     version, oldest = _versions(connection, meta, mine)
-    if oldest > mine:
-        raise StoreError(f"{name}: written by a newer forewarn (schema {max(version, oldest)}); update forewarn")
+    _check(max(version, oldest), oldest, mine, name)
     metadata.create_all(connection)
     for number in range(version, mine):
         steps[number - 1].run(connection)
@@ -47,6 +46,17 @@ def bring_up_to_date(
     if connection.dialect.name == "sqlite":
         # What releases before this table of versions look at.
         connection.exec_driver_sql(f"PRAGMA user_version = {oldest}")
+
+
+def check_version(oldest: str | None, name: str) -> None:
+    """``oldest``: what stands in the tables now. Raise TooNew."""
+    if oldest is not None:
+        _check(int(oldest), int(oldest), 1 + len(STEPS), name)
+
+
+def _check(version: int, oldest: int, mine: int, name: str) -> None:
+    if oldest > mine:
+        raise TooNew(f"{name}: written by a newer forewarn (schema {version}); update forewarn")
 
 
 def _versions(connection: sa.Connection, meta: sa.Table, mine: int) -> tuple[int, int]:

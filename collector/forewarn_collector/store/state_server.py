@@ -11,9 +11,14 @@ import sqlalchemy as sa
 
 from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.postgres_server import WRITERS_OPTIONS, Connection, Server, in_words, unhurried
+from forewarn_collector.store.state_schema import OLDEST, check_version
 
 SCHEMA = "forewarn_state"
 _TURN = 0x4657524E  # whose lock it is in a database that others use too
+_LOOK = f"SELECT value FROM meta WHERE key = '{OLDEST}'"  # noqa: S608 - a constant
+_TAKE_TURN = f"SELECT pg_advisory_xact_lock({_TURN})"
+# In one message; the second one sees what was committed while the first one waited.
+_TAKE_TURN_AND_LOOK = f"{_TAKE_TURN}; {_LOOK}"
 
 Prepare = Callable[[sa.Connection, sa.MetaData, str], None]
 
@@ -33,7 +38,7 @@ def open_engine(server: Server, metadata: sa.MetaData, prepare: Prepare) -> sa.E
         if isinstance(error, sa.exc.DBAPIError) and isinstance(error.orig, psycopg.Error):
             raise server.trouble(error.orig) from None
         raise
-    return engine
+    return engine.execution_options(checked=server.name)
 
 
 def open_to_read(server: Server, metadata: sa.MetaData) -> sa.Engine:
@@ -47,6 +52,17 @@ def open_to_read(server: Server, metadata: sa.MetaData) -> sa.Engine:
 
 def reading(engine: sa.Engine) -> sa.Engine:
     return engine.execution_options(reading=True, isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def check_tables(engine: sa.Engine) -> None:
+    """Raise TooNew when a newer forewarn has changed the tables so that this one cannot go on with them. That they
+    cannot be had now is for others to say."""
+    try:
+        with reading(engine).connect() as db:
+            oldest = db.exec_driver_sql(_LOOK).scalar()
+    except (sa.exc.DBAPIError, StoreError):
+        return
+    check_version(oldest, "state in PostgreSQL")
 
 
 def said(error: BaseException) -> str | None:
@@ -68,5 +84,14 @@ def _engine(server: Server) -> sa.Engine:
 
 
 def _on_begin(connection: sa.Connection) -> None:
-    if not connection.get_execution_options().get("reading"):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
+    options = connection.get_execution_options()
+    if options.get("reading"):
+        return
+    if (name := options.get("checked")) is None:
+        connection.exec_driver_sql(_TAKE_TURN)
+        return
+    answer = connection.exec_driver_sql(_TAKE_TURN_AND_LOOK, execution_options={"no_parameters": True})
+    answer.cursor.nextset()
+    oldest = answer.cursor.fetchone()
+    answer.close()
+    check_version(oldest[0] if oldest else None, name)

@@ -45,14 +45,22 @@ STEPS = [
 }
 
 
+INCOMPATIBLE = {"store/state_schema.py": "\nSTEPS[-1] = STEPS[-1]._replace(oldest=1 + len(STEPS))\n"}
+"""What makes of it a version that older ones cannot work beside."""
+
+
+def add(code: Path, added: dict[str, str]) -> None:
+    for name, text in added.items():
+        with (code / "forewarn_collector" / name).open("a", encoding="utf-8") as module:
+            module.write(text)
+
+
 @pytest.fixture
 def next_version(tmp_path: Path) -> Path:
     """Where its code is."""
     code = tmp_path / "next"
     shutil.copytree(Path(forewarn_collector.__file__).parent, code / "forewarn_collector")
-    for name, text in ADDED.items():
-        with (code / "forewarn_collector" / name).open("a", encoding="utf-8") as module:
-            module.write(text)
+    add(code, ADDED)
     return code
 
 
@@ -154,6 +162,53 @@ def test_old_and_new_side_by_side(
     refused(house, database, first, "UPDATE forewarn_journal.about SET version = 99, oldest = 99")
     database.run("UPDATE forewarn_journal.about SET oldest = 1")
     refused(house, database, third, "UPDATE forewarn_state.meta SET value = '99' WHERE key = 'schema_oldest'")
+    house.check_logs()
+
+
+def test_old_ones_stop_when_a_newer_one_changes_what_they_know(
+    tmp_path: Path, database: Database, group: str, next_version: Path, make_mosquitto: Callable[..., Any],
+    wait_for: Callable[..., Any],
+) -> None:  # fmt: skip
+    """Nothing is lost: the newer one goes on with all of it."""
+    add(next_version, INCOMPATIBLE)
+    broker = make_mosquitto("max_queued_messages 0\nmax_inflight_messages 100\nlog_type error\n")
+    old, new = NAMES[:2]
+    house = House(tmp_path, database, broker.port, group, (old, new))
+    fleet = Fleet(random.Random(SEED), DEVICES // 2, LONG, load_seconds=1.0, smart_seconds=2.0)
+    failing, fleet.fails_at = list(fleet.fails_at), {}
+    try:
+        for name in (old, new):
+            house.start(name)
+        wait_for(lambda: house.complete, PATIENCE)
+        house.apply(old)
+        fleet.start(broker.port)
+        wait_for(lambda: sum(fleet.made.values()) > 2 * DEVICES, PATIENCE)
+        house.end(new)
+        house.start(new, next_version)
+        wait_for(lambda: (house.data(new) / "api.json").exists() and house.runner == new, PATIENCE)
+        assert house.troubles(old)
+        said = [line for line in house.said(old).splitlines() if "this collector takes no more work" in line]
+        assert len(said) == 1
+        assert "written by a newer forewarn" in said[0]
+        assert "update" in said[0]
+        wait_for(lambda: len(house.status(new)["collectors"][0]["shares"]) == SHARES, PATIENCE)
+        assert [one["name"] for one in house.status(new)["collectors"]] == [new]
+        # The broker does not give it reports any more, which nobody would see before it is updated.
+        before = dict(fleet.made)
+        wait_for(lambda: all(fleet.made[device] > before[device] for device in fleet.devices), PATIENCE)
+        fleet.fails_at = dict.fromkeys(failing, 0.0)
+        wait_for(lambda: found(database).keys() >= set(failing), PATIENCE)
+        house.end(old)
+        house.start(old, next_version)
+        wait_for(lambda: house.complete, PATIENCE)
+        assert not house.troubles(old)
+    finally:
+        fleet.ended.set()
+    try:
+        fleet.join()
+        print(f"\n{version()} was stopped by {NEXT}:", everything_once(fleet, database, wait_for))
+    finally:
+        house.stop()
     house.check_logs()
 
 
