@@ -1,5 +1,6 @@
 """Who takes which share of the fleet, and what holds when collectors come, go and lose their session."""
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -33,20 +34,37 @@ def test_what_others_hold_is_left_alone_and_a_fair_share_is_enough() -> None:
     assert step == ([5, 6, 7, 8], [])
 
 
-@pytest.mark.parametrize("collectors", [1, 2, 3, 5, 16, 20])
-def test_it_ends_with_everything_judged_once_however_they_begin(collectors: int) -> None:
-    held: list[list[int]] = [[] for _ in range(collectors)]
-    held[0] = list(EVERYTHING)
-    for _ in range(2):
-        for mine in range(collectors):
-            step = decide(held[mine], [other for n, other in enumerate(held) if n != mine])
-            held[mine] = [share for share in held[mine] if share not in step.give] + step.take
-    assert sorted(share for shares in held for share in shares) == EVERYTHING
-    assert max(map(len, held)) <= -(-SHARES // collectors)
-    assert all(
-        decide(shares, [other for n, other in enumerate(held) if n != mine]) == ([], [])
-        for mine, shares in enumerate(held)
-    )
+def test_who_lacks_some_of_an_even_part_comes_first() -> None:
+    six, five, four = EVERYTHING[:6], EVERYTHING[6:11], EVERYTHING[11:15]
+    assert decide(six, [EVERYTHING[6:12], EVERYTHING[12:]]) == ([], [5])
+    assert decide(EVERYTHING[6:12], [six, EVERYTHING[12:]]) == ([], [])
+    assert decide(four, [six, five]) == ([15], [])
+    assert decide(five, [six, four]) == ([], [])
+    assert decide(six, [five, [*four, 15]]) == ([], [])
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("collectors", [1, 2, 3, 5, 7, 16, 20])
+def test_it_ends_with_everything_judged_once_and_evenly_however_they_begin(collectors: int, at_once: bool) -> None:
+    """One after the other, or all by the same look at the others: the lock then decides who gets a share."""
+    rng = random.Random(collectors)
+    for _ in range(50):
+        held: list[list[int]] = [[] for _ in range(collectors)]
+        for share in EVERYTHING:
+            if (holder := rng.randrange(collectors + 1)) < collectors:
+                held[holder].append(share)
+        for _ in range(2 * SHARES):
+            looked = [list(shares) for shares in held]
+            for mine in rng.sample(range(collectors), collectors):
+                seen = looked if at_once else held
+                step = decide(seen[mine], [other for n, other in enumerate(seen) if n != mine])
+                taken = {share for shares in held for share in shares}
+                held[mine] = [share for share in held[mine] if share not in step.give]
+                held[mine] += [share for share in step.take if share not in taken]
+        assert sorted(share for shares in held for share in shares) == EVERYTHING
+        assert max(map(len, held)) - min(map(len, held)) <= 1
+        for mine, shares in enumerate(held):
+            assert decide(shares, [other for n, other in enumerate(held) if n != mine]) == ([], [])
 
 
 class Collector:

@@ -1,7 +1,6 @@
 """Which shares of the fleet a collector takes and gives up, so that all have about as many. Pure."""
 
 from collections.abc import Collection, Sequence
-from math import ceil
 from typing import NamedTuple
 
 from forewarn_collector.store.postgres_tables import SHARES
@@ -15,9 +14,19 @@ class Step(NamedTuple):
 
 
 def decide(mine: Collection[int], others: Sequence[Collection[int]]) -> Step:
-    """``others``: what each of the other living collectors holds. What is too much for a fair share is given up, and
-    what nobody holds is taken, as far as a fair share goes."""
-    most = ceil(SHARES / (1 + len(others)))
+    """``others``: what each of the other living collectors holds. It ends with nobody holding two more than another.
+
+    What is more than anybody needs to hold is given up, and what nobody holds is taken, first by those who lack some of
+    an even part. Where they find nothing, one of those who hold more than that gives one up.
+    """
+    even, rest = divmod(SHARES, 1 + len(others))
+    most = even + (1 if rest else 0)
     held = set(mine).union(*others)
     free = [share for share in range(SHARES) if share not in held]
-    return Step(take=free[: max(0, most - len(mine))], give=sorted(mine)[most:])
+    lacking = sum(max(0, even - len(other)) for other in others)
+    wanted = max(0, even - len(mine))
+    if len(mine) < most:
+        wanted += min(most - len(mine) - wanted, max(0, len(free) - lacking - wanted))
+    richer = [min(other) for other in others if len(other) > even]
+    gives_one = lacking > len(free) and len(mine) > even and all(min(mine) < first for first in richer)
+    return Step(take=free[:wanted], give=sorted(mine)[even if gives_one else most :])

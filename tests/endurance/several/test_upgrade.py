@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -127,7 +126,7 @@ class Upgrade:
         """What every one of them says, once they say the same and the shares are fairly divided."""
         first, *others = (members(self._house, name) for name in NAMES)
         shares = [len(member.shares) for member in first.values()]
-        divided = len(shares) == len(NAMES) and sum(shares) == SHARES and max(shares) <= ceil(SHARES / len(NAMES))
+        divided = len(shares) == len(NAMES) and sum(shares) == SHARES and max(shares) - min(shares) <= 1
         return first if divided and all(other == first for other in others) else None
 
 
