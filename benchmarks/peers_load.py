@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TypedDict
 
-from forewarn_collector.ingest.shape import load_point
+from forewarn_collector.ingest.load_shape import load_point
 from forewarn_wire import LoadReport
 
 DAY = 86_400.0

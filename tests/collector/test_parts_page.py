@@ -10,7 +10,7 @@ from rich.console import Console
 
 from forewarn_collector.api.views import SeriesView
 from forewarn_collector.cli.parts_page import disk_log_table, machine_table, part_tables
-from forewarn_collector.ingest.shape import load_point
+from forewarn_collector.ingest.load_shape import load_point
 from forewarn_wire import LoadReport, decode
 
 RELEASED = Path(__file__).parents[1] / "data" / "wire" / "v1"

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from forewarn_collector.ingest.shape import event_point, load_point, smart_point
+from forewarn_collector.ingest.load_shape import load_point
+from forewarn_collector.ingest.shape import event_point, smart_point
 from forewarn_rules.metrics import find_metric
 from forewarn_wire import (
     Array,

@@ -19,6 +19,7 @@ from forewarn_collector.cli import hint
 from forewarn_collector.clock import SettableClock
 from forewarn_collector.config import Config
 from forewarn_collector.config_file import ConfigError, kept_with, load_config
+from forewarn_collector.garbage import look_seldom
 from forewarn_collector.paths import default_data
 from forewarn_collector.start import StartError
 from forewarn_collector.store.model import StoreError
@@ -89,6 +90,7 @@ async def _run(collector: Collector, with_agent: bool) -> None:
 async def _serve(collector: Collector, with_agent: bool, stop: asyncio.Event) -> None:
     began = collector.clock.now()
     await collector.start()
+    look_seldom()
     click.echo(f"forewarn is up: MQTT {collector.mqtt_url or 'off'}, API {collector.api_url}, data {collector.data}")
     if not isinstance(collector.clock, SettableClock) and (link := await asyncio.to_thread(collector.first_link)):
         click.echo(f"no user yet; the first administrator sets a password here, once, within a day: {link}")

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from forewarn_collector.ingest.shape import event_point, load_point, smart_point
+from forewarn_collector.ingest.load_shape import load_point
+from forewarn_collector.ingest.shape import event_point, smart_point
 from forewarn_collector.store.model import Accepted, DeadLetter
 from forewarn_wire import (
     EventReport,

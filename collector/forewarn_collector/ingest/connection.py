@@ -32,7 +32,7 @@ WRITE_LIMIT = 262_144
 ORDERS_ON_THE_WAY = 8
 LETTER_BYTES = 512
 # As long as the queue has room; a full one must not get more than a message of each connection.
-OFFERED_AT_ONCE = 16
+READ_AT_ONCE = 16
 # A device needs one.
 FILTERS_AT_ONCE = 16
 REVOKED = "revoked"
@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
         self._listener.left(self, self._ended or "connection-lost")
         # The collector's own end says nothing about the device, and of a revoked one nothing is taken.
         if self._will is not None and self._ended not in ("server-stopped", REVOKED):
-            self._submit(self._will.topic, self._will.payload or b"", None)
+            self._submit(self._will.topic, self._will.payload or b"", None, self._listener.now())
             self._offer()
         self._will = None
 
@@ -95,13 +95,20 @@ class Connection(asyncio.Protocol):
 
     def _read(self, data: bytes) -> None:
         """Take packets until there is no more, or until reading must stop; what is left then waits in the framer."""
+        received, read, room = self._listener.now(), 0, self._listener.intake.has_room
         try:
             for packet in self._framer.feed(data):
-                self._packet(packet)
-                self._keep_pace()
+                if isinstance(packet, mqtt5.PublishPacket):
+                    self._publish(packet, received)
+                else:
+                    self._packet(packet)
+                read += 1
+                if read >= READ_AT_ONCE or not room:
+                    self._settle(read)
+                    read, room = 0, self._listener.intake.has_room
                 if self._ended or self.paused:
                     break
-            self._offer()
+            self._settle(read)
         except PacketTooLarge as error:
             self._refuse(self._framer.rest(LETTER_BYTES), "packet-too-large", str(error), Bye.PACKET_TOO_LARGE)
         except MalformedPacket as error:
@@ -117,8 +124,6 @@ class Connection(asyncio.Protocol):
         """Take one packet. The first one is a CONNECT: nothing else gets past its first byte."""
         if isinstance(packet, mqtt5.ConnectPacket):
             self._connect(packet)
-        elif isinstance(packet, mqtt5.PublishPacket):
-            self._publish(packet)
         elif isinstance(packet, mqtt5.PingReqPacket):
             self._write(_PINGRESP)
         elif isinstance(packet, mqtt5.SubscribePacket):
@@ -137,10 +142,16 @@ class Connection(asyncio.Protocol):
         else:
             self.end(Bye.PROTOCOL_ERROR, "protocol-error")
 
-    def _keep_pace(self) -> None:
+    def _settle(self, read: int) -> None:
+        """Queue what so many packets brought, and count them."""
+        self._offer()
+        if read:
+            self._keep_pace(read)
+
+    def _keep_pace(self, read: int) -> None:
         """Read a client that says too much more slowly: it loses nothing, and the others are served."""
         now = time.monotonic()
-        wait = self._listener.crowd.pause_after(self.client, now) if self.client else 0.0
+        wait = self._listener.crowd.pause_after(self.client, now, read) if self.client else 0.0
         if wait and not self._ended:
             if not self._slow_until:
                 log.warning("%s sends more than listen.messages_per_second: it is read more slowly", self.client)
@@ -209,27 +220,26 @@ class Connection(asyncio.Protocol):
         self.visitor = Visitor(name, serial, _common_name(certificate.get("issuer", ())), machine)
         return self._listener.refusal(self.visitor)
 
-    def _publish(self, packet: mqtt5.PublishPacket) -> None:
+    def _publish(self, packet: mqtt5.PublishPacket, received: float) -> None:
+        qos, packet_id = packet.qos, packet.packet_id
         if packet.topic_alias is not None:
             self.end(Bye.TOPIC_ALIAS_INVALID, "topic-alias")
-        elif packet.qos == QoS.EXACTLY_ONCE:
+        elif qos == QoS.EXACTLY_ONCE:
             self.end(Bye.QOS_NOT_SUPPORTED, "qos-2")
-        elif packet.packet_id == 0:
+        elif packet_id == 0:
             self.end(Bye.PROTOCOL_ERROR, "packet-id-0")
-        elif packet.qos == QoS.AT_LEAST_ONCE and self._owed >= self._listener.receive_maximum:
+        elif qos == QoS.AT_LEAST_ONCE and self._owed >= self._listener.receive_maximum:
             self.end(Bye.RECEIVE_MAX_EXCEEDED, "receive-maximum")
         else:
-            self._submit(packet.topic, packet.payload, packet.packet_id)
+            self._submit(packet.topic, packet.payload, packet_id, received)
 
-    def _submit(self, topic: str, payload: bytes, packet_id: int | None) -> None:
+    def _submit(self, topic: str, payload: bytes, packet_id: int | None, received: float) -> None:
         token = None
         if packet_id is not None:
             self._owed += 1
             token = (self, packet_id)
-        publish = Publish("listener", self.client, topic, payload, self._listener.now())
+        publish = Publish("listener", self.client, topic, payload, received)
         self._read_items.append(Item(self._listener, token, publish))
-        if len(self._read_items) >= OFFERED_AT_ONCE or not self._listener.intake.has_room:
-            self._offer()
 
     def _offer(self) -> None:
         """Each turn at the queue costs more than what is queued."""

@@ -58,7 +58,7 @@ class Crowd:
         if not welcome:
             self._new.spend(network, now, FAILED_COUNTS - 1)
 
-    def pause_after(self, client: str, now: float) -> float:
-        """Count one message of a client; seconds until its next one should be read."""
-        self._said.spend(client, now)
+    def pause_after(self, client: str, now: float, messages: int = 1) -> float:
+        """Count messages of a client; seconds until its next one should be read."""
+        self._said.spend(client, now, messages)
         return self._said.wait(client, now)

@@ -30,23 +30,27 @@ class Framer:
         """
         buffer = self._buffer
         buffer += data
-        position = 0
+        position, end = 0, len(buffer)
         try:
-            while position < len(buffer):
-                self._check_length(position)
-                try:
-                    packet, size = mqtt5.read(memoryview(buffer)[position:])
-                except IndexError:
-                    break
-                except ValueError as error:
-                    raise MalformedPacket(str(error)) from None
-                except BaseException as error:
-                    # mqtt5 0.8 panics over a string that is not UTF-8, and a panic is not an Exception.
-                    if type(error).__name__ != "PanicException":
-                        raise
-                    raise MalformedPacket("a string is not UTF-8") from None
-                position += size
-                yield packet
+            with memoryview(buffer) as whole:
+                while position < end:
+                    try:
+                        packet, size = mqtt5.read(whole[position:])
+                    except IndexError:
+                        self._check_length(position)
+                        break
+                    except ValueError as error:
+                        self._check_length(position)
+                        raise MalformedPacket(str(error)) from None
+                    except BaseException as error:
+                        # mqtt5 0.8 panics over a string that is not UTF-8, and a panic is not an Exception.
+                        if type(error).__name__ != "PanicException":
+                            raise
+                        raise MalformedPacket("a string is not UTF-8") from None
+                    if size > self.limit:
+                        self._check_length(position)
+                    position += size
+                    yield packet
         finally:
             del buffer[:position]
 
