@@ -6,6 +6,11 @@ import time
 class Clock:
     """Unix time in seconds."""
 
+    @property
+    def played(self) -> bool:
+        """Whether a simulation sets it: then hours of it may pass in no time."""
+        return False
+
     def now(self) -> float:
         return time.time()
 
@@ -19,6 +24,10 @@ class SettableClock(Clock):
 
     def __init__(self, start: float) -> None:
         self._set: float | None = start
+
+    @property
+    def played(self) -> bool:
+        return self._set is not None
 
     def set(self, now: float | None) -> None:
         self._set = now

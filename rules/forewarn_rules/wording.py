@@ -26,7 +26,7 @@ RESIDUALS = {
 """Each with what explains it, and how long ago."""
 
 
-_NOT_SAID = ("decoded raw value", "normalized value", "probability", "yes/no", "bits")
+_NOT_SAID = ("decoded raw value", "normalised value", "probability", "yes/no", "bits")
 
 
 def number(value: float) -> str:

@@ -72,3 +72,10 @@ def test_the_documentation_names_no_command_that_is_not_there() -> None:
 @pytest.mark.parametrize("title", [title for title, command in EVERY.items() if not isinstance(command, click.Group)])
 def test_every_command_that_comes_to_an_end_can_answer_in_json(title: str) -> None:
     assert ("--json" in [option.opts[-1] for option in options(EVERY[title])]) == (title != "forewarn up")
+
+
+@pytest.mark.parametrize("title", [title for title, command in EVERY.items() if isinstance(command, click.Group)])
+def test_the_help_of_a_group_cuts_no_sentence_off(title: str) -> None:
+    command = EVERY[title]
+    shown = command.get_help(click.Context(command, info_name=title))
+    assert "..." not in shown.split("\nCommands:\n")[1]

@@ -60,6 +60,7 @@ def test_a_time_beyond_the_calendar_is_still_shown() -> None:
         (0.4, "percent", "0.4 %"), (97.6, "percent", "98 %"), (48.2, "celsius", "48 °C"),
         (4_000_787_030_016.0, "bytes", "4.0 TB"), (31_204.0, "hours", "31,204 h"), (90_000.0, "seconds", "25 h"),
         (1.0, "yes/no", "yes"), (0.0, "yes/no", "no"), (8.0, "errors", "8 errors"), (0.25, "", "0.25"),
+        (356.0, "decoded raw value", "356"), (97.0, "normalised value", "97"),
     ],
 )  # fmt: skip
 def test_quantities_have_units_and_unknown_is_not_zero(value: float | None, unit: str, shown: str) -> None:

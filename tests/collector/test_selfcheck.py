@@ -15,6 +15,7 @@ import pytest
 from mqtt5 import ConnAckReasonCode as Reply
 from prometheus_client.parser import text_string_to_metric_families
 
+from forewarn_collector.clock import SettableClock
 from forewarn_collector.config import Api, Broker, Config, Listen, SelfCheck
 from forewarn_collector.ingest.rate import Rate
 from forewarn_collector.selfcheck.canary import Canary
@@ -78,7 +79,14 @@ def watchdog() -> Iterator[Watchdog]:
 def test_a_backlog_is_trouble_when_it_is_old(
     unjudged: float | None, unsent: float | None, untold: float | None, said: list[str]
 ) -> None:
-    assert [trouble.split(":")[0] for trouble in backlog_troubles(unjudged, unsent, untold)] == said
+    assert [trouble.split(":")[0] for trouble in backlog_troubles(unjudged, unsent, untold, played=False)] == said
+
+
+def test_hours_that_a_simulation_lets_pass_are_no_trouble() -> None:
+    clock = SettableClock(0.0)
+    assert backlog_troubles(7200.0, 7200.0, 7200.0, clock.played) == []
+    clock.set(None)
+    assert len(backlog_troubles(7200.0, 7200.0, 7200.0, clock.played)) == 3
 
 
 def test_the_rate_is_that_of_the_last_minute() -> None:

@@ -8,6 +8,7 @@ import click
 from forewarn_collector.api.views import Accept, BaselineView, CounterView
 from forewarn_collector.cli.complete import device_names, part_names
 from forewarn_collector.cli.format import count
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, folding, heading, paragraph, right, table
@@ -17,7 +18,7 @@ name_argument = click.argument("name", metavar="DEVICE", shell_complete=device_n
 part_argument = click.argument("part", metavar="[PART]", required=False, shell_complete=part_names)
 
 
-@click.group("baseline")
+@click.group("baseline", cls=Commands)
 def baseline() -> None:
     """What counters count from: show it, or accept an old fault as known.
 

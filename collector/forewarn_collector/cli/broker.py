@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.session import Session, json_option, mask_files, pass_session, print_json
 from forewarn_collector.identity.authority import Authority, AuthorityError
 from forewarn_collector.identity.broker_directory import CERTIFICATES, PASSWORDS, LaidOut, Taken, lay_out
@@ -22,7 +23,7 @@ class LaidOutView(msgspec.Struct, kw_only=True):
     next: list[str]
 
 
-@click.group("broker")
+@click.group("broker", cls=Commands)
 def broker() -> None:
     """A broker as the front door: write its configuration.
 
@@ -30,7 +31,7 @@ def broker() -> None:
     """
 
 
-@broker.group("config")
+@broker.group("config", cls=Commands)
 def config() -> None:
     """Write the configuration of a broker.
 

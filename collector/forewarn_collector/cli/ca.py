@@ -8,6 +8,7 @@ from typing import TypeVar
 import click
 import msgspec
 
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.session import Session, json_option, mask_files, pass_session, print_json
 from forewarn_collector.identity.authority import Authority, AuthorityError, Issuer
 from forewarn_collector.identity.bureau import DIRECTORY
@@ -33,7 +34,7 @@ name_option = click.option(
 )  # fmt: skip
 
 
-@click.group("ca")
+@click.group("ca", cls=Commands)
 def ca() -> None:
     """forewarn's own certificate authority: make it, show it, replace it.
 

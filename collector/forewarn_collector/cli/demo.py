@@ -49,6 +49,8 @@ def demo(
         _write_directory(data)
         options = ["--simulated-clock", f"{start:.3f}"]
         with embedded_collector(data, options) as _, Client.connect(data, None, None) as client:
+            screen.print(f"{devices} machines report what {days:.0f} days bring. Meanwhile, in another terminal:")
+            screen.print(_hints(data, "N"))
             with contextlib.suppress(KeyboardInterrupt):
                 _play(data, Play(client, fleet, start, days), days, days_per_minute, start, stay, screen)
             tickets = client.tickets(state="all")

@@ -9,6 +9,7 @@ from forewarn_collector.api.destination_views import Retried, Retry
 from forewarn_collector.cli.client import Client
 from forewarn_collector.cli.complete import destination_names
 from forewarn_collector.cli.format import ABSENT
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, folding, paragraph, right, table
 from forewarn_collector.cli.text import clean
@@ -21,7 +22,7 @@ TEST_SECONDS = 2 * STEP_SECONDS + 30.0
 name_argument = click.argument("name", shell_complete=destination_names)
 
 
-@click.group("destination")
+@click.group("destination", cls=Commands)
 def destination() -> None:
     """Ticket systems and whoever else is told: list them, try one, send again what is parked.
 

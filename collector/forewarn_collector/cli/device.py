@@ -9,6 +9,7 @@ from forewarn_collector.cli import device_page
 from forewarn_collector.cli.client import Client
 from forewarn_collector.cli.complete import device_names
 from forewarn_collector.cli.format import bucketed, sparkline
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.text import clean
 
@@ -18,7 +19,7 @@ BAR_COUNT = 21
 name_argument = click.argument("name", shell_complete=device_names)
 
 
-class DeviceGroup(click.Group):
+class DeviceGroup(Commands):
     """What is no command is a device to show: ``forewarn device shop-07``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

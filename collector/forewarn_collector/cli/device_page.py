@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import RenderableType
+from rich.text import Text
 
 from forewarn_collector.api.views import DeviceView, GapView, SeriesView
 from forewarn_collector.cli.devices import describe_disks, whose
@@ -11,6 +12,7 @@ from forewarn_collector.cli.disk_page import disk_blocks, disk_metrics
 from forewarn_collector.cli.format import ABSENT, Times, count, quantity
 from forewarn_collector.cli.parts_page import disk_log_table, instances, machine_table, part_tables
 from forewarn_collector.cli.tables import cell, fixed, folding, heading, pairs, paragraph, right, table
+from forewarn_collector.cli.text import clean
 from forewarn_rules import find_metric
 from forewarn_rules.durations import spell_duration
 
@@ -199,12 +201,10 @@ def _verdicts(view: DeviceView, times: Times) -> Iterator[RenderableType]:
     undecided = [standing for standing in view.standing if standing.unknown]
     calm = sum(1 for standing in view.standing if standing.level == "none" and not standing.unknown)
     yield heading("Verdicts")
-    if raised:
-        shown = table(fixed("level"), folding("part"), folding("rule"), fixed("since"), folding("what is seen"))
-        for item in raised:
-            since = ABSENT if item.since is None else times.age(item.since)
-            shown.add_row(cell(item.level), cell(item.part or item.kind), cell(item.rule), cell(since), cell(item.text))
-        yield shown
+    for item in raised:
+        since = "" if item.since is None else f", {times.age(item.since)}"
+        yield Text.assemble(cell(item.level), f"  {clean(item.rule)}  {clean(item.part or item.kind)}{since}")
+        yield paragraph(item.text)
     yield cell(f"{count(calm, 'rule verdict')} calm" if view.standing else "no rule has judged this device yet")
     if undecided:
         yield heading("Undecided, with the values that they miss")

@@ -8,6 +8,7 @@ from rich.text import Text
 from forewarn_collector.api.people_views import AppliedView, Apply, DirectoryView
 from forewarn_collector.cli.complete import customers
 from forewarn_collector.cli.format import ABSENT, Times, count
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, folding, table
@@ -33,7 +34,7 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would c
 by_option = click.option("--by", "actor", default=login_name, help="Who does it; default your login.")
 
 
-@click.group("directory")
+@click.group("directory", cls=Commands)
 def directory() -> None:
     """Customers, sites, engineers, duty and service levels: apply a file, look at what counts.
 

@@ -6,6 +6,7 @@ import click
 
 from forewarn_collector.api.identity_views import LONGEST_SECONDS, NewToken
 from forewarn_collector.cli.complete import customers
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, folding, right, table
@@ -30,7 +31,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         return seconds
 
 
-@click.group("enrol-token")
+@click.group("enrol-token", cls=Commands)
 def enrol_token() -> None:
     """Tokens by which machines get their identity: make one, list them, revoke one.
 

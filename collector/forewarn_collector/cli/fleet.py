@@ -99,8 +99,9 @@ def _table_of_top(found: Top, times: Times) -> Any:
         fixed("age"), gap=1,
     )  # fmt: skip
     for one in found.grown:
+        growth = one.growth or 0.0  # not -0
         shown.add_row(
-            cell(quantity(one.growth, found.unit)), cell(quantity(one.value, found.unit)),
+            cell(quantity(growth, found.unit)), cell(quantity(one.value, found.unit)),
             cell(quantity(one.before, found.unit)), cell(one.device), cell(one.part or ABSENT),
             cell(one.customer or ABSENT), cell(times.age(one.at).removesuffix(" ago")),
         )  # fmt: skip

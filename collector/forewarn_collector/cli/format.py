@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich import filesize
 
 from forewarn_rules.durations import spell_duration
-from forewarn_rules.wording import number
+from forewarn_rules.wording import say_value
 
 UNKNOWN = "?"
 """Stands where a value could not be measured."""
@@ -75,10 +75,8 @@ def quantity(value: float | None, unit: str) -> str:
             return f"{value:,.0f} h"
         case "yes/no":
             return "yes" if value else "no"
-        case "":
-            return number(value)
         case _:
-            return f"{number(value)} {unit}"
+            return say_value(value, unit)
 
 
 def count(many: int, noun: str) -> str:

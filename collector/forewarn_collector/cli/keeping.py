@@ -11,6 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.session import Session, json_option, mask_files, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, right, table
 from forewarn_collector.config import Config
@@ -111,7 +112,7 @@ def restore(session: Session, file: Path, as_json: bool) -> None:
     _say(made, file, as_json)
 
 
-@click.group("store")
+@click.group("store", cls=Commands)
 def store() -> None:
     """What is stored: look through it, move it, or copy history into another store.
 

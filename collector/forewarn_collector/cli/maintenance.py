@@ -8,6 +8,7 @@ from forewarn_collector.api.notify_views import EndWindow, NewWindow
 from forewarn_collector.cli.complete import customers, device_names, window_numbers
 from forewarn_collector.cli.enrol_token import Duration
 from forewarn_collector.cli.format import ABSENT, count
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.series import moment
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
@@ -18,7 +19,7 @@ from forewarn_collector.notify.model import Window
 DATES = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"]
 
 
-@click.group("maintenance")
+@click.group("maintenance", cls=Commands)
 def maintenance() -> None:
     """Maintenance windows: nobody is told until they are over.
 

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, folding, heading, right, table
 from forewarn_collector.cli.text import clean_lines
@@ -27,7 +28,7 @@ UNDATED_SHARE = 0.1
 """Of the drives without dates that do not fail; enough, and many times faster than all."""
 
 
-@click.group("model")
+@click.group("model", cls=Commands)
 def model() -> None:
     """The risk model: train one, look at one.
 

@@ -7,6 +7,7 @@ import click
 from forewarn_collector.api.notify_views import TellTest
 from forewarn_collector.cli.complete import engineers
 from forewarn_collector.cli.format import ABSENT, Times
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.order import seconds
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
@@ -18,7 +19,7 @@ ASK_AGAIN_SECONDS = 0.5
 EVERYTHING = 100_000
 
 
-@click.group("notify")
+@click.group("notify", cls=Commands)
 def notify() -> None:
     """Who was told what on which phone; try whether an engineer is reached.
 

@@ -8,6 +8,7 @@ import click
 from forewarn_collector.api.people_views import NewOverride, OnCallView, OverrideView
 from forewarn_collector.cli.complete import engineers, schedules
 from forewarn_collector.cli.format import ABSENT
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, folding, right, table
@@ -57,7 +58,7 @@ def on_call(session: Session, moment: str | None, as_json: bool) -> None:
         session.screen.print(made)
 
 
-@click.group("shift")
+@click.group("shift", cls=Commands)
 def shift() -> None:
     """Shifts: let somebody else be on call for a while.
 

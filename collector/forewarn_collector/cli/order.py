@@ -11,6 +11,7 @@ from rich.table import Table
 from forewarn_collector.api.views import Ask, OrderView
 from forewarn_collector.cli.complete import device_names, disk_slots, order_ids
 from forewarn_collector.cli.format import ABSENT, Times, count
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Command, Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, folding, table
@@ -48,7 +49,7 @@ def waiting_options(command: Command) -> Command:
     return command
 
 
-@click.group("order")
+@click.group("order", cls=Commands)
 def order() -> None:
     """Tell a device to do something, and see what became of it.
 

@@ -9,6 +9,7 @@ import msgspec
 from rich.table import Table
 
 from forewarn_collector.cli.format import ABSENT
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, folding, right, table
 from forewarn_collector.tickets.quality import Quality, QualityReport
@@ -17,7 +18,7 @@ from forewarn_rules.durations import spell_duration
 MONTH = "%Y-%m"
 
 
-@click.group("report")
+@click.group("report", cls=Commands)
 def report() -> None:
     """Reports about the service.
 

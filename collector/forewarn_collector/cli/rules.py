@@ -9,6 +9,7 @@ from forewarn_collector.cli import account_page, rule_page
 from forewarn_collector.cli.address import ClientError
 from forewarn_collector.cli.complete import device_names, rule_ids
 from forewarn_collector.cli.format import count
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, folding, heading, paragraph, table
 from forewarn_collector.cli.text import clean, clean_lines
@@ -20,7 +21,7 @@ rules_option = click.option("--rules", "directories", multiple=True, type=FOLDER
 folders_argument = click.argument("directories", metavar="[DIR]...", nargs=-1, type=FOLDER)
 
 
-@click.group("rules")
+@click.group("rules", cls=Commands)
 def rules() -> None:
     """The rules: list, check, test, explain.
 
@@ -48,10 +49,10 @@ def list_rules(session: Session, directories: tuple[Path, ...], as_json: bool) -
     if records:
         session.screen.print(rule_page.record_table(found, records))
         return
-    shown = table(fixed("rule"), fixed("of a"), folding("levels", least=9), fixed("status"), folding("title"))
+    shown = table(fixed("rule"), fixed("of a"), fixed("up to"), folding("title"), gap=1)
     for rule in found:
-        levels = ", ".join(level.name for level in rule.levels)
-        shown.add_row(*map(cell, (rule.id, rule.kind, levels, rule.status, rule.title)))
+        status = "" if rule.status == "stable" else f" ({rule.status})"
+        shown.add_row(*map(cell, (rule.id, rule.kind, rule.levels[-1].name, f"{rule.title}{status}")))
     session.screen.print(shown)
 
 

@@ -6,6 +6,7 @@ import click
 
 from forewarn_collector.api.views import Change, SettingsView
 from forewarn_collector.cli.complete import device_names, setting_keys
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.order import OPEN, seconds, until_answered
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Command, Session, json_option, pass_session, print_json
@@ -26,7 +27,7 @@ def change_options(command: Command) -> Command:
     return command
 
 
-@click.group("settings")
+@click.group("settings", cls=Commands)
 def settings() -> None:
     """What a device's agent is set to from here: show it, set it, take it back.
 

@@ -1,5 +1,7 @@
 """Tables and text blocks as they are shown. Everything in a cell is cleaned here and taken literally."""
 
+from collections.abc import Iterable
+
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Column, Table
@@ -50,6 +52,15 @@ def heading(text: str) -> Text:
 
 def paragraph(text: str, indent: int = 2, style: str = "") -> RenderableType:
     return Padding(Text("\n".join(clean_lines(text)), style=style, overflow="fold"), (0, 0, 0, indent))
+
+
+def numbered(items: Iterable[object]) -> RenderableType:
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(justify="right")
+    grid.add_column(overflow="fold")
+    for place, item in enumerate(items, 1):
+        grid.add_row(f"{place}.", Text("\n".join(clean_lines(str(item)))))
+    return Padding(grid, (0, 0, 0, 2))
 
 
 def pairs(rows: list[tuple[str, str]]) -> Table:

@@ -10,6 +10,7 @@ from forewarn_collector.api.views import Act
 from forewarn_collector.cli import ticket_page, ticket_service
 from forewarn_collector.cli.address import ClientError
 from forewarn_collector.cli.complete import ticket_numbers
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.text import clean
@@ -21,7 +22,7 @@ from forewarn_collector.tickets.model import Ticket
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-@click.group("ticket")
+@click.group("ticket", cls=Commands)
 def ticket() -> None:
     """One ticket: look at it, or say what was done.
 

@@ -12,7 +12,7 @@ from forewarn_collector.api.people_views import TicketPeople, TicketView
 from forewarn_collector.cli.clock_words import sentence
 from forewarn_collector.cli.devices import whose
 from forewarn_collector.cli.format import UNKNOWN, Times
-from forewarn_collector.cli.tables import STYLES, cell, fixed, folding, heading, pairs, paragraph, table
+from forewarn_collector.cli.tables import STYLES, cell, fixed, folding, heading, numbered, pairs, paragraph, table
 from forewarn_collector.cli.text import clean
 from forewarn_collector.people.schema import Contact
 from forewarn_collector.tickets import life
@@ -115,8 +115,7 @@ def _meaning(outcome: str) -> str:
 def _listed(title: str, items: object) -> Iterator[RenderableType]:
     if isinstance(items, list) and items:
         yield heading(title)
-        for place, item in enumerate(items, 1):
-            yield paragraph(f"{place}. {item}")
+        yield numbered(items)
 
 
 def _members(ticket: Ticket) -> Iterator[RenderableType]:

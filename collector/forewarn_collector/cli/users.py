@@ -11,6 +11,7 @@ from forewarn_collector.access.caller import Role
 from forewarn_collector.access.model import Token, User
 from forewarn_collector.api.access_views import LinkView, LoggedIn, NewToken, NewUser, SetPassword, SetRole
 from forewarn_collector.cli.format import ABSENT
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.login import read_password
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, folding, table
@@ -28,7 +29,7 @@ def role_options(command: Command) -> Command:
     return click.option("--role", type=roles, required=True, help="What the user may.")(command)
 
 
-@click.group("user")
+@click.group("user", cls=Commands)
 def user() -> None:
     """Users: who may come in, and as what.
 
@@ -189,7 +190,7 @@ class Lifetime(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-@click.group("token")
+@click.group("token", cls=Commands)
 def token() -> None:
     """API tokens: for programs, which may what their user may.
 

@@ -6,6 +6,7 @@ from rich.table import Table
 from forewarn_collector.api.views import Act
 from forewarn_collector.cli.devices import whose
 from forewarn_collector.cli.format import ABSENT, Times
+from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.person import login_name
 from forewarn_collector.cli.session import Session, json_option, pass_session, print_json
 from forewarn_collector.cli.status import say_budget
@@ -17,7 +18,7 @@ from forewarn_collector.tickets.model import Watched
 WIDE = 120
 
 
-@click.group("watch", invoke_without_command=True)
+@click.group("watch", cls=Commands, invoke_without_command=True)
 @json_option
 @pass_session
 @click.pass_context

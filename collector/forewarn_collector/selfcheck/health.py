@@ -90,7 +90,7 @@ class Condition:
             subscriber.trouble if subscriber else None,
             *(subscriber.shortcomings if subscriber else []),
             *(trouble() for trouble in self._other_troubles),
-            *backlog_troubles(unjudged, unsent, untold),
+            *backlog_troubles(unjudged, unsent, untold, self._clock.played),
             *(canary.trouble for canary in canaries),
         ]
         return Health(

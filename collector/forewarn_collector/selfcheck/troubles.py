@@ -6,13 +6,17 @@ UNTOLD_SECONDS = 900.0
 
 
 def backlog_troubles(
-    unjudged_seconds: float | None, unsent_seconds: float | None, untold_seconds: float | None
+    unjudged_seconds: float | None, unsent_seconds: float | None, untold_seconds: float | None, played: bool
 ) -> list[str]:
     """Ages of the oldest report that is not judged, of the oldest delivery that is not sent and of the oldest
     notification that is due and reached nobody; None: there is none.
 
+    Where time is only ``played``, hours of it pass at once, and nothing is old for that.
+
     A judge that fills the windows of a whole fleet takes minutes, and ticket systems are restarted: neither is trouble.
     """
+    if played:
+        return []
     found = []
     if unjudged_seconds is not None and unjudged_seconds > UNJUDGED_SECONDS:
         found.append(f"judging is {_minutes(unjudged_seconds)} behind: the log says why, if it is not just a backlog")
