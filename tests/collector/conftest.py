@@ -23,6 +23,7 @@ from forewarn_collector.app import Collector
 from forewarn_collector.config import Api, Config, Listen
 from forewarn_collector.config_store import SharedJournal, State, Store
 from forewarn_collector.ingest.packets import Framer
+from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.place import Place
 from forewarn_collector.store.postgres import Postgres
 from forewarn_collector.store.postgres_server import Server
@@ -172,17 +173,31 @@ class RunningCollector:
         assert self.reader.device(name).reports == before + 1  # type: ignore[union-attr]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def everything_in_postgresql(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Where FOREWARN_STORE asks for it: each data directory then has a database of its own."""
-    if os.environ.get("FOREWARN_STORE") != "postgresql":
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked ``both_stores`` run over files and over PostgreSQL, unless they are also marked ``once``. With
+    FOREWARN_STORE all run over that one, but for those marked ``only_files``, which look into them."""
+    marked = metafunc.definition.get_closest_marker
+    if chosen := os.environ.get("FOREWARN_STORE"):
+        stores = ["files" if marked("only_files") else chosen]
+    elif marked("both_stores"):
+        stores = ["files"] if marked("once") or marked("only_files") else ["files", "postgresql"]
+    else:
+        return
+    metafunc.parametrize("kept_in", stores, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_in(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where collectors keep what they know; each data directory has a database of its own."""
+    if getattr(request, "param", "files") == "files":
         yield
         return
     server: PostgreSQL = request.getfixturevalue("postgresql")
+    template: Database = request.getfixturevalue("store_template")
     databases: dict[Path, Database] = {}
 
     def stored(data: Path) -> Store:
-        database = databases.setdefault(data, server.fresh())
+        database = databases.get(data) or databases.setdefault(data, server.fresh(template))
         data.mkdir(exist_ok=True)
         password = data / "postgresql.password"
         password.touch(0o600)
@@ -193,23 +208,18 @@ def everything_in_postgresql(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunningCollector, "stored", staticmethod(stored))
         yield
+    for database in databases.values():
+        server.drop(database)
 
 
-@pytest.fixture
-def embedded() -> None:
-    """What a test does that looks into the files of the data directory."""
-    if os.environ.get("FOREWARN_STORE") == "postgresql":
-        pytest.skip("everything is in PostgreSQL")
-
-
-@pytest.fixture(scope="session")
-def start_collector() -> Callable[..., RunningCollector]:
+@pytest.fixture(scope="module")
+def start_collector(kept_in: None) -> Callable[..., RunningCollector]:
     """start_collector(data, config): whoever starts it stops it."""
     return RunningCollector
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
+def running(kept_in: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
     """One collector for the tests of a module."""
     running = RunningCollector(tmp_path_factory.mktemp("collector") / "data")
     yield running
@@ -276,10 +286,11 @@ def status_payload() -> Callable[..., bytes]:
 
 
 @pytest.fixture(scope="session")
-def state_template(postgresql: PostgreSQL) -> Database:
-    """With the tables of a state, so that a test need not make them."""
+def store_template(postgresql: PostgreSQL) -> Database:
+    """With the tables of journal and state, so that a test need not make them."""
     made = postgresql.fresh()
     open_state(Server(made.url, made.password, SCHEMA)).dispose()
+    Journal(Postgres(made.url, made.password)).close()
     return made
 
 
@@ -288,7 +299,7 @@ def state_in(request: pytest.FixtureRequest, tmp_path: Path) -> Path | Server:
     """Each place where a state can be, empty: what ``open_state`` takes."""
     if request.param == "sqlite":
         return tmp_path / "state.db"
-    database = request.getfixturevalue("postgresql").fresh(request.getfixturevalue("state_template"))
+    database = request.getfixturevalue("postgresql").fresh(request.getfixturevalue("store_template"))
     return Server(database.url, database.password, SCHEMA)
 
 
@@ -297,5 +308,5 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | Place:
     """Each place where a journal can be, empty."""
     if request.param == "sqlite":
         return tmp_path
-    database: Database = request.getfixturevalue("database")
+    database: Database = request.getfixturevalue("postgresql").fresh(request.getfixturevalue("store_template"))
     return Postgres(database.url, database.password)

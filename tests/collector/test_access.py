@@ -21,6 +21,8 @@ from forewarn_collector.store.state import open_state
 from forewarn_wire import Attribute, Cpu, Disk, LoadReport, Outcome, SmartReport, encode, up_topic
 
 V1 = "/api/v1"
+pytestmark = pytest.mark.both_stores
+
 PASSWORD = "correct horse battery"
 DEVICES = {"acme-1": "Acme", "globex-1": "Globex", "stray-1": "unassigned"}
 USERS = {"root": ("admin", None), "ann": ("engineer", None), "boss": ("customer", "Acme")}
@@ -114,6 +116,7 @@ def spelled(path: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], "x"), path)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("who", [None, *USERS])
 @pytest.mark.parametrize(("method", "path"), CLOSED)
 def test_every_route_asks_for_its_role(api: Api_, method: str, path: str, who: str | None) -> None:
@@ -136,6 +139,7 @@ def test_every_route_asks_for_its_role(api: Api_, method: str, path: str, who: s
         assert answer.status_code < 500
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECTX"])
 def test_a_customer_gains_nothing_by_another_method(api: Api_, method: str) -> None:
     for _, path in CLOSED:
@@ -157,6 +161,7 @@ def test_a_customer_sees_its_own_and_nothing_else(api: Api_) -> None:
     assert api.ask("boss", "GET", f"{V1}/devices/acme-1").json()["standing"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("device", ["globex-1", "stray-1", "ACME-1", "acme-1%00", "acme-1/../globex-1"])
 @pytest.mark.parametrize("below", ["", "/series?metric=cpu.used_percent&start=0&end=9e9"])
 def test_what_another_customer_has_is_not_there(api: Api_, device: str, below: str) -> None:
@@ -248,6 +253,7 @@ def test_nobody_makes_or_sees_the_tokens_of_others(api: Api_) -> None:
     assert {one["user"] for one in api.ask("root", "GET", f"{V1}/tokens").json()} >= {"ann", "boss", "root"}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("change", ["last character", "another id", "longer", "prefix", "nothing", "two of them"])
 def test_a_token_that_is_nearly_right_is_wrong(api: Api_, change: str) -> None:
     token = api.tokens["root"]
@@ -263,7 +269,7 @@ def test_a_token_that_is_nearly_right_is_wrong(api: Api_, change: str) -> None:
     assert api.ask(wrong, "GET", f"{V1}/whoami").status_code == 401
 
 
-@pytest.mark.usefixtures("embedded")
+@pytest.mark.only_files
 def test_only_hashes_are_stored(api: Api_) -> None:
     api.collector.desk.tickets()
     stored = b"".join(path.read_bytes() for path in api.data.iterdir() if path.name.startswith("state.db"))
@@ -302,6 +308,7 @@ def test_a_new_password_ends_logins_and_leaves_api_tokens(api: Api_) -> None:
     assert api.login("carl", "another good one").status_code == 200
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("password", ["short", "x" * 257, "aaaaaaaaaaaaaaaaaaaa", "boss12345678", ""])
 def test_a_bad_password_is_refused(api: Api_, password: str) -> None:
     answer = api.ask("local", "POST", f"{V1}/users/boss/password", {"password": password})
@@ -318,6 +325,7 @@ def still(tmp_path: Path) -> Users:
     return users
 
 
+@pytest.mark.once
 def test_lock_out_is_the_same_for_a_user_that_is_not_there(still: Users) -> None:
     for name in ("ann", "nobody"):
         for _ in range(5):
@@ -327,6 +335,7 @@ def test_lock_out_is_the_same_for_a_user_that_is_not_there(still: Users) -> None
             still.check_password(name, PASSWORD, "192.0.2.2")
 
 
+@pytest.mark.once
 def test_an_address_is_locked_out_and_locks_out_nobody_else(still: Users) -> None:
     for n in range(20):
         with pytest.raises(WrongPassword):
@@ -337,6 +346,7 @@ def test_an_address_is_locked_out_and_locks_out_nobody_else(still: Users) -> Non
     assert still.check_password("ann", PASSWORD, "192.0.2.3").name == "ann"
 
 
+@pytest.mark.once
 def test_a_user_that_is_not_there_costs_the_same_time(still: Users) -> None:
     """argon2 is what takes the time: without it an answer is there in a tenth of it."""
     spent = {}
@@ -396,7 +406,7 @@ def test_the_audit_log_tells_roles_and_hides_passwords(api: Api_) -> None:
     assert (role["before"]["role"], role["after"]["role"]) == ("engineer", "admin")
 
 
-@pytest.mark.usefixtures("embedded")
+@pytest.mark.only_files
 @pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET who = 'nobody'"])
 def test_the_database_itself_keeps_the_audit_log(api: Api_, statement: str) -> None:
     with sqlite3.connect(api.data / "state.db") as db, pytest.raises(sqlite3.IntegrityError, match="only ever added"):

@@ -29,6 +29,8 @@ from forewarn_collector.identity.office import Unknown
 from forewarn_wire.enrolment import CA_PATH, ENROL_PATH, RENEW_PATH, signed_part
 from forewarn_wire.machine import Machine, machine_of
 
+pytestmark = pytest.mark.both_stores
+
 DAY = 86_400.0
 
 

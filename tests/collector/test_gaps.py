@@ -41,7 +41,7 @@ def stored_times(running: Any) -> list[float]:
     return [float(time) for time in times]
 
 
-@pytest.mark.usefixtures("embedded")
+@pytest.mark.only_files
 def test_a_journal_of_an_older_copy_gets_back_what_it_lacks(
     make_running: Callable[..., Any], make_agent: Callable[..., Any], wait_for: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -80,6 +80,7 @@ def test_a_journal_of_an_older_copy_gets_back_what_it_lacks(
     assert third.collector.orders.listing(DEVICE, False, 10) == []
 
 
+@pytest.mark.both_stores
 def test_what_nobody_has_any_more_is_shown_with_its_times(
     make_running: Callable[..., Any], make_agent: Callable[..., Any], wait_for: Callable[..., Any]
 ) -> None:
@@ -111,6 +112,7 @@ def test_what_nobody_has_any_more_is_shown_with_its_times(
     assert [order.coming for order in orders.listing(DEVICE, True, 10)] == [0], "asked once"
 
 
+@pytest.mark.both_stores
 def test_a_gap_of_a_device_that_is_away_is_not_asked_for(
     make_running: Callable[..., Any],
     make_device: Callable[..., Any],

@@ -68,6 +68,7 @@ def fleet(
     return fleet
 
 
+@pytest.mark.both_stores
 def test_a_device_is_told_and_answers(fleet: Fleet, tmp_path: Path) -> None:
     done = fleet.ask("order", "probe-now", DEVICE, "--by", "anna")
     assert (done["state"], done["actor"], done["name"]) == ("done", "anna", "probe-now")
@@ -91,6 +92,7 @@ def test_a_device_is_told_and_answers(fleet: Fleet, tmp_path: Path) -> None:
     assert not fleet.running.collector.health().troubles
 
 
+@pytest.mark.both_stores
 def test_settings_hold_and_the_machines_own_file_wins(fleet: Fleet) -> None:
     assert "cannot be set from afar" in fleet.ask("settings", "set", DEVICE, "server", "mqtt://x", code=1)
     assert "must be between" in fleet.ask("settings", "set", DEVICE, "outbox.keep", "90d", code=1)
@@ -135,6 +137,7 @@ def test_a_device_that_is_away_is_told_when_it_comes_and_an_old_order_is_given_u
     assert fleet.agent.said().count("command probe-now") == 1
 
 
+@pytest.mark.both_stores
 def test_nothing_else_can_be_asked_for(
     make_running: Callable[..., Any], make_device: Callable[..., Any], status_payload: Callable[..., bytes]
 ) -> None:
@@ -163,6 +166,7 @@ def test_nothing_else_can_be_asked_for(
     assert (status, "wait already" in detail) == (409, True)
 
 
+@pytest.mark.both_stores
 def test_a_device_gets_what_it_listens_to_and_no_more_than_it_takes(
     make_running: Callable[..., Any], make_device: Callable[..., Any], wait_for: Callable[..., Any]
 ) -> None:
@@ -189,6 +193,7 @@ def test_a_device_gets_what_it_listens_to_and_no_more_than_it_takes(
     assert not listener.send(DEVICE, "config", payload)
 
 
+@pytest.mark.both_stores
 def test_an_answer_of_another_device_changes_nothing(
     make_running: Callable[..., Any],
     make_device: Callable[..., Any],

@@ -18,6 +18,8 @@ from forewarn_collector.people.schema import DirectoryFile
 from forewarn_collector.tickets.parts import Part
 from forewarn_rules import Change, Kind
 
+pytestmark = pytest.mark.both_stores
+
 DATA = Path(__file__).resolve().parent.parent / "data" / "collector"
 FILE = DATA / "directory.yaml"
 
