@@ -70,6 +70,9 @@ class Accepted:
         old = at <= self.at[:, rows]
         return np.where(old, np.fmax(values, np.where(np.isnan(values), np.nan, self.value[:, rows])), values)
 
-    def lower(self, rows: Rows, values: Floats) -> None:
-        """A counter that went back takes what was accepted with it: when it comes again, that is new."""
-        self.value[:, rows] = np.where(values < self.value[:, rows], values, self.value[:, rows])
+    def lower(self, rows: Rows, values: Floats) -> npt.NDArray[np.bool_]:
+        """A counter that went back takes what was accepted with it: when it comes again, that is new. Return for which
+        components one did."""
+        back = values < self.value[:, rows]
+        self.value[:, rows] = np.where(back, values, self.value[:, rows])
+        return np.asarray(back.any(axis=0))

@@ -82,6 +82,16 @@ class Engine:
         kept = self._judges[kind].snapshot(key)
         return None if kept is None else encode_snapshot(kept)
 
+    def unsaved(self, kind: Kind, keys: Sequence[Key]) -> list[tuple[Key, bytes | None]]:
+        """Snapshots of those of these components that have others than when they were saved; None where nothing is to
+        be kept any more."""
+        found = self._judges[kind].unsaved_of(keys)
+        return [(key, None if kept is None else encode_snapshot(kept)) for key, kept in found]
+
+    def note_saved(self, kind: Kind, key: Key, snapshot: bytes | None) -> None:
+        """This is the component's snapshot now, and it was saved (or taken away where it is None)."""
+        self._judges[kind].note_saved(key, snapshot is not None)
+
     def restore(self, kind: Kind, key: Key, snapshot: bytes) -> None:
         """Take up a snapshot. Rules, levels and signals that are no more are left out. Raise ValueError otherwise."""
         self._judges[kind].restore(key, decode_snapshot(snapshot))

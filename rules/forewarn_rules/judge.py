@@ -14,6 +14,7 @@ from forewarn_rules.model import LEVELS, PART_LABEL, Change, Key, Kind, Labels, 
 from forewarn_rules.model_signals import with_features
 from forewarn_rules.rule import Rule
 from forewarn_rules.say import accepted, change, standing
+from forewarn_rules.scopes import Scopes
 from forewarn_rules.signals import Signals
 from forewarn_rules.snapshot import KeptLevel, KeptRule, Snapshot
 from forewarn_rules.timers import Timers, Turn
@@ -25,10 +26,6 @@ SAME_TIME = 0.002
 AT_REST_SECONDS = 3600.0
 """How exactly the time of the last observation is kept of a component of which nothing is timed."""
 TWICE = "a component may come only once in a round"
-NOTHING_TOLD = 0
-"""No object has this id."""
-NOWHERE = 0
-"""The scope of a component that was not judged yet: no rule applies, none is off."""
 
 
 NAMELESS: dict[str, str | float] = {}
@@ -43,19 +40,15 @@ class Judge:
         self.rules = [rule for rule in rules if rule.kind == kind and rule.status != "retired"]
         self.signals = Signals(self.rules)
         self.timers = Timers(self.rules)
+        self.unsaved = self.signals.unsaved
         self._met = -1  # what is asleep is known only after the first look
         self._raises, self._clears = Verdict([]), Verdict([])
-        self._scoped: list[str] = []
-        self._scopes: dict[Any, int] = {}
-        self._applies, self._off = np.zeros((2, len(self.timers.pairs), 1), dtype=np.bool_)
+        self.scopes = Scopes(self.timers.pairs)
         self._rows: dict[Key, int] = {}
         self._free: list[int] = []
         self._labels: list[dict[str, str | float]] = []
-        self._told: list[object] = []
-        self._told_id = np.zeros(0, dtype=np.intp)
         self._last_at = np.full(0, -np.inf)
         self._seen = np.full((len(self.signals.signals), 0), np.nan)
-        self._scope_of = np.zeros(0, dtype=np.intp)
 
     def observe(
         self,
@@ -78,12 +71,15 @@ class Judge:
             rows, at, values = rows[fresh], at[fresh], values[:, fresh]
         if not keys:
             return []
-        self._learn_labels(rows, keys, labels, list(map(labels, keys)) if told is None else told)
+        told = list(map(labels, keys)) if told is None else told
+        self.signals.peers.join(*self.scopes.learn(rows, keys, labels, told))
         seen = self.signals.compute(rows, at, values)
         for n in self.signals.awake.tolist():  # faster than all at once: numpy's assignment is in one dimension
             self._seen[n][rows] = seen[n]
-        since_last = at - self._last_at[rows]
+        before = self._last_at[rows]
+        since_last = at - before
         self._last_at[rows] = at
+        self.unsaved.mark_saved(rows[_at_rest(at) != _at_rest(np.maximum(before, 0.0))])
         turn = self._step(rows, at, since_last, seen)
         if turn is None:
             return []
@@ -101,12 +97,14 @@ class Judge:
             return None
         rows, at, since_last = rows[stirred], at[stirred], since_last[stirred]
         raises, clears = self._where_they_apply(rows, raises[:, stirred], self._clears(seen[:, stirred]))
-        if self._off.any():
-            off = self._off[self.timers.watched].take(self._scope_of[rows], axis=1)
+        off = self.scopes.off(self.timers.watched, rows)
+        if off is not None:
             np.copyto(raises, FALSE, where=off)
             np.copyto(clears, TRUE, where=off)
             self.timers.end(rows, off)
+        busy = self.timers.busy[rows]
         turn = self.timers.step(rows, at, since_last, raises, clears)
+        self.unsaved.mark(rows[busy | self.timers.busy[rows]])
         return None if turn is None else turn._replace(columns=stirred[turn.columns])
 
     def warm(self, keys: Sequence[Key], at: Floats, metrics: Mapping[str, npt.ArrayLike]) -> None:
@@ -129,12 +127,10 @@ class Judge:
             return
         self.signals.forget(row)
         self.timers.forget(row)
+        self.scopes.forget(row)
         self._last_at[row] = -np.inf
         self._seen[:, row] = np.nan
-        self._scope_of[row] = NOWHERE
         self._labels[row] = NAMELESS
-        self._told[row] = None
-        self._told_id[row] = NOTHING_TOLD
         self._free.append(row)
 
     def accept(self, key: Key, labels: Labels, at: float, values: Mapping[str, float], by: str) -> list[Change]:
@@ -146,8 +142,9 @@ class Judge:
         rows, then = np.array([row], dtype=np.intp), self._last_at[[row]]
         columns = self.signals.matrix({metric: [value] for metric, value in known.items()}, 1)
         self._awaken()
-        self._scope(rows, [labels])
+        self.scopes.place(rows, [labels])
         self.signals.accept(row, float(then[0]), known)
+        self.unsaved.mark(rows)
         before = self.timers.levels(self.timers.raised[:, rows])[:, 0]
         said = self._seen[:, row].copy()
         fresh = self.signals.compute(rows, then, columns)[:, 0]
@@ -186,12 +183,13 @@ class Judge:
         rows = np.array([row], dtype=np.intp)
         raises, clears = self._standing_verdicts(rows)
         levels = self.timers.levels(self.timers.raised[:, rows])[:, 0]
+        applies = self.scopes.applies(np.arange(len(self.timers.pairs)), rows)[:, 0]
         found = []
         first = 0
         for rule, level in zip(self.rules, levels, strict=True):
             pairs = slice(first, first + len(rule.levels))
             first = pairs.stop
-            if not self._applies[pairs, self._scope_of[row]].any() and not level:
+            if not applies[pairs].any() and not level:
                 continue
             timed = np.where(self.timers.raised[pairs, row], clears[pairs, 0], raises[pairs, 0])
             since = float(np.nanmax(self.timers.since[pairs, row])) if level else None
@@ -254,11 +252,31 @@ class Judge:
         if not kept.rules:
             # Nothing is timed, so it is written again once an hour, not at every report. A restart finds the newest
             # report in the history.
-            kept.last_at = kept.last_at // AT_REST_SECONDS * AT_REST_SECONDS
+            kept.last_at = float(_at_rest(kept.last_at))
         return kept if kept.rules or kept.baselines or kept.learned or kept.lines or kept.accepted else None
+
+    def unsaved_of(self, keys: Sequence[Key]) -> list[tuple[Key, Snapshot | None]]:
+        rows = np.fromiter(map(self._rows.get, keys, itertools.repeat(-1)), dtype=np.intp, count=len(keys))
+        known = rows >= 0
+        changed = ~known
+        changed[known] = self.unsaved.among(rows[known])
+        found = []
+        for n in np.flatnonzero(changed).tolist():
+            kept = self.snapshot(keys[n])
+            if kept is None and known[n] and not self.unsaved.is_saved(rows[n]):
+                self.unsaved.note(rows[n], False)
+            else:
+                found.append((keys[n], kept))
+        return found
+
+    def note_saved(self, key: Key, saved: bool) -> None:
+        row = self._rows.get(key)
+        if row is not None:
+            self.unsaved.note(row, saved)
 
     def restore(self, key: Key, kept: Snapshot) -> None:
         row = int(self._rows_of([key])[0])
+        self.unsaved.mark(np.array([row]))
         self._last_at[row] = max(self._last_at[row], kept.last_at)
         self.signals.restore_baselines(row, kept.baselines)
         self.signals.learning.restore(row, kept.learned)
@@ -284,10 +302,7 @@ class Judge:
         awake = {rule.id for rule in self.rules if self.signals.asks_for_met(rule)}
         asked = ((*rule.where, *itertools.chain(*rule.off, *(level.where for level in rule.levels)))
                  for rule in self.rules if rule.id in awake or not awake)  # fmt: skip
-        scoped = sorted({where.label for where in itertools.chain.from_iterable(asked)})
-        if scoped != self._scoped:  # where the rules that sleep apply is asked when they awake
-            self._scoped, self._scopes = scoped, {}
-        self._told_id[:] = NOTHING_TOLD
+        self.scopes.ask(sorted({where.label for where in itertools.chain.from_iterable(asked)}))
         self.signals.awaken(awake)
         watched = [n for n, (rule, _) in enumerate(self.timers.pairs) if rule.id in awake]
         self.timers.watch(np.array(watched, dtype=np.intp))
@@ -306,7 +321,6 @@ class Judge:
             self._rows[keys[n]] = row
             if row == len(self._labels):
                 self._labels.append(NAMELESS)
-                self._told.append(None)
             self.signals.siblings.join(int(row), keys[n][0])
         if len(self._labels) > len(self._last_at):
             self._reserve(roomy(len(self._labels)))
@@ -317,48 +331,11 @@ class Judge:
         self.timers.reserve(capacity)
         self._last_at = grown(self._last_at, capacity, -np.inf)
         self._seen = grown(self._seen, capacity, np.nan)
-        self._scope_of = grown(self._scope_of, capacity, NOWHERE)
-        self._told_id = grown(self._told_id, capacity, NOTHING_TOLD)
-
-    def _learn_labels(
-        self, rows: Rows, keys: Sequence[Key], labels: Callable[[Key], Labels], told: Sequence[object]
-    ) -> None:
-        """Look at the labels that are others than last time: most are the same for years, and to read them all at
-        every report would cost a quarter of all judging."""
-        which = np.fromiter(map(id, told), dtype=np.intp, count=len(told))
-        new = np.flatnonzero(which != self._told_id[rows])
-        if not new.size:
-            return
-        rows, known = rows[new], [labels(keys[n]) for n in new.tolist()]
-        for row, n in zip(rows.tolist(), new.tolist(), strict=True):
-            self._told[row] = told[n]  # held, so that no other object can come to have its id
-        self._told_id[rows] = which[new]
-        self._scope(rows, known)
-        self.signals.peers.join(rows, known)
-
-    def _scope(self, rows: Rows, labels: Sequence[Labels]) -> None:
-        """Which rules judge which component."""
-        scopes = self._scopes
-        if len(self._scoped) == 1:  # the tuples of one label would cost more than all the rest
-            label = self._scoped[0]
-            scoped: list[Any] = [known.get(label) for known in labels]
-        else:
-            scoped = [tuple([known.get(label) for label in self._scoped]) for known in labels]
-        for new in set(scoped) - scopes.keys():
-            values = (new,) if len(self._scoped) == 1 else new
-            known = {label: value for label, value in zip(self._scoped, values, strict=True) if value is not None}
-            applies = np.array([rule.applies_to(known) for rule, _ in self.timers.pairs])
-            off = np.array([rule.is_off(known) for rule, _ in self.timers.pairs])
-            off |= applies & [not level.applies_to(known) for _, level in self.timers.pairs]
-            applies &= ~off
-            scopes[new] = self._applies.shape[1]
-            self._applies = np.column_stack([self._applies, applies])
-            self._off = np.column_stack([self._off, off])
-        self._scope_of[rows] = np.fromiter(map(scopes.__getitem__, scoped), dtype=np.intp, count=len(scoped))
+        self.scopes.reserve(capacity)
 
     def _where_they_apply(self, rows: Rows, raises: Verdicts, clears: Verdicts) -> tuple[Verdicts, Verdicts]:
         """The verdicts [watched pair, component], unknown where the rule does not judge the component."""
-        elsewhere = ~self._applies[self.timers.watched].take(self._scope_of[rows], axis=1)
+        elsewhere = ~self.scopes.applies(self.timers.watched, rows)
         np.copyto(raises, UNKNOWN, where=elsewhere)
         np.copyto(clears, UNKNOWN, where=elsewhere)
         return raises, clears
@@ -399,3 +376,8 @@ class Judge:
 
     def _values(self, rule: Rule, seen: Floats) -> dict[str, float]:
         return {name: float(seen[column]) for name, column in self.signals.columns[rule.id].items()}
+
+
+def _at_rest(at: Any) -> Any:
+    """What is kept of the time of an observation after which nothing is timed."""
+    return at // AT_REST_SECONDS * AT_REST_SECONDS

@@ -14,6 +14,7 @@ from forewarn_rules.durations import write_duration
 from forewarn_rules.rule import Signal
 from forewarn_rules.tracks import Rows, grown
 from forewarn_rules.trend import median
+from forewarn_rules.unsaved import Unsaved
 from forewarn_rules.windows import Window
 
 Floats = npt.NDArray[np.float64]
@@ -32,8 +33,9 @@ class Learned(msgspec.Struct):
 class Learning:
     """State of every signal that asks for the usual [signal, component]."""
 
-    def __init__(self, signals: Sequence[Signal]) -> None:
+    def __init__(self, signals: Sequence[Signal], unsaved: Unsaved) -> None:
         self._signals = list(signals)
+        self._unsaved = unsaved
         self._names = [_name(signal) for signal in signals]
         self.since = np.full((len(self._signals), 0), np.nan)
         self.usual = np.full((len(self._signals), 0), np.nan)
@@ -57,8 +59,11 @@ class Learning:
             over = at[learning] - began >= signal.window
             plenty = (~np.isnan(values)).sum(axis=0) >= signal.min_points
             usual[learning] = np.where(over & plenty, median(values.T), np.nan)
+            before = since[learning]
             since[learning] = np.where(over & ~plenty, at[learning], began)
             self.since[mine, rows], self.usual[mine, rows] = since, usual
+            new = (since[learning] != before) | ~np.isnan(usual[learning])
+            self._unsaved.mark(rows[learning[new]])
         found: Floats = usual
         return found
 

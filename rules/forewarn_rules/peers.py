@@ -67,7 +67,7 @@ class Peers:
 
     def join(self, rows: Rows, labels: Sequence[Labels]) -> None:
         """Which group each component belongs to; one that lacks a label that is asked for has no peers."""
-        for table in self._awake:
+        for table in self._awake if len(rows) else ():
             known = [tuple([mine.get(label) for label in table.by]) for mine in labels]
             for new in set(known) - table.numbers.keys():
                 table.numbers[new] = NONE if None in new else len(table.numbers)

@@ -20,6 +20,7 @@ from forewarn_rules.robust_line import robust_line
 from forewarn_rules.rule import Signal
 from forewarn_rules.tracks import Rows, grown, roomy
 from forewarn_rules.trend import DAY, median
+from forewarn_rules.unsaved import Unsaved
 from forewarn_rules.windows import Window
 
 Floats = npt.NDArray[np.float64]
@@ -44,7 +45,8 @@ class LearnedLine(msgspec.Struct):
 class Residuals:
     """State of every signal that is explained by others."""
 
-    def __init__(self, signals: Sequence[Signal], place: Mapping[str, int]) -> None:
+    def __init__(self, signals: Sequence[Signal], place: Mapping[str, int], unsaved: Unsaved) -> None:
+        self._unsaved = unsaved
         found: dict[str, _Explained] = {}
         for n, signal in enumerate(signals):
             if signal.take in TAKES:
@@ -80,7 +82,7 @@ class Residuals:
             there = np.flatnonzero((one.slot_of[rows] >= 0) & ~np.isnan(values[one.metrics]).any(axis=0))
             if there.size:
                 slots = one.slot_of[rows[there]]
-                one.learn(slots, at[there])
+                self._unsaved.mark(rows[there[one.learn(slots, at[there])]])
                 look = one.look(slots, at[there])
                 for n, signal in one.signals.items():
                     out[n, there] = one.take(signal, look)
@@ -157,12 +159,14 @@ class _Explained:
         if steady.size:
             self._window.fold(slot, at[steady], values[:, steady])
 
-    def learn(self, slots: Rows, at: Floats) -> None:
-        """Learn the lines whose time has come; with too few bins (it was off, or away) learning begins anew."""
+    def learn(self, slots: Rows, at: Floats) -> Rows:
+        """Learn the lines whose time has come; with too few bins (it was off, or away) learning begins anew. Return the
+        places of those of ``slots`` of which anything else is known than before."""
         learning = np.flatnonzero(np.isnan(self._line[0, slots]))
         if not learning.size:
-            return
+            return learning
         slots, at = slots[learning], at[learning]
+        before = self._since[slots]
         self._since[slots] = np.fmin(self._since[slots], np.fmin(at, self._window.oldest(slots)))
         over = np.flatnonzero(at - self._since[slots] >= self._signal.window)
         for n in over.tolist():
@@ -177,6 +181,10 @@ class _Explained:
             self._line[:, slot] = [start, spread, *slopes]
             self._low[:, slot], self._high[:, slot] = points[1:].min(axis=1), points[1:].max(axis=1)
             self._learned_at[slot] = float(np.median(begins[held, 0]))
+        new = self._since[slots] != before
+        new[over] = True
+        changed: Rows = learning[new]
+        return changed
 
     def take(self, signal: Signal, look: "_Look") -> Floats:
         if signal.take == LEARNED_AT:

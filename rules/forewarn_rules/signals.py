@@ -18,6 +18,7 @@ from forewarn_rules.rule import Rule, Signal
 from forewarn_rules.siblings import Siblings
 from forewarn_rules.tracks import grown
 from forewarn_rules.trend import DAY, crossing, hours_until, slope_per_day
+from forewarn_rules.unsaved import Unsaved
 from forewarn_rules.windows import KEEPS, Window
 
 Floats = npt.NDArray[np.float64]
@@ -58,7 +59,8 @@ class Signals:
         read = (metric for s in self.signals if s.take not in TAKES for metric in (s.metric, *s.explained_by))
         self.metrics = list(dict.fromkeys(read))
         place = {metric: n for n, metric in enumerate(self.metrics)}
-        self.residuals = Residuals(self.signals, place)
+        self.unsaved = Unsaved()
+        self.residuals = Residuals(self.signals, place, self.unsaved)
         self.siblings = Siblings(self.signals, place)
         place |= dict.fromkeys((signal.metric for signal in self.signals if signal.take in TAKES), 0)  # overwritten
         self._metric_of = np.array([place[signal.metric] for signal in self.signals], dtype=np.intp)
@@ -72,7 +74,7 @@ class Signals:
         self._is_based = np.isin(np.arange(len(self.metrics)), self._metric_of[self._based])[:, np.newaxis]
         self._above = [n for n, signal in enumerate(self.signals) if signal.take == "above_accepted"]
         self.accepted = Accepted(self.metrics, [signal.metric for signal in self.signals if signal.take in COUNTED])
-        self.learning = Learning([signal for signal in self.signals if signal.take in LEARNED])
+        self.learning = Learning([signal for signal in self.signals if signal.take in LEARNED], self.unsaved)
         self.peers = Peers(self.signals)
         self.last = np.full((len(self.metrics) if self._recent else 0, 0), np.nan)
         self.last_time = np.full(self.last.shape, -np.inf)
@@ -98,6 +100,7 @@ class Signals:
         self.last = grown(self.last, capacity, np.nan)
         self.last_time = grown(self.last_time, capacity, -np.inf)
         self.baseline = grown(self.baseline, capacity, np.nan)
+        self.unsaved.reserve(capacity)
         self.learning.reserve(capacity)
         self.accepted.reserve(capacity)
         self.peers.reserve(capacity)
@@ -109,6 +112,7 @@ class Signals:
     def forget(self, row: int) -> None:
         self.last[:, row] = self.baseline[:, row] = np.nan
         self.last_time[:, row] = -np.inf
+        self.unsaved.forget(row)
         self.learning.forget(row)
         self.accepted.forget(row)
         self.peers.forget(row)
@@ -148,7 +152,10 @@ class Signals:
             self.last_time[:, rows] = np.where(newer, at, self.last_time[:, rows])
         if self._based.size:
             base = self.baseline[:, rows]
-            self.baseline[:, rows] = np.where(np.isnan(base) & self._is_based, values, base)
+            first = np.isnan(base) & self._is_based & ~np.isnan(values)
+            if first.any():
+                self.baseline[:, rows] = np.where(first, values, base)
+                self.unsaved.mark(rows[first.any(axis=0)])
 
     def fold(self, row: int, at: Floats, values: Floats) -> None:
         """Note the history of a component that is new here: ``at`` ascending, ``values`` [metric, time]."""
@@ -178,7 +185,7 @@ class Signals:
             fresh = at - self.last_time[metric, rows] <= self.signals[n].within
             now[n] = np.where(np.isnan(now[n]) & fresh, self.last[metric, rows], now[n])
         if self.accepted.any:
-            self.accepted.lower(rows, values)
+            self.unsaved.mark(rows[self.accepted.lower(rows, values)])
         out = now.copy()
         if self._above and self.accepted.any:
             known = self.accepted.known(self._metric_of[self._above], rows)

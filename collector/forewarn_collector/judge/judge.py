@@ -8,7 +8,7 @@ An error is treated like a kill: what was not recorded is forgotten, and the jud
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -39,8 +39,6 @@ from forewarn_rules import Account, Change, Engine, Key, Kind, Rule, Standing
 log = logging.getLogger(__name__)
 
 ROWS_PER_STEP = 2000
-# Filling the windows of a series takes a while, and a step should not take long.
-NEW_SERIES_PER_STEP = 200
 # Whose birth is read together when silence is judged after a start.
 DEVICES_AT_ONCE = 1000
 # A step costs about as much for one row as for a hundred: after one with few rows it is waited for more of them.
@@ -208,7 +206,7 @@ class Judge:
 
         After an error nothing of the step is kept: the next one takes up what was recorded and tries again.
         """
-        rows: list[Row] = []
+        rows: Sequence[Row] = ()
         try:
             sight = self._sight or self._begin()
             rows = self._next_rows(sight)
@@ -245,7 +243,7 @@ class Judge:
     def _begin(self) -> _Sight:
         """Take up what was recorded: how far, and every component's levels, timers and baselines."""
         engine = self._new_engine()
-        self._recorder.restore(engine)
+        recorded = self._recorder.restore(engine)
         reader = self._open_reader()
         self._sight = _Sight(reader, History(reader), FactBook(reader, self._directory))
         position, newest = self._recorder.position(), reader.max_position()
@@ -257,37 +255,31 @@ class Judge:
             self._engine = engine
         self._warming.begin_anew()
         disks = [series for series in reader.series_of_kind("smart") if self.docket.holds(series.device)]
-        self._disks = DiskWatch(disks, self._recorder.devices(Kind.PRESENCE))
+        self._disks = DiskWatch(disks, {key[0] for kind, key in recorded if kind is Kind.PRESENCE})
         self.position = position
         return self._sight
 
-    def _next_rows(self, sight: _Sight) -> list[Row]:
+    def _next_rows(self, sight: _Sight) -> Sequence[Row]:
         with sight.reader.snapshot():
             rows = sight.reader.rows_after(self.position, self._limit, self.docket.share)
             if not rows and self.docket.share is not None:
                 self.position = sight.reader.max_position()  # what was stored since is not of this share
-        new: set[int] = set()
-        for place, row in enumerate(rows):
-            if self._warming.is_due(row.series):
-                new.add(row.series)
-                if len(new) > NEW_SERIES_PER_STEP:
-                    self._few = False
-                    return rows[:place]
-        self._few = len(rows) < min(FEW_ROWS, self._limit)
-        return rows
+        taken = self._warming.portion(rows)
+        self._few = len(taken) == len(rows) < min(FEW_ROWS, self._limit)
+        return taken
 
-    def _judge(self, sight: _Sight, rows: list[Row]) -> None:
+    def _judge(self, sight: _Sight, rows: Sequence[Row]) -> None:
         series = {row.series: sight.book.series(row.series) for row in rows}
         for row in rows:
             self._warm(sight.history, series[row.series], row.at)
         changes: list[Change] = []
-        touched: dict[tuple[Kind, Key], None] = {}
+        touched: list[tuple[Kind, list[Key]]] = []
         devices = {one.device for one in series.values()}
         with sight.reader.snapshot(), sight.book.reading(devices), self._engine_lock:
             for batches in rounds(rows, series, self._wanted):
                 for batch in batches:
                     changes += self._observe(batch, sight.book)
-                    touched.update(((batch.kind, key), None) for key in batch.keys)
+                    touched.append((batch.kind, batch.keys))
         position = rows[-1].position
         self._recorder.record(self._engine, sight.book, changes, touched, position)
         self._disks.note(rows, series)
@@ -298,7 +290,7 @@ class Judge:
         with self._engine_lock:
             changes = self._observe(batch, book)
         if changes:
-            self._recorder.record(self._engine, book, changes, {(c.kind, c.key): None for c in changes})
+            self._recorder.record(self._engine, book, changes, [(c.kind, [c.key]) for c in changes])
 
     def _judge_disks(self, sight: _Sight) -> None:
         """Judge which disks are gone, and let go of those that were replaced."""
@@ -319,10 +311,10 @@ class Judge:
         with self._engine_lock:
             for kind in kinds:
                 self._engine.forget(kind, key)
-        self._recorder.record(self._engine, book, [], [(kind, key) for kind in kinds])
+        self._recorder.record(self._engine, book, [], [(kind, [key]) for kind in kinds])
         self._disks.forget(*key)
 
-    def _take_smaller_steps(self, rows: list[Row], error: Exception) -> None:
+    def _take_smaller_steps(self, rows: Sequence[Row], error: Exception) -> None:
         """Find the row that cannot be judged by halves and less, and pass over it alone."""
         if len(rows) > 1:
             self._limit = len(rows) // 8 or 1
@@ -348,7 +340,7 @@ class Judge:
             with self._engine_lock:
                 changes = self._engine.accept(kind, key, sight.book.labels(kind, key), now, values, actor)
             item = Acceptance(str(kind), *key, now, actor, note, values)
-            self._recorder.record(self._engine, sight.book, changes, [(kind, key)], accepted=item)
+            self._recorder.record(self._engine, sight.book, changes, [(kind, [key])], accepted=item)
         except Exception:
             self.close()
             raise
@@ -369,7 +361,7 @@ class Judge:
                     take_over(self._engine, replay, rose)
                 found += rose
             if found:
-                self._recorder.record(self._engine, sight.book, found, {(c.kind, c.key): None for c in found})
+                self._recorder.record(self._engine, sight.book, found, [(c.kind, [c.key]) for c in found])
         except Exception:
             self.close()
             raise

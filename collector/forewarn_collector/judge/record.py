@@ -1,7 +1,7 @@
 """What the judge found and how far it has come, in one transaction; and taking that up again after a start."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.tickets.desk import Desk
@@ -15,55 +15,46 @@ Component = tuple[Kind, Key]
 
 
 class Recorder:
-    """Hands changes to the desk, with the snapshots of the components that they touched; those that are as they were
-    recorded are not written again."""
+    """Hands changes to the desk, with the snapshots of the components that were touched; the engine knows which are as
+    they were recorded, and these are not written again."""
 
     def __init__(self, desk: Desk, docket: Docket = EVERYTHING) -> None:
         self._desk = desk
         self._docket = docket
-        self._saved: dict[Component, bytes] = {}
         self._position = 0
 
-    def restore(self, engine: Engine) -> None:
-        """Levels, timers and baselines as they were recorded, into an engine that is new."""
-        saved: dict[Component, bytes] = {}
+    def restore(self, engine: Engine) -> list[Component]:
+        """Levels, timers and baselines as they were recorded, into an engine that is new; return of which components
+        something is recorded."""
+        found: list[Component] = []
         for name, key, data in self._desk.snapshots():
             if not self._docket.holds(key[0]):
                 continue
             try:
                 engine.restore(Kind(name), key, data)
-                saved[Kind(name), key] = data
+                engine.note_saved(Kind(name), key, data)
+                found.append((Kind(name), key))
             except ValueError as error:
                 log.error("what was recorded of %s %s cannot be read: %s; it is judged anew", name, key, error)
-        self._saved = saved
-
-    def devices(self, kind: Kind) -> set[str]:
-        """Devices of which something of a kind is recorded."""
-        return {key[0] for of, key in self._saved if of is kind}
+        return found
 
     def record(
         self,
         engine: Engine,
         book: FactBook,
         changes: Iterable[Change],
-        touched: Iterable[Component],
+        touched: Iterable[tuple[Kind, Sequence[Key]]],
         position: int | None = None,
         accepted: Acceptance | None = None,
     ) -> None:
         """``position``: how far the judge has come; None where it has not moved."""
-        snapshots: list[tuple[str, Key, bytes | None]] = []
-        for kind, key in touched:
-            data = engine.snapshot(kind, key)
-            if data != self._saved.get((kind, key)):
-                snapshots.append((kind, key, data))
+        snapshots = {(kind, key): data for kind, keys in touched for key, data in engine.unsaved(kind, keys)}
         found = [(change, book.part_of(change)) for change in changes]
-        self._desk.record(position, found, snapshots, accepted, self._docket)
+        written = [(str(kind), key, data) for (kind, key), data in snapshots.items()]
+        self._desk.record(position, found, written, accepted, self._docket)
         self._position = self._position if position is None else position
-        for name, key, data in snapshots:
-            if data is None:
-                self._saved.pop((Kind(name), key), None)
-            else:
-                self._saved[Kind(name), key] = data
+        for (kind, key), data in snapshots.items():
+            engine.note_saved(kind, key, data)
 
     def position(self) -> int:
         """How far the judge had come when it last recorded."""

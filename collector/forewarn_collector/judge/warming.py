@@ -2,13 +2,17 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 
 from forewarn_collector.judge.rounds import KIND_OF_PREFIX, Past, Wanted, past
 from forewarn_collector.store.history import History
-from forewarn_collector.store.model import Damaged, Series
+from forewarn_collector.store.model import Damaged, Row, Series
 from forewarn_rules import Engine, Kind
 
 log = logging.getLogger(__name__)
+
+# Filling the windows of a series takes a while, and a step should not take long.
+NEW_SERIES_PER_STEP = 200
 
 
 class Warming:
@@ -29,6 +33,16 @@ class Warming:
 
     def is_due(self, series: int) -> bool:
         return series not in self._warmed
+
+    def portion(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """As many of the first rows as one step may take."""
+        new: set[int] = set()
+        for place, row in enumerate(rows):
+            if self.is_due(row.series):
+                new.add(row.series)
+                if len(new) > NEW_SERIES_PER_STEP:
+                    return rows[:place]
+        return rows
 
     def reach_back(self, kind: str) -> float:
         """Seconds of a kind of series that rules look back on."""
