@@ -308,5 +308,5 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | Place:
     """Each place where a journal can be, empty."""
     if request.param == "sqlite":
         return tmp_path
-    database: Database = request.getfixturevalue("postgresql").fresh(request.getfixturevalue("store_template"))
+    database: Database = request.getfixturevalue("database")
     return Postgres(database.url, database.password)
