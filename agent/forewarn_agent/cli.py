@@ -47,7 +47,7 @@ def run(config_path: Path) -> None:
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the readings as JSON.")
 def probe(name: str | None, config_path: Path | None, as_json: bool) -> None:
-    """Print one reading of every probe that is on, or of the probe NAME."""
+    """Print one reading of every probe that is on, or of NAME alone."""
     from forewarn_agent.assemble import assemble
     from forewarn_agent.disks import REMEMBERED_NAME
     from forewarn_agent.gather import read_load

@@ -58,7 +58,7 @@ def install(
     token: str | None,
     ca_fingerprint: str | None,
 ) -> None:
-    """Run the agent as a service of this machine, from now on and after every start.
+    """Make the agent a service: it runs now and after every start.
 
     With --enrol the collector says who this machine is and where it reports. The files named are copied to where the
     settings are. Without --server and --enrol the configuration that is there is used.
@@ -98,7 +98,7 @@ def uninstall(keep_data: bool) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 def status(as_json: bool) -> None:
-    """Say whether the service runs, what it delivered last and what waits. Exit code 3 when it is not active."""
+    """Say whether the service runs, what it delivered and what waits. Exit code 3 when it is not active."""
     from forewarn_agent.service.manager import manager_of
     from forewarn_agent.service.status import read_status, status_lines
 

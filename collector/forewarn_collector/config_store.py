@@ -37,8 +37,8 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
     ] = 400.0
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
-    """Tickets, users, identities and what else is no time series, in [PostgreSQL](postgresql.md)."""
+class InPostgreSQL(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a PostgreSQL is, and how to log in there."""
 
     url: Annotated[
         str,
@@ -53,20 +53,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
-class SharedJournal(msgspec.Struct, frozen=True, kw_only=True):
-    """The intake journal in PostgreSQL, for [several collectors](several-collectors.md) behind one broker."""
+class State(InPostgreSQL, frozen=True, kw_only=True):
+    """Tickets, users, identities and what else is no time series, in [PostgreSQL](postgresql.md)."""
 
-    url: Annotated[
-        str,
-        Meta(
-            description="postgresql://USER@HOST:PORT/DATABASE, the same for all of them",
-            examples=["postgresql://forewarn@db.example:5432/forewarn?sslmode=verify-full"],
-        ),
-    ]
-    password_file: Annotated[
-        str | None,
-        Meta(description="file that holds the password; default PGPASSWORD or ~/.pgpass", examples=["pg.pw"]),
-    ] = None
+
+class SharedJournal(InPostgreSQL, frozen=True, kw_only=True):
+    """The intake journal in PostgreSQL, the same for [several collectors](several-collectors.md) behind one broker."""
+
     name: Annotated[
         Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")] | None,
         Meta(

@@ -85,7 +85,7 @@ def broker_settings(broker: Broker, packet_bytes: int, among: str | None = None)
         broker.url,
         f"{broker.client_id}-{among}" if default else broker.client_id,
         broker.username,
-        secret_of(broker.password_file) if broker.password_file else None,
+        optional_secret(broker.password_file),
         broker.group,
         broker.ca,
         broker.certificate,
@@ -108,6 +108,11 @@ def secret_token(path: str) -> str:
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise StartError(f"{path}: holds no token; it must hold the token and nothing else")
     return token
+
+
+def optional_secret(path: str | None) -> str | None:
+    """None where no file is named."""
+    return secret_of(path) if path else None
 
 
 def secret_of(path: str) -> str:

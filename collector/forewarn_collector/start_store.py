@@ -7,7 +7,7 @@ from pathlib import Path
 from forewarn_collector.config_store import Store
 from forewarn_collector.several.claims import Claims
 from forewarn_collector.several.members import Member
-from forewarn_collector.start import secret_of
+from forewarn_collector.start import optional_secret
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.place import Connection
 from forewarn_collector.store.postgres import Postgres
@@ -19,7 +19,7 @@ def journal_place(store: Store, data: Path) -> Path | Postgres:
     entry = store.journal
     if entry is None:
         return data
-    return Postgres(entry.url, secret_of(entry.password_file) if entry.password_file else None)
+    return Postgres(entry.url, optional_secret(entry.password_file))
 
 
 def open_journal(store: Store, data: Path) -> Journal:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from forewarn_collector.config_store import Store
-from forewarn_collector.start import secret_of
+from forewarn_collector.start import optional_secret
 from forewarn_collector.store.postgres_server import Server
 from forewarn_collector.store.state_server import SCHEMA
 
@@ -12,5 +12,4 @@ def state_place(store: Store, data: Path) -> Path | Server:
     """``state.db`` in the data directory unless there is a server for it. Raise StartError for its password file."""
     if store.state is None:
         return data / "state.db"
-    password = secret_of(store.state.password_file) if store.state.password_file else None
-    return Server(store.state.url, password, SCHEMA)
+    return Server(store.state.url, optional_secret(store.state.password_file), SCHEMA)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from forewarn_collector.cli.main import FAMILIES, forewarn
 
@@ -79,3 +80,12 @@ def test_the_help_of_a_group_cuts_no_sentence_off(title: str) -> None:
     command = EVERY[title]
     shown = command.get_help(click.Context(command, info_name=title))
     assert "..." not in shown.split("\nCommands:\n")[1]
+
+
+def test_a_slip_of_the_finger_gets_a_hint() -> None:
+    assert (
+        CliRunner()
+        .invoke(forewarn, ["tikets"])
+        .stderr.endswith("Error: No such command 'tikets'. Did you mean 'tickets'?\n")
+    )
+    assert CliRunner().invoke(forewarn, ["xyzzy"]).stderr.endswith("Error: No such command 'xyzzy'.\n")

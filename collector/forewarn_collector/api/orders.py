@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET
 
 from forewarn_collector.api.not_here import NotHere, no_such_device
-from forewarn_collector.api.views import Ask, Change, OrderView, SettingsView, SettingView
+from forewarn_collector.api.order_views import Ask, Change, OrderView, SettingsView, SettingView
 from forewarn_collector.orders.book import Book, new_id, sequences_of
 from forewarn_collector.orders.model import COLLECTOR, COMMAND, Order, OrderError, State, Wanted
 from forewarn_collector.orders.settings import checked

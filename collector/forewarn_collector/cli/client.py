@@ -7,24 +7,21 @@ from forewarn_collector.api.access_views import WhoAmI
 from forewarn_collector.api.destination_views import DestinationView, Elsewhere
 from forewarn_collector.api.fleet_views import LatestValue, Top, VerdictLine
 from forewarn_collector.api.identity_views import CreatedToken, NewToken, Revoke, TokenView
+from forewarn_collector.api.order_views import Ask, Change, OrderView, SettingsView
 from forewarn_collector.api.people_views import TicketPeople, TicketView
 from forewarn_collector.api.views import (
     Accept,
     AcceptedView,
     Act,
-    Ask,
     BaselineView,
-    Change,
     DeadLetters,
     DeviceLine,
     DeviceView,
     Explained,
     Health,
     IdentityView,
-    OrderView,
     SeriesData,
     SetClock,
-    SettingsView,
 )
 from forewarn_collector.cli.address import ClientError
 from forewarn_collector.cli.text import clean

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from forewarn_collector.api.views import Ask, OrderView
+from forewarn_collector.api.order_views import Ask, OrderView
 from forewarn_collector.cli.complete import device_names, disk_slots, order_ids
 from forewarn_collector.cli.format import ABSENT, Times, count
 from forewarn_collector.cli.groups import Commands

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from forewarn_collector.api.views import Change, SettingsView
+from forewarn_collector.api.order_views import Change, SettingsView
 from forewarn_collector.cli.complete import device_names, setting_keys
 from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.order import OPEN, seconds, until_answered

@@ -9,7 +9,7 @@ from forewarn_collector.notify.senders.feishu import Feishu
 from forewarn_collector.notify.senders.robot import Dialect, Robot
 from forewarn_collector.notify.senders.sender import Sender
 from forewarn_collector.notify.senders.wecom import WeCom
-from forewarn_collector.start import StartError, secret_of
+from forewarn_collector.start import StartError, optional_secret, secret_of
 
 DIALECTS: dict[str, type[Dialect]] = {"dingtalk": DingTalk, "wecom": WeCom, "feishu": Feishu, "lark": Feishu}
 
@@ -24,7 +24,7 @@ def _sender(channel: Channel, now: Callable[[], float]) -> Sender:
         return _everything_else(channel, url)
     if problem := _url_problem(url):
         raise StartError(f"{channel.url_file}: {problem}; it must hold the robot's https address and nothing else")
-    secret = secret_of(channel.secret_file) if channel.secret_file else None
+    secret = optional_secret(channel.secret_file)
     return Robot(channel.name, channel.per_minute, DIALECTS[channel.kind](), url, secret, now)
 
 

@@ -8,8 +8,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, PathParameter
 
 from forewarn_collector.access.caller import Caller
 from forewarn_collector.api.described import PROBLEMS, Limit
+from forewarn_collector.api.order_views import Ask, Change, OrderView, SettingsView
 from forewarn_collector.api.orders import Orders
-from forewarn_collector.api.views import Ask, Change, OrderView, SettingsView
 
 Id = Annotated[str, PathParameter(max_length=32)]
 
