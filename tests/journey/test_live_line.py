@@ -7,24 +7,25 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from forewarn_collector.cli.up import SHOWN_DEVICES
 from forewarn_collector.replay.sender import VirtualAgents
 from forewarn_wire import Cpu, EventReport, LoadReport
 
 LIVE = re.compile(r"^(\S+) is live: cpu 7 %, no temperature sensor, 0 disks; look closer with: (.+)$", re.M)
 
 
-def report(port: int, device: str, seq: int, kind: str = "load") -> None:
-    """Send one report and wait for its acknowledgement."""
+def report(port: int, devices: str | list[str], seq: int, kind: str = "load") -> None:
+    """Send one report of each and wait for the acknowledgements."""
+    names = [devices] if isinstance(devices, str) else devices
 
     async def send() -> None:
         crowd = VirtualAgents(f"mqtt://127.0.0.1:{port}")
-        if kind == "load":
-            load = LoadReport(device=device, boot="b1", seq=seq, sampled_at=time.time(), cpu=Cpu(used_percent=7.0))
-            crowd.send(kind, load)
-        else:
-            crowd.send(
-                kind, EventReport(device=device, boot="b1", seq=seq, sampled_at=time.time(), event="agent-start")
-            )
+        for device in names:
+            head: dict[str, Any] = {"device": device, "boot": "b1", "seq": seq, "sampled_at": time.time()}
+            if kind == "load":
+                crowd.send(kind, LoadReport(**head, cpu=Cpu(used_percent=7.0)))
+            else:
+                crowd.send(kind, EventReport(**head, event="agent-start"))
         await crowd.finish()
 
     asyncio.run(send())
@@ -54,3 +55,12 @@ def test_a_device_of_an_earlier_run_is_live_when_it_reports_its_load(
     assert [device for device, _ in LIVE.findall(collector.said())] == ["shop-08"]
     report(collector.mqtt_port, "shop-07", 3)
     wait_until(lambda: len(LIVE.findall(collector.said())) == 2, 30, "no live line of the old device")
+
+
+def test_no_more_than_a_screenful_is_said_of_many_that_come_at_once(
+    collector: Any, wait_until: Callable[..., None]
+) -> None:
+    report(collector.mqtt_port, [f"shop-{number}" for number in range(2 * SHOWN_DEVICES)], 1)
+    wait_until(lambda: len(LIVE.findall(collector.said())) >= SHOWN_DEVICES, 60, "not enough live lines")
+    collector.stop()
+    assert len(LIVE.findall(collector.said())) == SHOWN_DEVICES

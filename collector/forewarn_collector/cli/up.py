@@ -127,6 +127,8 @@ async def _announce_devices(collector: Collector, began: float) -> None:
         await asyncio.sleep(0.5)
         lines = await asyncio.to_thread(collector.fleet.lines)
         for line in lines:
+            if len(seen) == SHOWN_DEVICES:
+                return
             if line.name in seen or line.cpu_used_percent is None or line.last_received < began:
                 continue
             received = await asyncio.to_thread(collector.fleet.load_received, line.name)

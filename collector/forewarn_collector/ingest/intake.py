@@ -6,7 +6,7 @@ A door hands over publishes and is told, after the commit, what became of each. 
 import logging
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -23,12 +23,8 @@ LONG_SECONDS = 10.0
 LIMIT_BYTES = 32 * 2**20
 
 
-class Verdict(NamedTuple):
-    """What the door may tell the sender: stored (also when it was stored before), or refused with a reason."""
-
-    token: Any
-    stored: bool
-    reason: str
+Verdict = tuple[Any, str]
+"""What the door may tell the sender: the token, and the reason why it was refused; "": it is stored, or was before."""
 
 
 class Door(Protocol):
@@ -124,8 +120,7 @@ class Intake:
     def offer(self, *items: Item) -> bool:
         """Queue items. False says that the queue is full now: stop reading until it ``has_room``."""
         with self._changed:
-            for item in items:
-                self._append(item)
+            self._append(items)
             return not self.full
 
     def put(self, item: Item, given_up: threading.Event) -> bool:
@@ -138,14 +133,14 @@ class Intake:
                 if given_up.is_set():
                     return False
                 self._changed.wait(0.5)
-            self._append(item)
+            self._append((item,))
         return True
 
-    def _append(self, item: Item) -> None:
-        self._items.append(item)
-        self._bytes += len(item.publish.payload)
-        if len(self._items) == 1:
+    def _append(self, items: Sequence[Item]) -> None:
+        if not self._items:
             self._changed.notify_all()
+        self._items += items
+        self._bytes += _size(items)
 
     def _take(self) -> list[Item] | None:
         with self._changed:
@@ -155,9 +150,8 @@ class Intake:
                 self._changed.wait(0.5)
         # Nobody else takes anything out, and doors need not wait meanwhile.
         batch = [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
-        size = sum([len(item.publish.payload) for item in batch])
         with self._changed:
-            self._bytes -= size
+            self._bytes -= _size(batch)
             self._changed.notify_all()
         return batch
 
@@ -212,11 +206,11 @@ class Intake:
                 self._asked_at = None
 
     def _tell(self, batch: list[Item], judged: list[Accepted | DeadLetter]) -> None:
-        by_door: dict[int, tuple[Door, list[Verdict]]] = {}
+        """In the order in which they came, as MQTT wants it (MQTT-4.6.0-2)."""
+        told: defaultdict[Door, list[Verdict]] = defaultdict(list)
         for item, entry in zip(batch, judged, strict=True):
-            refused = entry.reason if isinstance(entry, DeadLetter) else ""
-            by_door.setdefault(id(item.door), (item.door, []))[1].append(Verdict(item.token, not refused, refused))
-        for door, verdicts in by_door.values():
+            told[item.door].append((item.token, entry.reason if isinstance(entry, DeadLetter) else ""))
+        for door, verdicts in told.items():
             door.finish(verdicts)
 
     def _accept(self, publish: Publish | DeadLetter) -> Accepted | DeadLetter:
@@ -232,6 +226,10 @@ class Intake:
         if text != self._trouble:
             log.error("intake waits: %s", text)
         self._trouble = text
+
+
+def _size(items: Sequence[Item]) -> int:
+    return sum([len(item.publish.payload) for item in items])
 
 
 def _internal_error(publish: Publish | DeadLetter, error: Exception) -> DeadLetter:

@@ -9,7 +9,7 @@ import logging
 import socket
 import ssl
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
 from mqtt5 import DisconnectReasonCode as Bye
@@ -154,17 +154,17 @@ class Listener:
             loop.call_soon_threadsafe(self._acknowledge, verdicts)
 
     def _acknowledge(self, verdicts: Sequence[Verdict]) -> None:
-        answers: dict[Connection, list[bytes]] = {}
-        for verdict in verdicts:
-            if verdict.token is None:
+        answers: defaultdict[Connection, list[bytes]] = defaultdict(list)
+        for token, refused in verdicts:
+            if token is None:
                 continue
-            connection, packet_id = verdict.token
-            if verdict.stored:
-                answer = _PUBACK_OK_HEAD + packet_id.to_bytes(2, "big")
+            connection, packet_id = token
+            if refused:
+                code = REFUSALS.get(refused, PubAckReasonCode.PAYLOAD_FORMAT_INVALID)
+                answer = PubAckPacket(packet_id, reason_code=code, reason_str=refused).write()
             else:
-                code = REFUSALS.get(verdict.reason, PubAckReasonCode.PAYLOAD_FORMAT_INVALID)
-                answer = PubAckPacket(packet_id, reason_code=code, reason_str=verdict.reason).write()
-            answers.setdefault(connection, []).append(answer)
+                answer = _PUBACK_OK_HEAD + packet_id.to_bytes(2, "big")
+            answers[connection].append(answer)
         for connection, packets in answers.items():
             connection.acknowledged(packets)
         self._resume()

@@ -126,7 +126,7 @@ class Subscriber:
 
     def finish(self, verdicts: Sequence[Verdict]) -> None:
         """A dead letter is acknowledged too: it is stored as such, and the broker must not send it for ever."""
-        self._call(self._acknowledge, [verdict.token for verdict in verdicts if verdict.token is not None])
+        self._call(self._acknowledge, [token for token, _ in verdicts if token is not None])
 
     def _acknowledge(self, tokens: Sequence[tuple[BrokerLink, int]]) -> None:
         if self._link is not None:
@@ -229,9 +229,10 @@ class Subscriber:
         """Queue what the broker sent. False: the queue is full now."""
         received, items = self._now(), []
         for packet in packets:
-            if packet.topic == DROPPED_TOPIC:
+            topic, packet_id = packet.topic, packet.packet_id
+            if topic == DROPPED_TOPIC:
                 self.dropped = int(packet.payload) if packet.payload.isdigit() else None
                 continue
-            token = (link, packet.packet_id) if packet.packet_id is not None else None
-            items.append(Item(self, token, Publish("broker", "", packet.topic, packet.payload, received)))
+            token = (link, packet_id) if packet_id is not None else None
+            items.append(Item(self, token, Publish("broker", "", topic, packet.payload, received)))
         return self._intake.offer(*items)

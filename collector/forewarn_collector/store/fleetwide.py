@@ -12,7 +12,6 @@ from forewarn_collector.store.model import Newest
 from forewarn_collector.store.reader import Reader
 from forewarn_collector.store.rollups import KIND_OF
 
-_ROWS_AT_ONCE = 20_000
 # Beyond that it is quicker to look up every series.
 _ROWS_BEHIND = 100_000
 # A row that came late and was sealed before it was taken up is found after this long.
@@ -69,21 +68,21 @@ class Fleetwide:
         newest = self._reader.max_position()
         if self._is_due(monotonic) or newest - self._position > _ROWS_BEHIND:
             self._begin(self._look_up(), newest, monotonic)
-        while self._position < newest:
-            rows = self._reader.rows_after(self._position, _ROWS_AT_ONCE)
-            for row in rows:
-                if (kind := self._kind(row.series)) is None:
-                    continue
-                known = self._kinds[kind].get(row.series)
-                if known is None:
-                    series = self._reader.series(row.series)
-                    assert series is not None
-                    known = Newest(row.series, series.device, series.part, float("-inf"), None, (), row.values)
-                if row.at >= known.at:
-                    self._kinds[kind][row.series] = known._replace(
-                        at=row.at, received_at=row.received_at, fields=row.fields, values=row.values
-                    )
-            self._position = rows[-1].position if len(rows) == _ROWS_AT_ONCE else newest
+        if self._position == newest:
+            return
+        for row in self._reader.newest_since(self._position):
+            if (kind := self._kind(row.series)) is None:
+                continue
+            known = self._kinds[kind].get(row.series)
+            if known is None:
+                series = self._reader.series(row.series)
+                assert series is not None
+                known = Newest(row.series, series.device, series.part, float("-inf"), None, (), row.values)
+            if row.at >= known.at:
+                self._kinds[kind][row.series] = known._replace(
+                    at=row.at, received_at=row.received_at, fields=row.fields, values=row.values
+                )
+        self._position = newest
 
     def _look_up(self) -> dict[str, dict[int, Newest]]:
         return {kind: {row.series: row for row in self._history.newest_rows(kind)} for kind in KIND_OF}

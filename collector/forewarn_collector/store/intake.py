@@ -8,7 +8,7 @@ import json
 import struct
 from collections import Counter
 from collections.abc import Sequence
-from math import inf, nan
+from math import inf, isfinite, nan
 
 from forewarn_collector.store.device_clock import device_milliseconds, placed
 from forewarn_collector.store.device_clocks import DeviceClocks, compared
@@ -185,8 +185,8 @@ class Intake:
                 batch.facts.append((point.facts, facts_time, series.id))
         layout = self._layouts.get(point.fields) or self._find_layout(point.fields)
         values = point.values
-        if inf in values or -inf in values:
-            values = tuple(nan if value in (inf, -inf) else value for value in values)
+        if not isfinite(sum(values)):
+            values = tuple([nan if value in (inf, -inf) else value for value in values])
         batch.rows.append((series.id, at, received, layout.id, layout.pack(*values)))
 
     def _find_boot(self, message: Accepted, received: int, at: int) -> _Boot:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,10 @@ _ROWS_AFTER = """
     SELECT position, series, at / 1000.0, received / 1000.0, layout, vals FROM head
     WHERE position > ? ORDER BY position LIMIT ?"""
 _SHARE_ROWS_AFTER = _ROWS_AFTER.replace("WHERE", "WHERE share = ? AND")
+_NEWEST_SINCE = """
+    SELECT head.position, head.series, head.at / 1000.0, head.received / 1000.0, head.layout, head.vals
+    FROM (SELECT series, MAX(at) AS at FROM head WHERE position > ? GROUP BY series) AS newest
+    JOIN head ON head.series = newest.series AND head.at = newest.at"""
 _EVENTS = """
     SELECT id, device, at / 1000.0, received / 1000.0, name, part, occurrences, text FROM event"""
 _REPLIES_AFTER = """
@@ -114,10 +118,18 @@ class Reader:
                 rows = connection.execute(_ROWS_AFTER, (position, limit))
             else:
                 rows = connection.execute(_SHARE_ROWS_AFTER, (share, position, limit))
-            return [
-                Row(found, series, at, received, self.fields(layout), np.frombuffer(values, "<f8"))
-                for found, series, at, received, layout, values in rows
-            ]
+            return self._rows(rows)
+
+    def newest_since(self, position: int) -> list[Row]:
+        """Of every series that has unsealed rows beyond a position, the newest of them by device time."""
+        with self.snapshot() as connection:
+            return self._rows(connection.execute(_NEWEST_SINCE, (position,)))
+
+    def _rows(self, found: Iterable[Any]) -> list[Row]:
+        return [
+            Row(position, series, at, received, self.fields(layout), np.frombuffer(values, "<f8"))
+            for position, series, at, received, layout, values in found
+        ]
 
     def device_count(self) -> int:
         with self.snapshot() as connection:
