@@ -13,19 +13,16 @@ from forewarn_collector.access.users import Users
 from forewarn_collector.api.app import build_api
 from forewarn_collector.api.baselines import Baselines
 from forewarn_collector.api.duty import Duty
-from forewarn_collector.api.enrolment import Patience, build_enrolment
 from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.guard import Door
 from forewarn_collector.api.orders import Orders
 from forewarn_collector.api.owners import Owners
 from forewarn_collector.api.routes.access import Access
-from forewarn_collector.api.routes.identity import Enrolment
 from forewarn_collector.api.routes.service import service_routes
 from forewarn_collector.api.server import (
     ApiServer,
     bind,
-    bracketed,
     leave_address,
     own_certificate,
     public_url,
@@ -34,14 +31,11 @@ from forewarn_collector.api.server import (
 )
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
-from forewarn_collector.config import Config, Enrol
+from forewarn_collector.config import Config
 from forewarn_collector.configured import configured_directory, configured_rules
 from forewarn_collector.destinations import Destinations, plan
-from forewarn_collector.directory import Directory
-from forewarn_collector.identity.bureau import Bureau, names_of, terms
 from forewarn_collector.identity.clones import Birth
 from forewarn_collector.identity.notices import Notices
-from forewarn_collector.identity.office import Surroundings, Terms
 from forewarn_collector.identity.roster import Roster
 from forewarn_collector.ingest.intake import Intake
 from forewarn_collector.ingest.listener import Listener
@@ -64,6 +58,7 @@ from forewarn_collector.repeat import Repeat
 from forewarn_collector.selfcheck.canary import Canary, Way
 from forewarn_collector.selfcheck.health import Condition
 from forewarn_collector.selfcheck.ping import Ping
+from forewarn_collector.selfcheck.rounds import Rounds
 from forewarn_collector.selfcheck.ways import BrokerWay, ListenerWay
 from forewarn_collector.several.shift import Work
 from forewarn_collector.several.team import Team
@@ -71,7 +66,6 @@ from forewarn_collector.start import (
     StartError,
     address_taken,
     api_context,
-    broker_files,
     broker_settings,
     listener_context,
     listener_limits,
@@ -80,6 +74,7 @@ from forewarn_collector.start import (
     terms_of,
 )
 from forewarn_collector.start_history import Outside, configured_store
+from forewarn_collector.start_identity import EnrolmentPort, make_bureau
 from forewarn_collector.start_service import make_service
 from forewarn_collector.start_store import claims_of, collector_name, open_journal
 from forewarn_collector.state_place import state_place
@@ -166,7 +161,10 @@ class Collector:
         self.judge = Judges(judge_of, partial(Engine, rules), self.desk, claims.whose if claims else None)
         self.intake = Intake(self.journal, self.judge.wake, refusal=roster.refusal, born=self._born)
         roster.tell = Notices(self.intake, now).tell
-        self.bureau = self._bureau(roster, directory)
+        self.bureau = make_bureau(
+            config, data, self._state, now, roster, directory, self._reader, lambda: self.listener,
+            lambda: self.mqtt_url,
+        )  # fmt: skip
         if config.enrol and config.listen.enabled and own_tls is None:
             own_tls = self.bureau.door_context()
         elif config.enrol and own_tls is not None:
@@ -221,13 +219,11 @@ class Collector:
         )  # fmt: skip
         self.condition.forwarder = self.outside.forwarder
         self.condition.ping = Ping(ping_url, now) if ping_url else None
-        self._checker = Repeat("self-check", float(config.self_check.every_seconds or 0), self._check)
+        self._rounds = Rounds(self.condition, float(config.self_check.every_seconds or 0))
         if config.self_check.every_seconds and not simulated:
-            self.condition.canaries = [self._canary(way) for way in self._ways()]
+            self.condition.canaries = self._canaries()
         self._keeper = Repeat("identity", IDENTITY_SECONDS, self.bureau.keep)
-        self._enrolment: ApiServer | None = None
-        self.enrol_url: str | None = None
-        self.patience = Patience()
+        self.enrolment = EnrolmentPort(config.enrol, self.bureau)
 
     async def start(self) -> None:
         """Open the doors. Raise StartError when an address cannot be had."""
@@ -256,7 +252,7 @@ class Collector:
             [pages(self._users, self.public_url, https), rating_page(self.service, https)],
             service_routes(self.service, self.fleet, self.public_url),
             self.bureau.office,
-            self._enrolment_facts,
+            self.enrolment.facts,
             self.switchboard,
             self.destinations,
         )
@@ -269,8 +265,7 @@ class Collector:
                 listening.close()
                 raise StartError(address_taken("listen", listen.address, listen.port, error)) from None
             self.mqtt_url = f"{'mqtts' if self.listener.tls else 'mqtt'}://{host}:{port}"
-        if self.config.enrol:
-            await self._open_enrolment(self.config.enrol)
+        await self.enrolment.open()
         self.bureau.start()
         self.team.start()
         self.intake.start()
@@ -282,8 +277,7 @@ class Collector:
         await self._api.start()
         certificate = own_certificate(api.tls.certificate) if api.tls else None
         leave_address(self.data, self.api_url, token, certificate)
-        if self.condition.canaries:
-            self._checker.start()
+        self._rounds.start()
 
     def _explained(self, ticket: Ticket, language: str) -> Explanation:
         return explain(ticket, self.judge.rules, language)
@@ -308,7 +302,7 @@ class Collector:
 
     async def stop(self) -> None:
         """Close the doors first, write what is queued, then end the rest."""
-        self._checker.stopping.set()
+        self._rounds.end()
         # What it sends goes through this loop, which must not wait for it.
         await asyncio.to_thread(self.dispatch.stop)
         if self.subscriber:
@@ -319,59 +313,16 @@ class Collector:
         self.outside.close()
         self._keeper.stop()
         self.fleet.keeping_up.stop()
-        for server in (self._api, self._enrolment):
-            if server:
-                await server.stop()
+        if self._api:
+            await self._api.stop()
+        await self.enrolment.close()
         self._reader.close()
         self._history.close()
         self.journal.close()
         self._state.dispose()
 
-    async def _open_enrolment(self, enrol: Enrol) -> None:
-        try:
-            listening = bind(enrol.address, enrol.port)
-        except OSError as error:
-            raise StartError(address_taken("enrol", enrol.address, enrol.port, error)) from None
-        routes = build_enrolment(self.bureau.office, self.bureau.authorities, self.patience)
-        self._enrolment = ApiServer(routes, listening, self.bureau.server_context())
-        self.enrol_url = f"https://{bracketed(enrol.names[0])}:{listening.getsockname()[1]}"
-        await self._enrolment.start()
-
-    def _bureau(self, roster: Roster, directory: Directory) -> Bureau:
-        config = self.config
-
-        def history_of(device: str) -> str | None:
-            return directory.whose(device).customer if self._reader.device(device) else None
-
-        return Bureau(
-            self.data,
-            names_of(config.enrol.names, config.enrol.server) if config.enrol else [],
-            self._state,
-            self.clock.now,
-            roster=roster,
-            terms=self._terms,
-            surroundings=Surroundings(
-                history_of=history_of,
-                is_connected=lambda device: device in self.listener.clients,
-                recheck=lambda: self.listener.recheck(roster.barred),
-                revoked_changed=lambda: None,
-            ),
-            broker_files=broker_files(config.broker) if config.broker else None,
-            client_ca=Path(config.listen.tls.client_ca) if config.listen.tls else None,
-        )
-
-    def _terms(self) -> Terms:
-        """Where enrolled machines report, and how long their certificates serve."""
-        enrol = self.config.enrol
-        assert enrol is not None
-        port = (self.mqtt_url or "").rpartition(":")[2]
-        return terms(enrol.server or f"mqtts://{bracketed(enrol.names[0])}:{port}", enrol.certificate_days)
-
     def _born(self, birth: Accepted) -> None:
         self._roster.born(birth.device, Birth(birth.boot, birth.session, birth.sampled_at))
-
-    def _enrolment_facts(self) -> Enrolment | None:
-        return Enrolment(self.enrol_url, self.bureau.fingerprint()) if self.enrol_url else None
 
     def _seal(self) -> None:
         more = True
@@ -386,20 +337,11 @@ class Collector:
     def health(self) -> Health:
         return self.condition.read()
 
-    def _ways(self) -> list[Way]:
+    def _canaries(self) -> list[Canary]:
         ways: list[Way] = []
         if self.config.listen.enabled:
             ways.append(ListenerWay(self.listener.connect_inside))
         if self.subscriber:
             ways.append(BrokerWay(self.subscriber.publish))
-        return ways
-
-    def _canary(self, way: Way) -> Canary:
-        return Canary(way, self._reader, self._history, lambda: self.judge.judged_of(CANARY), self.clock.now)
-
-    def _check(self) -> None:
-        """Let the canaries fly; if nothing troubles the collector then, say so to the outside."""
-        for canary in self.condition.canaries:
-            canary.fly(self._checker.stopping.is_set)
-        if self.condition.ping and not self._checker.stopping.is_set() and not self.health().troubles:
-            self.condition.ping.send()
+        judged = partial(self.judge.judged_of, CANARY)
+        return [Canary(way, self._reader, self._history, judged, self.clock.now) for way in ways]

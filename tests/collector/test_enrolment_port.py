@@ -43,7 +43,7 @@ class Port:
         self.device = f"till-{number}"
         self.machine = machine_of(f"till {number}", f"SN-{number}")
         self.office = running.collector.bureau.office
-        self.url = str(running.collector.enrol_url)
+        self.url = str(running.collector.enrolment.url)
         self.fingerprint = running.collector.bureau.fingerprint()
         self.directory = directory
 
@@ -96,7 +96,7 @@ NUMBERS = itertools.count(10)
 
 @pytest.fixture
 def port(shared: Any, tmp_path: Path) -> Port:
-    shared.collector.patience.forgive()
+    shared.collector.enrolment.patience.forgive()
     return Port(shared, tmp_path, next(NUMBERS))
 
 
