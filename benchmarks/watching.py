@@ -50,18 +50,18 @@ class Watch:
 
 
 def lags(looks: list[Look]) -> list[float]:
-    """Of each look, seconds until what the journal held then was judged, ascending. Pure."""
+    """Of each look, seconds until what the journal held then was judged, ascending; where it was not as long as was
+    looked, until the last look. Pure."""
     found, later = [], 0
     for look in looks:
-        while later < len(looks) and looks[later].judged < look.position:
+        while later < len(looks) - 1 and looks[later].judged < look.position:
             later += 1
-        if later < len(looks):
-            found.append(max(0.0, looks[later].at - look.at))
+        found.append(max(0.0, looks[later].at - look.at))
     return sorted(found)
 
 
 def quantile(ascending: list[float], share: float) -> float:
     """Raise SystemExit where nothing was seen."""
     if not ascending:
-        raise SystemExit("the judge never came as far as the journal while it was looked at")
+        raise SystemExit("nothing was seen while it was looked at")
     return ascending[min(len(ascending) - 1, int(share * len(ascending)))]
