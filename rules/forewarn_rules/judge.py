@@ -92,7 +92,7 @@ class Judge:
     def _step(self, rows: Rows, at: Floats, since_last: Floats, seen: Floats) -> Turn | None:
         """Nearly all components are at rest and raise nothing: only the others are looked at closely."""
         raises = self._raises(seen)
-        stirred = np.flatnonzero(self.timers.busy[rows] | (raises == TRUE).any(axis=0))
+        stirred = np.flatnonzero(self.timers.busy(rows) | (raises == TRUE).any(axis=0))
         if not stirred.size:
             return None
         rows, at, since_last = rows[stirred], at[stirred], since_last[stirred]
@@ -102,9 +102,9 @@ class Judge:
             np.copyto(raises, FALSE, where=off)
             np.copyto(clears, TRUE, where=off)
             self.timers.end(rows, off)
-        busy = self.timers.busy[rows]
+        busy = self.timers.busy(rows)
         turn = self.timers.step(rows, at, since_last, raises, clears)
-        self.unsaved.mark(rows[busy | self.timers.busy[rows]])
+        self.unsaved.mark(rows[busy | self.timers.busy(rows)])
         return None if turn is None else turn._replace(columns=stirred[turn.columns])
 
     def warm(self, keys: Sequence[Key], at: Floats, metrics: Mapping[str, npt.ArrayLike]) -> None:
@@ -145,7 +145,7 @@ class Judge:
         self.scopes.place(rows, [labels])
         self.signals.accept(row, float(then[0]), known)
         self.unsaved.mark(rows)
-        before = self.timers.levels(self.timers.raised[:, rows])[:, 0]
+        before = self.timers.levels(rows)[:, 0]
         said = self._seen[:, row].copy()
         fresh = self.signals.compute(rows, then, columns)[:, 0]
         read = np.array([signal.metric in known for signal in self.signals.signals], dtype=np.bool_)
@@ -156,7 +156,7 @@ class Judge:
                   for rule in self.rules}  # fmt: skip
         mine = np.array([counts[rule.id] for rule, _ in self.timers.pairs], dtype=np.bool_)
         self.timers.quiet(row, mine & (raises[:, 0] == FALSE))
-        after = self.timers.levels(self.timers.raised[:, rows])[:, 0]
+        after = self.timers.levels(rows)[:, 0]
         names = self._names(key, labels)
         return [
             accepted(
@@ -182,7 +182,8 @@ class Judge:
         self._awaken()
         rows = np.array([row], dtype=np.intp)
         raises, clears = self._standing_verdicts(rows)
-        levels = self.timers.levels(self.timers.raised[:, rows])[:, 0]
+        levels = self.timers.levels(rows)[:, 0]
+        raised = self.timers.raised(rows)[:, 0]
         applies = self.scopes.applies(np.arange(len(self.timers.pairs)), rows)[:, 0]
         found = []
         first = 0
@@ -191,8 +192,8 @@ class Judge:
             first = pairs.stop
             if not applies[pairs].any() and not level:
                 continue
-            timed = np.where(self.timers.raised[pairs, row], clears[pairs, 0], raises[pairs, 0])
-            since = float(np.nanmax(self.timers.since[pairs, row])) if level else None
+            timed = np.where(raised[pairs], clears[pairs, 0], raises[pairs, 0])
+            since = self.timers.since(pairs, row) if level else None
             values = self._values(rule, self._seen[:, row])
             found.append(
                 standing(rule, LEVELS[level], since, values, self._labels[row], bool((timed == UNKNOWN).any()))
@@ -228,10 +229,11 @@ class Judge:
         return seen
 
     def raised(self) -> dict[Key, str]:
-        if not self.rules:
+        if not self.rules or not self._rows:
             return {}
-        worst = self.timers.levels(self.timers.raised).max(axis=0).tolist()
-        return {key: LEVELS[worst[row]] for key, row in self._rows.items() if worst[row]}
+        rows = np.fromiter(self._rows.values(), dtype=np.intp, count=len(self._rows))
+        worst = self.timers.levels(rows).max(axis=0).tolist()
+        return {key: LEVELS[level] for key, level in zip(self._rows, worst, strict=True) if level}
 
     def snapshot(self, key: Key) -> Snapshot | None:
         row = self._rows.get(key)

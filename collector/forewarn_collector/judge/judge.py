@@ -26,7 +26,7 @@ from forewarn_collector.judge.record import Recorder
 from forewarn_collector.judge.review import missed, replayed, take_over
 from forewarn_collector.judge.rounds import Batch, Wanted, observation, rounds
 from forewarn_collector.judge.warming import Warming
-from forewarn_collector.store.about import contacts
+from forewarn_collector.store.about import contacts, newest_series
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Latest, Row, Series, StoreError
 from forewarn_collector.store.reader import Reader
@@ -253,7 +253,7 @@ class Judge:
             self._recorder.move(position)
         with self._engine_lock:
             self._engine = engine
-        self._warming.begin_anew()
+        self._warming.begin_anew(newest_series(reader))
         disks = [series for series in reader.series_of_kind("smart") if self.docket.holds(series.device)]
         self._disks = DiskWatch(disks, {key[0] for kind, key in recorded if kind is Kind.PRESENCE})
         self.position = position

@@ -21,6 +21,7 @@ class Warming:
     def __init__(self, engine: Engine, wanted: Wanted) -> None:
         self._wanted = wanted
         self._warmed: set[int] = set()
+        self._newest = 0
         load_kinds = set(KIND_OF_PREFIX.values()) - {Kind.DISK}
         # How far the rules look back, by the kind of series that carries the components.
         self._reach = {
@@ -28,8 +29,10 @@ class Warming:
             "load": max(engine.reach_back(kind) for kind in load_kinds),
         }
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, newest: int) -> None:
+        """``newest``: the last series that there is. One that is made later has no history when it is first touched."""
         self._warmed.clear()
+        self._newest = newest
 
     def is_due(self, series: int) -> bool:
         return series not in self._warmed
@@ -59,7 +62,7 @@ class Warming:
         if not self.is_due(series.id):
             return
         self._warmed.add(series.id)
-        if series.kind not in self._reach:
+        if series.kind not in self._reach or series.id > self._newest:
             return
         try:
             for found in self.past_of(history, series, at, judged):

@@ -61,6 +61,13 @@ def contacts(reader: Reader) -> list[Contact]:
         ]
 
 
+def newest_series(reader: Reader) -> int:
+    """The greatest id of a series; 0 where there is none."""
+    with reader.snapshot() as connection:
+        (found,) = connection.execute("SELECT MAX(id) FROM series").fetchone()
+    return int(found or 0)
+
+
 def _in_portions(devices: Iterable[str]) -> Iterator[Sequence[str]]:
     """The last portion has its first device several times, which changes nothing."""
     left = iter(devices)
