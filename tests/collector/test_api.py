@@ -47,6 +47,7 @@ BEYOND_64_BITS = (2**63, 2**64, 10**40, -(2**63) - 1, -(10**40))
 ENDPOINTS = [
     ("GET", "/status", None),
     ("GET", "/devices", None),
+    ("GET", "/devices?customer=Acme", None),
     ("GET", "/reports", None),
     ("GET", "/fleet/latest?metric=cpu.used_percent", None),
     ("GET", "/fleet/top?metric=cpu.used_percent", None),
@@ -294,6 +295,13 @@ def test_answers_are_what_they_promise(client: httpx.Client, path: str, type_: A
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
     assert msgspec.json.decode(answer.content, type=type_) is not None
+
+
+def test_devices_of_one_customer(client: httpx.Client) -> None:
+    every = client.get(f"{V1}/devices").json()
+    for customer in {line["customer"] for line in every} | {"Nobody"}:
+        found = client.get(f"{V1}/devices", params={"customer": customer}).json()
+        assert found == [line for line in every if line["customer"] == customer]
 
 
 def test_a_device_in_full(client: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 from forewarn_collector.api.device_lines import DeviceLines, Known, is_measured, line_of
 from forewarn_collector.api.fleet_questions import Questions
@@ -62,8 +63,8 @@ class Fleet:
         self.keeping_up = Repeat("newest values", KEEP_UP_SECONDS, lambda: self._wide.keep_up(time.monotonic()))
         self.questions = Questions(self._wide, Earlier(reader), judge, directory)
 
-    def lines(self) -> list[DeviceLine]:
-        """By name."""
+    def lines(self, sees: Callable[[str], bool] = lambda _customer: True) -> list[DeviceLine]:
+        """By name; of the customers that are asked for."""
         tickets = self._desk.live_counts()
         levels: dict[str, list[str]] = defaultdict(list)
         for (_, (device, _)), level in self._judge.raised().items():
@@ -76,8 +77,11 @@ class Fleet:
         loads = {row.device: row for row in self._wide.newest("load", time.monotonic())}
         lines = []
         for row in self._reader.devices():
-            name, level = row.name, life.worst(levels.get(row.name, ()))
-            known = Known(row, self._directory.whose(name), disks[name], unknown[name], level, tickets.get(name, 0))
+            name, whose = row.name, self._directory.whose(row.name)
+            if not sees(whose.customer):
+                continue
+            level = life.worst(levels.get(name, ()))
+            known = Known(row, whose, disks[name], unknown[name], level, tickets.get(name, 0))
             lines.append(self._lines.line(known, loads.get(name)))
         return lines
 

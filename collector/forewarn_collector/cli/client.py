@@ -43,8 +43,9 @@ class Client(Transport):
     def status(self) -> Health:
         return self._ask(Health, "/status")
 
-    def devices(self) -> list[DeviceLine]:
-        return self._ask(list[DeviceLine], "/devices")
+    def devices(self, customer: str | None = None) -> list[DeviceLine]:
+        """All of them, or those of one customer."""
+        return self._ask(list[DeviceLine], "/devices", {"customer": customer})
 
     def device(self, name: str) -> DeviceView:
         return self._ask(DeviceView, f"/devices/{_device(name)}")

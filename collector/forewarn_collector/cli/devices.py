@@ -27,7 +27,7 @@ def devices(session: Session, customer: str | None, as_json: bool) -> None:
 
     Example: forewarn devices --customer Acme
     """
-    lines = worst_first(line for line in session.client.devices() if customer in (None, line.customer))
+    lines = worst_first(session.client.devices(customer))
     if as_json:
         print_json(lines)
     elif not lines:

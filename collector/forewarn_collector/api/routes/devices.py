@@ -18,9 +18,9 @@ from forewarn_collector.store.sampling import Aggregate
 
 def device_routes(fleet: Fleet, baselines: Baselines) -> list[Any]:
     @get("/devices", sync_to_thread=True, responses=PROBLEMS)
-    def devices(caller: NamedDependency[Caller]) -> list[DeviceLine]:
-        """Every device that has ever reported; a customer's own for a customer."""
-        return [line for line in fleet.lines() if caller.may_see(line.customer)]
+    def devices(caller: NamedDependency[Caller], customer: FromQuery[str | None] = None) -> list[DeviceLine]:
+        """Every device that has ever reported, or those of one customer; a customer's own for a customer."""
+        return fleet.lines(lambda owner: caller.may_see(owner) and customer in (None, owner))
 
     @get("/reports", sync_to_thread=True, responses=PROBLEMS)
     def reports(caller: NamedDependency[Caller]) -> dict[str, int]:
