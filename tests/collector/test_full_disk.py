@@ -1,7 +1,6 @@
 """A whole collector whose disk is full, read-only or damaged: it says so, loses nothing acknowledged, and goes on."""
 
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from servers.agents import Sending
+from servers.small_disk import fill, remount, small_disk
 
 from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.reader import Reader
@@ -21,25 +21,10 @@ DEVICES, REPORTS = 5, 40
 DISK = Disk(slot="/dev/sda", kind="hdd", serial="FULL-1", model="Example 1000")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    directory = tmp_path / "data"
-    directory.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "small", directory], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("may not mount a small file system here")
-    yield directory
-    subprocess.run(["umount", "--lazy", directory], check=True)
-
-
-def fill(directory: Path) -> Path:
-    path = directory / "filling"
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            return path
+@pytest.fixture(name="small_disk")
+def data_directory(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "data", 8) as directory:
+        yield directory
 
 
 def load(number: int, seq: int) -> LoadReport:
@@ -124,13 +109,13 @@ def test_a_start_that_fails_half_way_ends(tmp_path: Path, collector_process: Any
 def test_a_read_only_directory_is_one_clear_line(small_disk: Path, make_collector: Callable[..., Any]) -> None:
     collector = make_collector()
     collector.stop()
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    remount(small_disk, "ro")
     with pytest.raises(AssertionError, match="the collector ended"):
         collector.start()
     assert collector.said().splitlines()[-1] == (
         f"Error: {small_disk}: Read-only file system; name a directory that this user may write"
     )
-    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    remount(small_disk, "rw")
     collector.start()
 
 

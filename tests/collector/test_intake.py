@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +10,7 @@ from typing import Any
 
 import pytest
 from mqtt5 import QoS
+from servers.small_disk import fill, small_disk
 
 from forewarn_collector.ingest.accept import Publish
 from forewarn_collector.ingest.intake import Intake, Item, Verdict
@@ -24,20 +23,10 @@ TOPIC = up_topic("shop-07", "load")
 LIMIT = 50
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A directory on a file system of 64 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    directory = tmp_path / "small"
-    directory.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "none", directory], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
-    yield directory
-    subprocess.run(["umount", "-l", directory], check=True)
+@pytest.fixture(name="small_disk")
+def journal_directory(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "small", 64) as directory:
+        yield directory
 
 
 class Front:
@@ -76,14 +65,9 @@ def front(small_disk: Path) -> Iterator[Front]:
 
 @contextlib.contextmanager
 def no_space_left(directory: Path) -> Iterator[None]:
-    filler = directory / "filler"
-    with filler.open("wb", buffering=0) as file:
-        for size in (2**20, 4096, 1):
-            with contextlib.suppress(OSError):
-                while file.write(bytes(size)):
-                    pass
+    filling = fill(directory)
     yield
-    filler.unlink()
+    filling.unlink()
 
 
 def test_nothing_is_acknowledged_while_the_disk_is_full_and_nothing_is_lost(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers.small_disk import remount, small_disk
 
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import Accepted, Point, StoreError
@@ -74,13 +75,10 @@ def test_kill_loses_and_doubles_nothing(tmp_path: Path) -> None:
         assert journal.commit([report(seq) for seq in range(1, printed + 1)]) == [False] * printed
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "small", tmp_path], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("may not mount a small file system here")
-    yield tmp_path
-    subprocess.run(["umount", tmp_path], check=True)
+@pytest.fixture(name="small_disk")
+def journal_directory(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path, 2) as directory:
+        yield directory
 
 
 def test_a_full_disk_is_an_error_and_not_the_end(small_disk: Path) -> None:
@@ -101,7 +99,7 @@ def test_a_full_disk_is_an_error_and_not_the_end(small_disk: Path) -> None:
             journal.commit(batch)
         with journal.reader() as reader:
             assert reader.counts().reports == stored
-        subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+        remount(small_disk, "size=20m")
         assert journal.commit(batch) == [True] * BATCH
         with journal.history() as history:
             assert len(history.read("dev-1", "load", "", [], 0, 1e10)[0]) == stored + BATCH

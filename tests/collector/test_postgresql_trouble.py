@@ -4,19 +4,21 @@ stored, keeps no more than may be in flight, says what is wrong, and goes on by 
 import json
 import socket
 import struct
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from servers.agents import Sending
-from servers.network import SlowNetwork
+from servers.network import CutNetwork, SlowNetwork
 from servers.postgresql import PASSWORD, Database, PostgreSQL
+from servers.small_disk import fill, small_disk
 
 from forewarn_collector.config import Api, Config, Listen
 from forewarn_collector.config_store import SharedJournal, State, Store
@@ -33,6 +35,7 @@ Make = Callable[..., Any]
 PATIENCE = 60.0
 DEVICES, REPORTS = 8, 40
 PATIENT_SECONDS = 3.0
+CUT_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -113,26 +116,18 @@ class Trouble:
         self._wait_for(lambda: not self.status(), PATIENCE)
 
 
-@pytest.fixture
-def small_disk(postgresql: PostgreSQL) -> Iterator[Path]:
+@pytest.fixture(name="small_disk")
+def tablespace(postgresql: PostgreSQL) -> Iterator[Path]:
     """Where PostgreSQL may keep tables."""
-    directory = postgresql.directory / "small"
-    directory.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "small", directory], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("may not mount a small file system here")
-    yield directory
-    subprocess.run(["umount", "--lazy", directory], check=True)
+    with small_disk(postgresql.directory / "small", 32) as directory:
+        yield directory
 
 
 def test_a_full_disk(postgresql: PostgreSQL, small_disk: Path, start: Make, wait_for: Make) -> None:
     database = postgresql.fresh(directory=small_disk)
     running = start(database.url)
     trouble = Trouble(running, wait_for)
-    filling = small_disk / "filling"
-    with filling.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
+    filling = fill(small_disk)
     trouble.send()
     trouble.is_said("No space left on device", "nothing of this was stored: free some space on the server")
     assert "No space left on device" in trouble.status()
@@ -140,6 +135,59 @@ def test_a_full_disk(postgresql: PostgreSQL, small_disk: Path, start: Make, wait
     trouble.ends()
     running.stop()
     postgresql.drop(database)
+
+
+@pytest.fixture
+def with_a_small_log() -> Iterator[tuple[PostgreSQL, Path]]:
+    """A server of the test's own, and the disk that its write-ahead log is on."""
+    if not PostgreSQL.installed:
+        pytest.skip("postgresql is not installed; as root, make test does that")
+    # Where the server's own user may go.
+    with TemporaryDirectory(prefix="forewarn-wal-") as directory, small_disk(Path(directory) / "disk", 24) as disk:
+        Path(directory).chmod(0o755)
+        log = disk / "wal"
+        log.mkdir()
+        server = PostgreSQL(log)
+        server.start()
+        yield server, disk
+        server.remove()
+
+
+def test_the_disk_of_its_write_ahead_log_is_full(
+    with_a_small_log: tuple[PostgreSQL, Path], start: Make, wait_for: Make
+) -> None:
+    """It ends itself then, and cannot start before there is space."""
+    server, disk = with_a_small_log
+    trouble = Trouble(start(server.fresh().url), wait_for)
+    filling = fill(disk)
+    with suppress(psycopg.Error):
+        while True:  # to the end of what it had set aside
+            server.run("SELECT pg_current_xact_id(), pg_switch_wal()")
+    trouble.send()
+    trouble.is_said("check that the server runs and can be reached from here")
+    assert "check that the server runs" in trouble.status()
+    filling.unlink()
+    server.kill()
+    assert "No space left on device" in server.said()
+    server.start()
+    trouble.ends()
+
+
+def test_its_network_is_cut(postgresql: PostgreSQL, database: Database, start: Make, wait_for: Make) -> None:
+    """For less than a connection is given up after: the collector goes on with the one that it has."""
+    network = CutNetwork(postgresql.port)
+    running = start(database.url.replace(f":{postgresql.port}/", f":{network.port}/"))
+    trouble = Trouble(running, wait_for)
+    claims = running.collector.team._claims
+    began = time.monotonic()
+    with network.cut():
+        trouble.send()
+        wait_for(lambda: not claims.runs(), PATIENCE)  # another one may have taken over what is scheduled
+        trouble.is_said("the journal has not answered for")
+        time.sleep(max(0.0, CUT_SECONDS - (time.monotonic() - began)))
+    trouble.ends()
+    wait_for(claims.runs, PATIENCE)
+    network.close()
 
 
 def test_it_takes_no_writes_any_more(postgresql: PostgreSQL, database: Database, start: Make, wait_for: Make) -> None:

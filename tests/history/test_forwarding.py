@@ -1,10 +1,7 @@
 """From the journal to a store that is killed, full, slow, away, strict or somebody else: nothing is lost or doubled."""
 
 import contextlib
-import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +13,7 @@ import pytest
 from servers.forwarding import FIELDS, START, Site, patient, sent
 from servers.histories import opened
 from servers.network import Relay
+from servers.small_disk import fill, small_disk
 from servers.started import free_port
 
 from forewarn_collector.store.forwarding.bookmark import Bookmark
@@ -298,27 +296,21 @@ def test_slow_and_cut_off_now_and_then_it_gets_there(
 
 
 @BOTH
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount a small disk")
 def test_a_full_disk_of_the_store_is_a_trouble_and_costs_no_row(
     make_server: Callable[..., Any], site: Site, kind: str, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(disk)], check=False).returncode:
-        pytest.skip("no tmpfs can be mounted here")
-    try:
+    with small_disk(tmp_path / "disk", 40) as disk:
         server = make_server(kind, storage=disk / "data")
-        filler = disk / "filler"
         store = opened(server.url)
         site.report(500)
         forwarder = site.forwarder(store)
         forwarder.start()
         wait_for(lambda: sent(forwarder), SECONDS)
-        fill(filler)
+        filling = fill(disk)
         site.report(20_000)
         wait_for(lambda: forwarder.trouble, SECONDS)
         assert forwarder.view().parked == 0
-        filler.unlink()
+        filling.unlink()
         # VictoriaMetrics ends itself when it cannot write, and InfluxDB 1.6 stays with its error until it is restarted.
         server.kill()
         server.start()
@@ -326,16 +318,6 @@ def test_a_full_disk_of_the_store_is_a_trouble_and_costs_no_row(
         server.settle()
         assert site.same_in(store) == 20_500
         server.close()
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def fill(file: Path) -> None:
-    with file.open("wb", buffering=0) as out, contextlib.suppress(OSError):
-        for size in (2**20, 4096):
-            with contextlib.suppress(OSError):
-                while True:
-                    out.write(bytes(size))
 
 
 def test_what_is_sent_again_is_decided_by_the_start_of_the_store() -> None:

@@ -1,13 +1,16 @@
 """InfluxDB 1.6.7 from Debian on loopback, behind a shim that gives it the one path of version 2 which it lacks.
 
-Version 1.8 maps ``/api/v2/write`` to ``/write`` itself: bucket is database and policy. Source: InfluxDB 1.8, "InfluxDB
-2.x API compatibility endpoints".
+The shim can also ask for TLS, and answer with errors now and then. Version 1.8 maps ``/api/v2/write`` to ``/write``
+itself: bucket is database and policy. Source: InfluxDB 1.8, "InfluxDB 2.x API compatibility endpoints".
 """
 
 import http.client
 import http.server
+import itertools
 import shutil
+import ssl
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -37,15 +40,18 @@ LOGIN = ("forewarn", "secret-of-the-store")
 
 
 class Influx:
-    """``url`` goes through the shim. With ``auth`` it asks for `LOGIN`."""
+    """``url`` goes through the shim, with ``tls`` at localhost. With ``auth`` it asks for `LOGIN`."""
 
     installed = shutil.which("influxd") is not None
 
-    def __init__(self, directory: Path, *, auth: bool = False, storage: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, auth: bool = False, storage: Path | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.port = free_port()
         self.http = f"http://127.0.0.1:{self.port}"
-        self.shim = Shim(self.port)
-        self.url = f"influxdb://127.0.0.1:{self.shim.port}/forewarn"
+        self.shim = Shim(self.port, tls)
+        where = "influxdb+tls://localhost" if tls else "influxdb://127.0.0.1"
+        self.url = f"{where}:{self.shim.port}/forewarn"
         self._auth = LOGIN if auth else None
         config = directory / "influxdb.conf"
         settings = {"storage": storage or directory / "data", "port": self.port, "rpc": free_port()}
@@ -78,9 +84,13 @@ class Influx:
 
 
 class Shim:
-    """Passes everything on; ``/api/v2/write`` as ``/write``."""
+    """Passes everything on; ``/api/v2/write`` as ``/write``. ``fails(number)``: whether the answer to this request is
+    an error, though it was passed on."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, tls: ssl.SSLContext | None = None) -> None:
+        self.fails: Callable[[int], bool] = lambda _number: False
+        shim, requests = self, itertools.count(1)
+
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
@@ -102,11 +112,12 @@ class Shim:
                     return
                 finally:
                     there.close()
-                self.send_response(answer.status)
+                status = 500 if shim.fails(next(requests)) else answer.status
+                self.send_response(status)
                 for name, value in answer.getheaders():
                     if name.lower() not in ("transfer-encoding", "content-length", "connection"):
                         self.send_header(name, value)
-                if answer.status != 204:
+                if status != 204:
                     self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
@@ -118,6 +129,9 @@ class Shim:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        if tls:
+            # The handshake in the thread of the connection: who does not trust us must not keep others out.
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 
 class Relay(ABC):
@@ -47,8 +48,31 @@ class SlowNetwork(Relay):
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
-                time.sleep(self._seconds)
+                self._wait()
                 target.sendall(data)
         for end in (source, target):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def _wait(self) -> None:
+        time.sleep(self._seconds)
+
+
+class CutNetwork(SlowNetwork):
+    """Passes everything on at once, and nothing while it is cut: both ends hear neither data nor an end."""
+
+    def __init__(self, port: int) -> None:
+        self._whole = threading.Event()
+        self._whole.set()
+        super().__init__(port, 0)
+
+    @contextlib.contextmanager
+    def cut(self) -> Iterator[None]:
+        self._whole.clear()
+        try:
+            yield
+        finally:
+            self._whole.set()
+
+    def _wait(self) -> None:
+        self._whole.wait()

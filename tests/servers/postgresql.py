@@ -36,7 +36,8 @@ class Database(NamedTuple):
 class PostgreSQL:
     installed = (PROGRAMS / "initdb").exists()
 
-    def __init__(self) -> None:
+    def __init__(self, wal: Path | None = None) -> None:
+        """``wal``: where its write-ahead log is kept, an empty directory."""
         self.directory = Path(tempfile.mkdtemp(prefix="forewarn-postgresql-"))
         self.port = free_port()
         # Root may not run it.
@@ -51,6 +52,11 @@ class PostgreSQL:
             shutil.chown(password, "postgres")
         options = ["--no-sync", "--username", USER, "--pwfile", str(password), "--auth=scram-sha-256"]
         options += ["--encoding=UTF8", "--locale=C.UTF-8", "--pgdata", str(self.directory / "data")]
+        if wal:
+            wal.chmod(0o700)
+            if self._as_postgres:
+                shutil.chown(wal, "postgres")
+            options += ["--waldir", str(wal), "--wal-segsize=1"]
         run([*self._as_postgres, str(PROGRAMS / "initdb"), *options], {}, self.directory)
         settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.directory}
         settings["max_connections"] = 300
@@ -86,6 +92,9 @@ class PostgreSQL:
         finally:
             for process in processes:
                 process.resume()
+
+    def said(self) -> str:
+        return self.directory.with_suffix(".log").read_text(errors="replace")
 
     def remove(self) -> None:
         self.kill()  # what it has not written yet, nobody will read

@@ -56,7 +56,8 @@ class Http:
 def unavailable(name: str, status: int, text: str, login: Login) -> Unavailable:
     """What an answer that is not well says, and what to do about it."""
     if status in (401, 403):
-        return Unavailable(f"{name} refuses the login (HTTP {status}): put name and secret of store.history right")
+        remedy = "put name and secret of store.history right, and see that this user may read and write there"
+        return Unavailable(f"{name} refuses the login (HTTP {status}): {remedy}")
     return Unavailable(f"{name} answers HTTP {status}: {said(text, login)}")
 
 

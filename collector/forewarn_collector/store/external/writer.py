@@ -18,6 +18,8 @@ from forewarn_collector.store.external.lines import lines_of, problem_of
 MILLISECONDS = 30_000
 # InfluxDB 1.x answers 400 where it took all but those that are older than its retention policy.
 _OUTLIVED = re.compile(r"points beyond retention policy dropped=(\d+)")
+# Where the path is known and the database is not, its name is said.
+_NO_SUCH_PAGE = "404 page not found"
 _OF_THE_ROWS = frozenset({400, 413, 422})
 
 
@@ -53,6 +55,10 @@ class Writer:
                 return int(outlived[1])
             if error.status in _OF_THE_ROWS:
                 raise Refused(said(text, self._login)) from None
+            if error.status == 404 and _NO_SUCH_PAGE in text:
+                raise Unavailable(
+                    f"{self._name} does not know /api/v2/write: it must be InfluxDB 1.8 or newer"
+                ) from None
             raise unavailable(self._name, error.status or 0, text, self._login) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"{self._name} does not answer: {said(str(error), self._login)}") from None
