@@ -13,6 +13,7 @@ import click
 import msgspec
 import yaml
 
+from forewarn_collector.allocation import give_back_large_arrays
 from forewarn_collector.api.views import DeviceLine
 from forewarn_collector.app import Collector
 from forewarn_collector.cli import hint
@@ -54,6 +55,7 @@ def up(
     Example: forewarn up --data ./run --with-agent
     """
     os.umask(0o077)
+    give_back_large_arrays()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
