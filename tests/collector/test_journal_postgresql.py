@@ -43,6 +43,31 @@ def test_a_report_that_comes_to_both_collectors_is_stored_once(journals: tuple[J
         assert (reader.counts().reports, reader.counts().duplicates, reader.gaps("dev-1")) == (4, 2, [])
 
 
+def test_what_one_collector_remembers_is_read_anew_after_the_other_has_committed(
+    journals: tuple[Journal, Journal],
+) -> None:
+    devices = [f"dev-{n}" for n in range(20)]
+    for number, journal in enumerate(3 * journals):
+        seqs = {device: 1 + 2 * number + (device == "dev-7") for device in devices}
+        journal.commit([report(seq, NOON + seq, device=device) for device, seq in seqs.items()])
+    with journals[0].reader() as reader:
+        assert [(gap.first, gap.last) for gap in reader.gaps("dev-3")] == [(n, n) for n in range(2, 12, 2)]
+        assert [(gap.first, gap.last) for gap in reader.gaps("dev-7")] == [(n, n) for n in range(1, 12, 2)]
+        assert (reader.counts().reports, reader.counts().series) == (120, 20)
+
+
+def test_a_clock_is_compared_though_the_other_collector_commits_meanwhile(journals: tuple[Journal, Journal]) -> None:
+    for number in range(1, 6):
+        received = NOON + 60 * number
+        ahead = report(number, received + 7)._replace(received_at=received)
+        assert journals[0].commit([ahead]) == [True]
+        assert journals[1].commit([report(number, received, device="dev-2")]) == [True]
+    with journals[0].reader() as reader:
+        known = reader.device("dev-1")
+        assert known is not None
+        assert known.clock_offset == 7
+
+
 def test_positions_are_committed_in_their_order_by_whomever(journals: tuple[Journal, Journal]) -> None:
     def write(journal: Journal, device: str) -> None:
         for n in range(1, 61):

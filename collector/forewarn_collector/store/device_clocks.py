@@ -1,12 +1,12 @@
 """What is known of the devices' clocks, remembered between batches and kept in the table of devices."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from forewarn_collector.store.device_clock import Birth, Offset, device_milliseconds
 from forewarn_collector.store.place import Connection
+from forewarn_collector.store.recall import clocks
 
-_FIND = "SELECT clock_offset, clock_at, birth, birth_received FROM device WHERE name = ?"
 _PUT = "UPDATE device SET clock_offset = ?, clock_at = ? WHERE name = ?"
 
 # An offset is written when it has moved by so many milliseconds, or was written so long ago.
@@ -27,18 +27,29 @@ class DeviceClocks:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known: dict[str, DeviceClock] = {}
+        self._doubted: dict[str, DeviceClock] = {}
 
     def forget(self) -> None:
         self._known.clear()
+        self._doubted.clear()
+
+    def doubt(self) -> None:
+        """Somebody else has written: what is kept is read anew. What was compared here counts still."""
+        self._doubted |= self._known
+        self._known.clear()
+
+    def recall(self, devices: Collection[str]) -> None:
+        for device, kept, kept_at, birth, received in clocks(self._connection, devices):
+            doubted = self._doubted.pop(device, None)
+            offset = doubted.offset if doubted else Offset()
+            offset.kept, offset.kept_at = kept, kept_at or 0
+            self._known[device] = DeviceClock(offset, None if birth is None else _birth(birth, received or 0))
 
     def of(self, device: str) -> DeviceClock:
-        clock = self._known.get(device)
-        if clock is None:
-            found = self._connection.execute(_FIND, (device,)).fetchone() or (None, None, None, None)
-            offset, at, birth, received = found
-            clock = DeviceClock(Offset(offset, at or 0), None if birth is None else _birth(birth, received or 0))
-            self._known[device] = clock
-        return clock
+        if (clock := self._known.get(device)) is not None:
+            return clock
+        self.recall([device])
+        return self._known.setdefault(device, DeviceClock(Offset(), None))
 
     def born(self, device: str, status: bytes, received: int) -> None:
         """A session begins. Its birth did not wait, but for one that a broker had kept: that one looks old."""

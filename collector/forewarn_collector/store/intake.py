@@ -24,16 +24,12 @@ from forewarn_collector.store.model import (
     time_problem,
 )
 from forewarn_collector.store.place import Connection
-from forewarn_collector.store.ranges import Ranges
+from forewarn_collector.store.recall import Boot, Series, boots, series
 from forewarn_collector.store.statements import ADD_ROW
 
 _ADD_SERIES = (
     "INSERT INTO series (device, kind, part, facts, facts_at, first_at) VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
 )
-_FIND_SERIES = "SELECT id, facts, facts_at FROM series WHERE device = ? AND kind = ? AND part = ?"
-_NEWEST_ROW = "SELECT at, received FROM head WHERE series = ? ORDER BY at DESC LIMIT 1"
-_FIND_INTAKE = """
-    SELECT ranges, first_received, last_received, last_sampled, reports FROM intake WHERE device = ? AND boot = ?"""
 _PUT_INTAKE = """
     INSERT INTO intake (device, boot, ranges, first_received, last_received, last_sampled, reports)
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, boot) DO UPDATE SET ranges = excluded.ranges,
@@ -48,7 +44,6 @@ _PUT_WILL = """
     WHERE name = :name AND session <= :session AND (COALESCE(boot, :boot) = :boot OR NOT EXISTS (
         SELECT 1 FROM intake AS old
         WHERE old.device = :name AND old.boot = :boot AND last_received <= birth_received))"""
-_FIND_GAPS = "SELECT first, last, after, before, found FROM gap WHERE device = ? AND boot = ? ORDER BY first"
 _DROP_GAPS = "DELETE FROM gap WHERE device = ? AND boot = ?"
 _ADD_GAP = "INSERT INTO gap (device, boot, first, last, after, before, found) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_EVENT = """
@@ -62,31 +57,6 @@ _COUNT_DEAD_LETTER = """
     INSERT INTO dead_letter_total VALUES (?, ?)
     ON CONFLICT (reason) DO UPDATE SET letters = dead_letter_total.letters + excluded.letters"""
 _COUNT = "UPDATE counter SET value = value + ? WHERE name = ?"
-
-
-class _Boot:
-    """What is known of one (device, boot)."""
-
-    __slots__ = ("first_received", "holes", "last_received", "last_sampled", "ranges", "reports")
-
-    def __init__(
-        self, holes: list[Hole], ranges: str, first_received: int, last_received: int, last_sampled: int, reports: int
-    ) -> None:
-        self.holes = holes
-        self.ranges = Ranges.parse(ranges)
-        self.first_received = first_received
-        self.last_received = last_received
-        self.last_sampled = last_sampled
-        self.reports = reports
-
-
-class _Series:
-    __slots__ = ("facts", "facts_time", "id")
-
-    def __init__(self, id_: int, facts: bytes, facts_time: int) -> None:
-        self.id = id_
-        self.facts = facts
-        self.facts_time = facts_time
 
 
 class _Layout:
@@ -105,7 +75,7 @@ class _Batch:
         self.facts: list[tuple[bytes, int, int]] = []
         self.events: list[tuple[str, int, int, str, str, int, str]] = []
         self.replies: list[tuple[str, int, str, bytes]] = []
-        self.boots: dict[tuple[str, str], _Boot] = {}
+        self.boots: dict[tuple[str, str], Boot] = {}
         self.holed: set[tuple[str, str]] = set()
         self.clocks: list[tuple[int, int, str]] = []
         self.reports = 0
@@ -117,10 +87,11 @@ class Intake:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._boots: dict[tuple[str, str], _Boot] = {}
+        self._boots: dict[tuple[str, str], Boot] = {}
         self._clocks = DeviceClocks(connection)
-        self._series: dict[tuple[str, str, str], _Series] = {}
+        self._series: dict[tuple[str, str, str], Series] = {}
         self._layouts: dict[tuple[str, ...], _Layout] = {}
+        self._doubted = False
 
     def forget(self) -> None:
         """Drop everything remembered, because the transaction that it came from was undone."""
@@ -129,8 +100,18 @@ class Intake:
         self._series.clear()
         self._layouts.clear()
 
+    def doubt(self) -> None:
+        """Somebody else has committed: what is remembered is to be read anew, but for layouts, which stay."""
+        self._boots.clear()
+        self._clocks.doubt()
+        self._series.clear()
+        self._doubted = True
+
     def write(self, accepted: Sequence[Accepted], dead: Sequence[DeadLetter]) -> list[bool]:
         """Write a batch; say of each message whether it was stored."""
+        if self._doubted:
+            self._recall(accepted)
+            self._doubted = False
         batch = _Batch()
         stored = [
             self._take_report(batch, message) if message.status is None else self._write_status(message)
@@ -175,41 +156,41 @@ class Intake:
 
     def _take_point(self, batch: _Batch, point: Point, at: int, exact: bool, received: int) -> None:
         facts_time = min(at, received)  # a clock that runs ahead must not freeze the facts
-        series = self._series.get(point[:3]) or self._find_series(point, at, facts_time)
-        if not exact and at <= series.facts_time:
-            at = facts_time = series.facts_time + 1  # several that came at once keep their order and all their values
-        if facts_time >= series.facts_time:
-            series.facts_time = facts_time
-            if point.facts != series.facts:
-                series.facts = point.facts
-                batch.facts.append((point.facts, facts_time, series.id))
+        known = self._series.get(point[:3]) or self._find_series(point, at, facts_time)
+        if not exact and at <= known.facts_time:
+            at = facts_time = known.facts_time + 1  # several that came at once keep their order and all their values
+        if facts_time >= known.facts_time:
+            known.facts_time = facts_time
+            if point.facts != known.facts:
+                known.facts = point.facts
+                batch.facts.append((point.facts, facts_time, known.id))
         layout = self._layouts.get(point.fields) or self._find_layout(point.fields)
         values = point.values
         if not isfinite(sum(values)):
             values = tuple([nan if value in (inf, -inf) else value for value in values])
-        batch.rows.append((series.id, at, received, layout.id, layout.pack(*values)))
+        batch.rows.append((known.id, at, received, layout.id, layout.pack(*values)))
 
-    def _find_boot(self, message: Accepted, received: int, at: int) -> _Boot:
+    def _recall(self, accepted: Sequence[Accepted]) -> None:
+        """Read at once what is known of everything that a batch is about."""
+        self._clocks.recall({message.device for message in accepted})
+        self._boots |= boots(self._connection, {(message.device, message.boot) for message in accepted})
+        self._series |= series(self._connection, {point[:3] for message in accepted for point in message.points})
+
+    def _find_boot(self, message: Accepted, received: int, at: int) -> Boot:
         key = (message.device, message.boot)
-        found = self._connection.execute(_FIND_INTAKE, key).fetchone()
-        if found is None:
+        self._boots |= boots(self._connection, [key])
+        if key not in self._boots:
             self._connection.execute(_PUT_DEVICE, (message.device, received))
-            found = ("", received, received, at, 0)
-        holes = [Hole(*row) for row in self._connection.execute(_FIND_GAPS, key)]
-        boot = self._boots[key] = _Boot(holes, *found)
-        return boot
+            self._boots[key] = Boot([], "", received, received, at, 0)
+        return self._boots[key]
 
-    def _find_series(self, point: Point, at: int, facts_time: int) -> _Series:
+    def _find_series(self, point: Point, at: int, facts_time: int) -> Series:
         key = point[:3]
-        found = self._connection.execute(_FIND_SERIES, key).fetchone()
-        if found is None:
+        self._series |= series(self._connection, [key])
+        if key not in self._series:
             (id_,) = self._connection.execute(_ADD_SERIES, (*key, point.facts, facts_time, at)).fetchone()
-            found = (id_, point.facts, facts_time)
-        series = self._series[key] = _Series(*found)
-        # The newest report of a series outlives a restart in the head, so older facts cannot replace newer ones.
-        if (newest := self._connection.execute(_NEWEST_ROW, (series.id,)).fetchone()) is not None:
-            series.facts_time = max(series.facts_time, min(newest))
-        return series
+            self._series[key] = Series(id_, point.facts, facts_time)
+        return self._series[key]
 
     def _find_layout(self, fields: tuple[str, ...]) -> _Layout:
         text = json.dumps(fields)
@@ -273,7 +254,7 @@ class Intake:
         self._connection.execute(_TRIM_DEAD_LETTERS, (DEAD_LETTERS_KEPT,))
 
 
-def _mind_gap(boot: _Boot, number: int, top: int, at: int, received: int) -> None:
+def _mind_gap(boot: Boot, number: int, top: int, at: int, received: int) -> None:
     """Note that numbers were left out before this one, or that it fills a gap."""
     if number > top:
         after = boot.last_sampled if top else None

@@ -71,7 +71,7 @@ class Journal:
         turn = self.place.take_turn(self._connection)
         if turn != self._turn + 1:
             self.place.check_version(self._connection)
-            self._intake.forget()
+            self._intake.doubt()
         self._turn = turn
 
     def seal(self, now: float, judged_position: int, batch_limit: int = 200) -> SealResult:
