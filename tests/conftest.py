@@ -254,6 +254,9 @@ class AgentProcess:
             self._process.wait()
             self._process = None
 
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def said(self) -> str:
         return self._log.read_text(errors="replace")
 

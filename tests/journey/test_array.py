@@ -4,14 +4,11 @@ The tree is written by hand after Documentation/admin-guide/md.rst of the kernel
 """
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 TREE = Path(__file__).parents[1] / "data" / "agent" / "tree"
 MD = {
@@ -36,24 +33,9 @@ def md(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def agent(collector: Any, md: Path, tmp_path: Path) -> Iterator[Any]:
-    config = {
-        "device": "shop-07",
-        "server": f"mqtt://127.0.0.1:{collector.mqtt_port}",
-        "data": str(tmp_path / "agent"),
-        "load_interval": 1,
-        "probes": {"smart": False, "log": False},
-        "roots": {"proc": str(TREE / "proc"), "sys": str(tmp_path / "sys"), "root": str(TREE / "root")},
-    }
-    path = tmp_path / "agent.yaml"
-    path.write_text(yaml.safe_dump(config))
-    with (tmp_path / "agent.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "forewarn_agent", "run", "--config", str(path)], stdout=log, stderr=log
-        )
-    yield process
-    process.terminate()
-    process.wait(30)
+def agent(collector: Any, make_agent: Callable[..., Any], md: Path, tmp_path: Path) -> Any:
+    roots = {"proc": str(TREE / "proc"), "sys": str(tmp_path / "sys"), "root": str(TREE / "root")}
+    return make_agent(collector.mqtt_port, probes={"smart": False, "log": False}, roots=roots)
 
 
 def test_an_array_that_loses_a_member_is_a_ticket(
@@ -78,4 +60,4 @@ def test_an_array_that_loses_a_member_is_a_ticket(
     (ticket,) = forewarn("tickets")
     assert ticket["device"] == "shop-07"
     assert "md0" in json.dumps(ticket)
-    assert agent.poll() is None
+    assert agent.runs()

@@ -4,14 +4,11 @@ The kernel's buffer is a file in the form of /dev/kmsg; no broken disk was at ha
 """
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 TREE = Path(__file__).parents[1] / "data" / "agent" / "tree"
 CALM = "6,1,1000000,-;ata1: SATA link up 6.0 Gbps (SStatus 133 SControl 300)\n"
@@ -29,25 +26,9 @@ def kmsg(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def agent(collector: Any, kmsg: Path, tmp_path: Path) -> Iterator[Any]:
-    config = {
-        "device": "shop-07",
-        "server": f"mqtt://127.0.0.1:{collector.mqtt_port}",
-        "data": str(tmp_path / "agent"),
-        "load_interval": 1,
-        "log_interval": 1,
-        "smartctl": "/nowhere/smartctl",
-        "roots": {"proc": str(TREE / "proc"), "sys": str(TREE / "sys"), "root": str(tmp_path / "root")},
-    }
-    path = tmp_path / "agent.yaml"
-    path.write_text(yaml.safe_dump(config))
-    with (tmp_path / "agent.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "forewarn_agent", "run", "--config", str(path)], stdout=log, stderr=log
-        )
-    yield process
-    process.terminate()
-    process.wait(30)
+def agent(collector: Any, make_agent: Callable[..., Any], kmsg: Path, tmp_path: Path) -> Any:
+    roots = {"proc": str(TREE / "proc"), "sys": str(TREE / "sys"), "root": str(tmp_path / "root")}
+    return make_agent(collector.mqtt_port, log_interval=1, probes={}, smartctl="/nowhere/smartctl", roots=roots)
 
 
 def test_a_bad_medium_in_the_log_is_a_ticket_about_that_disk(
@@ -76,4 +57,4 @@ def test_a_bad_medium_in_the_log_is_a_ticket_about_that_disk(
     event = next(event for event in told["events"] if event["name"] == "log-medium-errors")
     assert "sector 1677725432" in event["text"]
     assert event["part"] == serial
-    assert agent.poll() is None
+    assert agent.runs()
