@@ -17,6 +17,7 @@ import mqtt5
 import pytest
 from mqtt5 import QoS
 from msgspec.structs import replace
+from servers.judging import House
 from servers.postgresql import Database, PostgreSQL
 
 from forewarn_collector.app import Collector
@@ -310,3 +311,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | Place:
         return tmp_path
     database: Database = request.getfixturevalue("database")
     return Postgres(database.url, database.password)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """Of the judge."""
+    found = House(tmp_path)
+    yield found
+    found.close()
