@@ -7,7 +7,6 @@ import sqlalchemy as sa
 
 from forewarn_collector.config_store import Store
 from forewarn_collector.store.external.interface import HistoryStore
-from forewarn_collector.store.external.opening import open_store
 from forewarn_collector.store.far import FarHistory
 from forewarn_collector.store.forwarding.bookmark import Bookmark
 from forewarn_collector.store.forwarding.forwarder import Forwarder
@@ -17,7 +16,12 @@ from forewarn_collector.store.journal import Journal
 
 def configured_store(config: Store) -> HistoryStore | None:
     """Raise StoreError for a file that cannot be read."""
-    return open_store(config.history) if config.history else None
+    if config.history is None:
+        return None
+    # Late: the client library that it needs would take 12 MB of each collector without such a store.
+    from forewarn_collector.store.external.opening import open_store
+
+    return open_store(config.history)
 
 
 class Outside:
