@@ -15,6 +15,7 @@ from forewarn_rules.metrics import MODEL, find_metric
 from forewarn_rules.risk import Feature, RiskModel, shipped_model
 from forewarn_rules.rule import Signal
 from forewarn_rules.tracks import Floats, Rows
+from forewarn_rules.wording import two_digits
 
 DAY = 86400.0
 RISK, LIMIT = "model_risk", "model_limit"
@@ -117,7 +118,8 @@ def model_columns(rows: Mapping[Signal, int]) -> list[ModelColumns]:
 
 Words = Callable[[str], str]
 """Says a word or phrase of ``PHRASES``, or the name of a feature, in another language."""
-PHRASES = ("no sign above what is usual", "odds x", "new in 7 days", "new in 30 days")
+_NO_SIGN, _ODDS = "no sign above what is usual", "odds {times} times as high"
+PHRASES = (_NO_SIGN, _ODDS, "new in 7 days", "new in 30 days")
 
 
 def because(signals: Mapping[str, Signal], values: Mapping[str, float], words: Words = str) -> dict[str, str]:
@@ -141,9 +143,12 @@ def _signs(model: RiskModel, values: Mapping[str, float], say: Words) -> str:
             groups.setdefault(feature.metrics, []).append(n)
     found = [(float(added[places].sum()), places) for places in groups.values()]
     heavy = sorted((sign for sign in found if sign[0] >= _WORTH_SAYING), reverse=True)[:_MOST_SIGNS]
-    odds_x = say("odds x")
-    said = [f"{_sign(model.features, places, seen, say)}: {odds_x} {np.exp(odds):.3g}" for odds, places in heavy]
-    return "; ".join(said) or say("no sign above what is usual")
+    raised = say(_ODDS)
+    said = [
+        f"{_sign(model.features, places, seen, say)}: {raised.format(times=two_digits(float(np.exp(odds))))}"
+        for odds, places in heavy
+    ]
+    return "; ".join(said) or say(_NO_SIGN)
 
 
 def _sign(features: tuple[Feature, ...], places: Iterable[int], seen: npt.NDArray[np.float64], say: Words) -> str:
@@ -154,7 +159,7 @@ def _sign(features: tuple[Feature, ...], places: Iterable[int], seen: npt.NDArra
         name = features[n].name
         if not words:
             ids = ", ".join(metric.removeprefix("ata.").removesuffix(".raw") for metric in first.metrics)
-            words.append(f"{say(name)} ({ids}) {seen[n]:.10g}")
+            words.append(f"{say(name)} ({ids}) {seen[n]:,.0f}")
         elif seen[n] > 0:
-            words.append(f"{say(name.removeprefix(first.name + ', '))} {seen[n]:.10g}")
+            words.append(f"{say(name.removeprefix(first.name + ', '))} {seen[n]:,.0f}")
     return ", ".join(words)

@@ -33,6 +33,12 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) else f"{value:,.6g}"
 
 
+def two_digits(value: float) -> str:
+    """``1.1``, ``47``, ``1,300``: for what is an estimate."""
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:.2g}"
+
+
 def say_value(value: float, unit: str) -> str:
     """``91.4 percent``, ``March 2026``; what only counts, or has a scale of its own, goes without a word behind it."""
     if unit == "time":

@@ -1,5 +1,6 @@
 """The HTTP API of a running collector."""
 
+import itertools
 import json
 import re
 import time
@@ -48,6 +49,7 @@ ENDPOINTS = [
     ("GET", "/status", None),
     ("GET", "/devices", None),
     ("GET", "/devices?customer=Acme", None),
+    ("GET", "/devices?after=pc-007&limit=5", None),
     ("GET", "/reports", None),
     ("GET", "/fleet/latest?metric=cpu.used_percent", None),
     ("GET", "/fleet/top?metric=cpu.used_percent", None),
@@ -358,11 +360,12 @@ SERIES = "/devices/shop-07/series?metric=cpu.used_percent"
         ("/tickets?limit=0", "limit: Expected `int` >= 1"),
         ("/tickets?limit=100001", "limit: Expected `int` <= 100000"),
         ("/tickets?limit=many", "limit"),
+        ("/devices?limit=0", "limit: Expected `int` >= 1"),
         ("/tickets?limit=99999999999999999999", "limit"),
         ("/tickets?state=broken", "'broken' is not a state: open, acknowledged"),
         *(
             (f"/{name}?limit={n}", "limit")
-            for name in ("tickets", "dead-letters", "deliveries")
+            for name in ("devices", "tickets", "dead-letters", "deliveries")
             for n in BEYOND_64_BITS
         ),
         *((f"{SERIES}&start=0&end=1&points={n}", "points") for n in BEYOND_64_BITS),
@@ -391,6 +394,7 @@ def test_a_parameter_that_does_not_fit_is_named_in_one_line(client: httpx.Client
         "/tickets?device=%ff%00&customer=%27%20OR%201=1--",
         "/tickets?" + "&".join(f"limit={n}" for n in range(1, 300)),
         "/dead-letters?reason=%f0%9f%92%a9",
+        "/devices?limit=1&after=%ff%00%f0%9f%92%a9",
         f"{SERIES}&start=-1e308&end=1e308&part=%00",
         f"{SERIES}&start=5&end=1",
         "/status?" + "a" * 30_000,
@@ -481,6 +485,9 @@ def test_many_ask_at_once(client: httpx.Client) -> None:
     assert set(answers) == {200, 404}
 
 
+PAGE_ENDS = ("", "pc-199", "pc-399", "pc-499")
+
+
 def test_five_hundred_devices_are_listed_within_a_second(make_running: Callable[..., Any]) -> None:
     collector = make_running().collector
     store(collector, *fleet(500, time.time()))
@@ -490,7 +497,10 @@ def test_five_hundred_devices_are_listed_within_a_second(make_running: Callable[
         began = time.monotonic()
         answer = client.get("/devices")
         took = time.monotonic() - began
+        pages = [client.get("/devices", params={"limit": 200, "after": name}).json() for name in PAGE_ENDS]
     lines = answer.json()
+    assert [len(page) for page in pages] == [200, 200, 100, 0]
+    assert list(itertools.chain(*pages)) == lines
     assert len(lines) == 500
     assert sum(line["tickets"] for line in lines) == 10
     assert {line["level"] for line in lines} == {"none", "warning"}

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -274,6 +275,9 @@ def test_a_device_shows_values_with_age_verdicts_unknowns_gaps_and_events(runnin
     assert "(4 reports): to be asked for" in gap
     pending = next(line for line in shown.splitlines() if "197 Current_Pending_Sector" in line)
     assert pending.split()[-1] == "?", "a counter that could not be read is unknown"
+    (unread,) = (line for line in shown.splitlines() if line.startswith("S3Z2 "))
+    assert re.search(r"S3Z2 +\d+ rules of its SMART values, which could not be read: standby$", unread.rstrip())
+    assert "ata-pending-sectors: " in shown, "a disk that was read names what its rules miss"
     cpu = next(line for line in shown.splitlines() if line.startswith("cpu.used_percent"))
     assert any(bar in cpu for bar in "▁▂▃▄▅▆▇█")
 

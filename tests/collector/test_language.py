@@ -155,7 +155,7 @@ def test_the_signs_of_the_risk_model_are_translated_too(rules: RuleSet) -> None:
     explanation = {"what": what, "why": rule.why.text, "do": [], "calm_when": [], "said": said}
     ticket = make_ticket(rule, DISK, {}, explanation=explanation)
     (first, _) = lines(explain(ticket, {rule.id: rule}, "zh"))["what"]
-    signs = "待处理或离线不可纠正的扇区 (197, 198) 16, 7 天内新增 8: 风险比 × "
+    signs = "待处理或离线不可纠正的扇区 (197, 198) 16, 7 天内新增 8: 故障几率升至 "
     assert f"30 天内损坏的概率为 31.0%。迹象：{signs}" in first
 
 

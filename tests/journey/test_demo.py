@@ -23,7 +23,7 @@ EXPECTED = {
 def test_each_story_has_its_ticket_and_nobody_else(tmp_path: Path, run_forewarn: Callable[..., Any]) -> None:
     data = tmp_path / "demo"
     done = run_forewarn(
-        "demo", "--data", data, "--devices", "20", "--days", "75", "--days-per-minute", "500", "--json", timeout=280
+        "--data", data, "demo", "--devices", "20", "--days", "75", "--days-per-minute", "500", "--json", timeout=280
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
@@ -39,3 +39,31 @@ def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path: Path, run_fo
     done = run_forewarn("demo", "--data", tmp_path / "file" / "below")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--data", "{}", "demo"), ("demo", "--data", "{}")])
+def test_a_directory_that_holds_something_is_refused_and_left_alone(
+    words: tuple[str, ...], tmp_path: Path, run_forewarn: Callable[..., Any]
+) -> None:
+    (tmp_path / "collector.yaml").write_text("listen: {port: 1883}\n")
+    done = run_forewarn(*(word.format(tmp_path) for word in words))
+    assert done.returncode == 1
+    assert f"{tmp_path} is not empty: name a new directory" in done.stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == ["collector.yaml"]
+    assert (tmp_path / "collector.yaml").read_text() == "listen: {port: 1883}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (("--server", "http://127.0.0.1:9", "demo"), "leave --server out"),
+        (("--server", "http://127.0.0.1:9", "replay", __file__, "--data", "{}"), "choose one"),
+        (("--data", "{}", "simulate", "--server", "http://127.0.0.1:9"), "choose one"),
+    ],
+)
+def test_a_server_does_not_go_with_a_collector_of_ones_own(
+    words: tuple[str, ...], remedy: str, tmp_path: Path, run_forewarn: Callable[..., Any]
+) -> None:
+    done = run_forewarn(*(word.format(tmp_path) for word in words))
+    assert done.returncode == 2
+    assert remedy in done.stderr

@@ -182,4 +182,4 @@ def test_a_disk_without_anything_for_the_risk_model() -> None:
     engine.observe(Kind.DISK, [key], lambda _: labels, [START + HOUR], {"ata.197.raw": [16]})
     risk = engine.account("hdd-risk", key, labels, Observation(START + HOUR, {"ata.197.raw": 16})).signals[0]
     assert risk.known
-    assert "(197, 198) 16: odds x" in risk.why
+    assert "(197, 198) 16: odds " in risk.why

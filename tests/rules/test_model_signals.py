@@ -1,13 +1,16 @@
 """The risk model as signals of a rule: values, limits, words, and that a restart loses none of them."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
 from forewarn_rules import Change, Engine, Kind, Labels, load_rules
+from forewarn_rules.model_signals import because
 from forewarn_rules.risk import shipped_model
 from forewarn_rules.scorer import Scorer
+from forewarn_rules.wording import two_digits
 
 DAY = 86400.0
 KEY = ("srv", "Z1")
@@ -48,7 +51,22 @@ def test_the_odds_of_the_signs_are_those_of_the_model() -> None:
     for day, values in ((1, dict.fromkeys(METRICS, 0.0)), (2, {"ata.5.raw": 0.0, **FAULT})):
         risk = scorer.risk(np.array([0]), np.array([day * DAY]), {name: np.array([v]) for name, v in values.items()})
     pending = [n for n, feature in enumerate(model.features) if "ata.197.raw" in feature.metrics]
-    assert f"odds x {np.exp(risk.contributions[pending, 0].sum()):.3g}" in text
+    said = re.search(r"odds ([\d.,]+) times as high", text)
+    assert said is not None
+    assert float(said[1].replace(",", "")) == pytest.approx(np.exp(risk.contributions[pending, 0].sum()), rel=0.05)
+
+
+def test_numbers_of_the_signs_are_written_as_one_says_them() -> None:
+    said = because(RULES["hdd-risk"].signals, {"ata.197.raw": 16_000.0, "ata.187.raw": 1.0})["risk_because"]
+    assert re.search(r"\(197, 198\) 16,000: odds \d,\d00 times as high; ", said)
+    assert re.search(r"\(187\) 1: odds \d\.\d times as high$", said)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(1.105, "1.1"), (2.0, "2"), (9.96, "10"), (47.3, "47"), (1313.0, "1,300"), (2e7, "20,000,000")]
+)
+def test_an_estimate_has_two_digits(value: float, said: str) -> None:
+    assert two_digits(value) == said
 
 
 def test_limits_are_the_models_own_for_the_variant_that_judges() -> None:
@@ -93,7 +111,7 @@ def test_a_restart_keeps_the_words() -> None:
     again.restore(Kind.DISK, KEY, snapshot)
     (after,) = again.levels(Kind.DISK, KEY)
     assert after.text == before.text
-    assert "odds x" in after.text
+    assert "times as high" in after.text
 
 
 def test_what_was_accepted_is_quiet_until_it_grows() -> None:
@@ -101,7 +119,7 @@ def test_what_was_accepted_is_quiet_until_it_grows() -> None:
     assert fallen_ill(engine).after == "critical"
     (change,) = engine.accept(Kind.DISK, KEY, HDD, 3 * DAY, FAULT, "anna")
     assert (change.before, change.after) == ("critical", "none")
-    assert "odds x" in change.text
+    assert "times as high" in change.text
     assert not [change for day in (4, 5, 6) for change in observe(engine, day, FAULT)]
     worse = {metric: value + 600 for metric, value in FAULT.items()}
     assert [change.after for change in observe(engine, 7, worse)] == ["critical"]

@@ -21,4 +21,8 @@ PROBLEMS = {
 TOKEN = {"token": SecurityScheme(type="http", scheme="bearer", description="a token of the collector")}
 
 Limit = Annotated[int, QueryParameter(ge=1, le=100_000)]
+Page = Annotated[
+    int | None, QueryParameter(ge=1, le=100_000, description="at most so many; without it the answer is whole")
+]
+After = Annotated[str, QueryParameter(description="the last name of the page before; an empty page is the end")]
 Points = Annotated[int | None, QueryParameter(ge=1, le=100_000)]

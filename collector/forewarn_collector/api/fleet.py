@@ -63,8 +63,10 @@ class Fleet:
         self.keeping_up = Repeat("newest values", KEEP_UP_SECONDS, lambda: self._wide.keep_up(time.monotonic()))
         self.questions = Questions(self._wide, Earlier(reader), judge, directory)
 
-    def lines(self, sees: Callable[[str], bool] = lambda _customer: True) -> list[DeviceLine]:
-        """By name; of the customers that are asked for."""
+    def lines(
+        self, sees: Callable[[str], bool] = lambda _customer: True, after: str = "", limit: int | None = None
+    ) -> list[DeviceLine]:
+        """By name; of the customers that are asked for: all, or the first ``limit`` whose names come ``after`` one."""
         tickets = self._desk.live_counts()
         levels: dict[str, list[str]] = defaultdict(list)
         for (_, (device, _)), level in self._judge.raised().items():
@@ -75,8 +77,12 @@ class Fleet:
             disks[device] += 1
             unknown[device] += not is_measured(facts)
         loads = {row.device: row for row in self._wide.newest("load", time.monotonic())}
-        lines = []
+        lines: list[DeviceLine] = []
         for row in self._reader.devices():
+            if len(lines) == limit:
+                break
+            if row.name <= after:
+                continue
             name, whose = row.name, self._directory.whose(row.name)
             if not sees(whose.customer):
                 continue

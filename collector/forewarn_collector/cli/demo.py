@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from forewarn_collector.cli import hint
 from forewarn_collector.cli.client import Client, ClientError
+from forewarn_collector.cli.session import typed_before
 from forewarn_collector.config_file import NAME as CONFIG_NAME
 from forewarn_collector.demo.fleet import build_fleet, directory
 from forewarn_collector.demo.machines import DAY, Machine
@@ -25,7 +26,7 @@ from forewarn_collector.tickets.model import Ticket
 
 
 @click.command("demo")
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Keep it here; default a fresh place.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="A new directory to keep it in.")
 @click.option("--days", type=click.FloatRange(1, 400), default=90.0, show_default=True, help="Days to simulate.")
 @click.option("--days-per-minute", type=click.FloatRange(1, 500), default=45.0, show_default=True, help="How fast.")
 @click.option("--devices", type=click.IntRange(8, 2000), default=40, show_default=True, help="Machines in the fleet.")
@@ -41,8 +42,10 @@ def demo(
 
     Example: forewarn demo --days-per-minute 120
     """
+    if typed_before("server") is not None:
+        raise click.UsageError("the demonstration starts a collector of its own: leave --server out")
     screen = Console(stderr=True, markup=False, highlight=False)
-    data = data or Path(tempfile.mkdtemp(prefix="forewarn-demo-"))
+    data = data or typed_before("data") or Path(tempfile.mkdtemp(prefix="forewarn-demo-"))
     start = time.time() - days * DAY
     fleet = build_fleet(seed, devices)
     try:
@@ -62,6 +65,8 @@ def demo(
 def _write_directory(data: Path) -> None:
     """Whose machines they are, where a later ``forewarn up`` on this directory finds it too."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if any(data.iterdir()):
+        raise click.ClickException(f"{data} is not empty: name a new directory, the demonstration fills one of its own")
     # The clock is set over the API, at the fastest pace dozens of times a second.
     config = {"api": {"requests_per_minute": 10_000}, "directory": directory()}
     (data / CONFIG_NAME).write_text(yaml.safe_dump(config), encoding="utf-8")

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import RenderableType
-from rich.text import Text
 
 from forewarn_collector.api.views import DeviceView, GapView, SeriesView
 from forewarn_collector.cli.devices import describe_disks, whose
@@ -12,7 +11,7 @@ from forewarn_collector.cli.disk_page import disk_blocks, disk_metrics
 from forewarn_collector.cli.format import ABSENT, Times, count, quantity
 from forewarn_collector.cli.parts_page import disk_log_table, instances, machine_table, part_tables
 from forewarn_collector.cli.tables import cell, fixed, folding, heading, pairs, paragraph, right, table
-from forewarn_collector.cli.text import clean
+from forewarn_collector.cli.verdicts_page import verdict_blocks
 from forewarn_rules import find_metric
 from forewarn_rules.durations import spell_duration
 
@@ -53,7 +52,7 @@ def page(view: DeviceView, times: Times, courses: Courses) -> Iterator[Renderabl
         for series in disks:
             yield from disk_blocks(series, times, courses)
     yield from _unread(view)
-    yield from _verdicts(view, times)
+    yield from verdict_blocks(view, times)
     yield from _gaps(view, times)
     yield from _events(view, times)
 
@@ -194,25 +193,6 @@ def _unread(view: DeviceView) -> Iterator[RenderableType]:
     for row in rows:
         shown.add_row(*(cell(row.get(key) or ABSENT) for key in ("probe", "part", "outcome", "detail")))
     yield shown
-
-
-def _verdicts(view: DeviceView, times: Times) -> Iterator[RenderableType]:
-    raised = [standing for standing in view.standing if standing.level != "none"]
-    undecided = [standing for standing in view.standing if standing.unknown]
-    calm = sum(1 for standing in view.standing if standing.level == "none" and not standing.unknown)
-    yield heading("Verdicts")
-    for item in raised:
-        since = "" if item.since is None else f", {times.age(item.since)}"
-        yield Text.assemble(cell(item.level), f"  {clean(item.rule)}  {clean(item.part or item.kind)}{since}")
-        yield paragraph(item.text)
-    yield cell(f"{count(calm, 'rule verdict')} calm" if view.standing else "no rule has judged this device yet")
-    if undecided:
-        yield heading("Undecided, with the values that they miss")
-        shown = table(folding("part", least=8), folding("rules"))
-        for part in dict.fromkeys(item.part or item.kind for item in undecided):
-            of_part = [item for item in undecided if (item.part or item.kind) == part]
-            shown.add_row(cell(part), cell("; ".join(f"{item.rule}: {', '.join(item.unknown)}" for item in of_part)))
-        yield shown
 
 
 def _gaps(view: DeviceView, times: Times) -> Iterator[RenderableType]:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from forewarn_collector.cli import hint
 from forewarn_collector.cli.client import Client, ClientError
+from forewarn_collector.cli.session import typed_before
 from forewarn_collector.config_file import NAME as CONFIG_NAME
 from forewarn_collector.replay.embedded import EmbeddedError, embedded_collector
 from forewarn_collector.replay.histories import HistoryError, choose, count_rows
@@ -49,6 +50,8 @@ def replay(
 
     Example: forewarn replay 2018-01-*.csv --failed 40 --healthy 400
     """
+    data, server = data or typed_before("data"), server or typed_before("server")
+    token_file = token_file or typed_before("token_file")
     if data is not None and server is not None:
         raise click.UsageError("--data starts a collector of its own, --server uses one that runs: choose one")
     screen = Console(stderr=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from forewarn_collector.cli.text import clean_json
 
@@ -68,6 +69,13 @@ pass_session = click.make_pass_decorator(Session, ensure=True)
 
 def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")(command)
+
+
+def typed_before(name: str) -> Any:
+    """An option of the group for a command that starts a collector: what was typed before the command's own name, or
+    None. The environment names the collector that is asked, not one that is to be started."""
+    root = click.get_current_context().find_root()
+    return root.params[name] if root.get_parameter_source(name) is ParameterSource.COMMANDLINE else None
 
 
 def print_json(answer: Any) -> None:

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from forewarn_collector.cli import hint
 from forewarn_collector.cli.client import Client, ClientError
+from forewarn_collector.cli.session import typed_before
 from forewarn_collector.cli.simulate_page import describe, live
 from forewarn_collector.config_file import NAME as CONFIG_NAME
 from forewarn_collector.replay.embedded import EmbeddedError, embedded_collector
@@ -125,6 +126,8 @@ def simulate(
 
     Example: forewarn simulate --devices 200 --history 60d --rate max
     """
+    data, server = data or typed_before("data"), server or typed_before("server")
+    token_file = token_file or typed_before("token_file")
     if data is not None and server is not None:
         raise click.UsageError("--data starts a collector of its own, --server uses one that runs: choose one")
     if to is not None and server is None:

@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from forewarn_collector.access.caller import Caller
 from forewarn_collector.api.baselines import Baselines
-from forewarn_collector.api.described import PROBLEMS, Points
+from forewarn_collector.api.described import PROBLEMS, After, Page, Points
 from forewarn_collector.api.fleet import Fleet
 from forewarn_collector.api.views import Accept, AcceptedView, BaselineView, DeviceLine, DeviceView, SeriesData
 from forewarn_collector.store.sampling import Aggregate
@@ -18,9 +18,14 @@ from forewarn_collector.store.sampling import Aggregate
 
 def device_routes(fleet: Fleet, baselines: Baselines) -> list[Any]:
     @get("/devices", sync_to_thread=True, responses=PROBLEMS)
-    def devices(caller: NamedDependency[Caller], customer: FromQuery[str | None] = None) -> list[DeviceLine]:
-        """Every device that has ever reported, or those of one customer; a customer's own for a customer."""
-        return fleet.lines(lambda owner: caller.may_see(owner) and customer in (None, owner))
+    def devices(
+        caller: NamedDependency[Caller], customer: FromQuery[str | None] = None, after: After = "", limit: Page = None
+    ) -> list[DeviceLine]:
+        """Every device that has ever reported, or those of one customer, by name; a customer's own for a customer.
+
+        With ``limit`` a page of them: the next one comes ``after`` the last name of this one.
+        """
+        return fleet.lines(lambda owner: caller.may_see(owner) and customer in (None, owner), after, limit)
 
     @get("/reports", sync_to_thread=True, responses=PROBLEMS)
     def reports(caller: NamedDependency[Caller]) -> dict[str, int]:
