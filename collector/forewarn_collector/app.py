@@ -206,6 +206,7 @@ class Collector:
         refresh = [self.register.refresh, self.bureau.office.reload]
         ended = self.subscriber.leave_the_group if self.subscriber else None
         self.team = Team(self.judge, claims, scheduled, self.dispatch.look_again, refresh, ended)
+        directory.take_up = self.team.take_up
         self._api: ApiServer | None = None
         self.condition = Condition(
             self.clock, lambda: self.mqtt_url, self._reader, self.intake, self.listener, self.subscriber,

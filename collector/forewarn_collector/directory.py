@@ -1,6 +1,6 @@
 """Whose device it is: customer, site and responsible engineer, by patterns of device names. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -41,6 +41,8 @@ class Directory:
     ) -> None:
         """``enrolled``: customer and site of a device's token, or None. ``applied``: what the applied directory says
         of a device, beside its token; None where it says nothing."""
+        self.take_up: Callable[[], None] = lambda: None
+        """Learns what other collectors were told."""
         self._entries = tuple(entries)
         self._enrolled = enrolled
         self._applied = applied
@@ -57,6 +59,11 @@ class Directory:
         if found is None:
             found = self._known[device] = self._find(device)
         return found
+
+    def look_again(self, devices: Iterable[str]) -> None:
+        """Before something is said of devices: whom nobody knows, another collector may have enrolled a moment ago."""
+        if any(self.whose(device).customer == UNASSIGNED for device in devices):
+            self.take_up()
 
     def _by_token(self, device: str, customer: str, site: str) -> Whose:
         fitting = (

@@ -328,3 +328,31 @@ def test_two_collectors_share_the_reports(
     shares = [stored(running.data) for running in pair]
     assert all(shares)
     assert len(set(shares[0]) | set(shares[1])) == len(shares[0]) + len(shares[1]) == 1000
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_who_leaves_the_group_gets_no_more_also_where_the_broker_was_away(
+    away: bool, make_mosquitto: Make, make_agent: Make, reports: Make, wait_for: Make, tmp_path: Path
+) -> None:
+    server = make_mosquitto(f"{NOTHING_DROPPED}persistence true\npersistence_location {tmp_path}/\n")
+    with Journal(tmp_path / "data") as journal, journal.reader() as reader, contextlib.ExitStack() as ending:
+        intake, never = Intake(journal, lambda: None), Intake(journal, lambda: None)
+        ending.callback(intake.stop)
+        intake.start()
+        url = f"mqtt://127.0.0.1:{server.port}"
+        goes = Subscriber(never, BrokerSettings(url, "goes", group="g"), time.time)
+        stays = Subscriber(intake, BrokerSettings(url, "stays", group="g"), time.time)
+        for subscriber in (goes, stays):
+            ending.callback(subscriber.stop)
+            subscriber.start()
+        wait_for(lambda: goes.connected and stays.connected)
+        if away:
+            server.stop()
+            wait_for(lambda: not goes.connected)
+        goes.leave_the_group()
+        if away:
+            server.start()
+        wait_for(lambda: "Received UNSUBSCRIBE from goes" in server.log() and stays.connected)
+        make_agent(server.port).send(reports(1, 200))
+        wait_for(lambda: reader.counts().reports == 200)
+        assert not goes.connected

@@ -13,7 +13,7 @@ from forewarn_collector.cli.main import forewarn
 from forewarn_collector.config import Api, Config, Listen
 from forewarn_collector.config_store import SharedJournal, State, Store
 from forewarn_collector.orders.model import State as OrderState
-from forewarn_collector.people.schema import Customer, DirectoryFile
+from forewarn_collector.people.schema import Customer, Devices, DirectoryFile
 from forewarn_collector.store.postgres_tables import SHARES, share_of
 from forewarn_collector.store.state import open_state
 from forewarn_collector.tickets.desk import Desk
@@ -114,6 +114,18 @@ def test_an_answer_that_comes_in_by_the_other_collector_is_taken(
 def test_a_directory_that_was_applied_at_one_counts_at_the_other(two: Two, wait_for: Callable[..., Any]) -> None:
     two.one.collector.register.apply(DirectoryFile(customers=[Customer(name="Acme")]), "Ann")
     wait_for(lambda: "Acme" in two.other.collector.register.people.customers, PATIENCE)
+
+
+def test_a_ticket_of_the_next_moment_has_its_customer_already(
+    two: Two, make_device: Callable[..., Any], status_payload: Callable[..., bytes], wait_for: Callable[..., Any]
+) -> None:
+    two.other.collector.team._refreshing.stop()  # it would come now and then, and here never comes
+    acme = Customer(name="Acme", devices=[Devices(names=["shop-*"])])
+    two.one.collector.register.apply(DirectoryFile(customers=[acme]), "Ann")
+    send(two, make_device, two.theirs, status_payload)
+    desk = two.other.collector.desk
+    wait_for(lambda: len(desk.tickets(device=two.theirs)) == 1, PATIENCE)
+    assert [ticket.customer for ticket in desk.tickets(device=two.theirs)] == ["Acme"]
 
 
 def test_whoever_was_overtaken_records_nothing(state_in: Any) -> None:

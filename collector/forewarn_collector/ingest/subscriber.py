@@ -91,9 +91,15 @@ class Subscriber:
             self._thread.join()
 
     def leave_the_group(self) -> None:
-        """As `stop`, and the broker gives reports to the others of the group from now on."""
+        """As `stop`, and the broker gives reports to the others of the group from now on; while it is away it would not
+        hear of that, so then it is told when it is back."""
         self._leaving = True
-        self.stop()
+        self._call(self._leave)
+
+    def _leave(self) -> None:
+        if self.connected and self._task is not None:
+            self._stopping.set()
+            self._task.cancel()
 
     def send(self, device: str, kind: str, payload: bytes) -> bool:
         """Hand a message to the broker for a device; settings are retained. False: there is no connection now."""
@@ -213,6 +219,8 @@ class Subscriber:
     def subscribed(self) -> None:
         self.connected, self.trouble = True, None
         log.info("subscribed at %s", self._settings.url)
+        if self._leaving:
+            self._leave()
 
     def say(self, text: str) -> None:
         """What is wrong with the broker now."""

@@ -117,9 +117,14 @@ class FactBook:
         serial = str(inventory_of(self._reader.birth(device)).get("serial") or device)
         return Part(device, serial, name, self._directory.whose(device))
 
-    def part_of(self, change: Change) -> Part:
-        """The component that changed, or its device where the ticket is about the whole of it."""
-        return self.part(change.kind, (change.key[0], "") if change.about == DEVICE else change.key)
+    def parts_of(self, changes: Iterable[Change]) -> list[tuple[Change, Part]]:
+        """Each with the component that changed, or its device where the ticket is about the whole of it."""
+        told = list(changes)
+        self._directory.look_again(change.key[0] for change in told)
+        return [
+            (change, self.part(change.kind, (change.key[0], "") if change.about == DEVICE else change.key))
+            for change in told
+        ]
 
     def _note(self, device: str) -> Known:
         found = self._read.get(device) or about(self._reader, [device])[device]

@@ -49,7 +49,7 @@ class Recorder:
     ) -> None:
         """``position``: how far the judge has come; None where it has not moved."""
         snapshots = {(kind, key): data for kind, keys in touched for key, data in engine.unsaved(kind, keys)}
-        found = [(change, book.part_of(change)) for change in changes]
+        found = book.parts_of(changes)
         written = [(str(kind), key, data) for (kind, key), data in snapshots.items()]
         self._desk.record(position, found, written, accepted, self._docket)
         self._position = self._position if position is None else position

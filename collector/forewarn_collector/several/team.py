@@ -30,7 +30,8 @@ class Team:
         self._changed = changed
         self._ended = ended
         self._shift = Shift(scheduled, claims.runs if claims else None)
-        self._refreshing = Repeat("refresh", REFRESH_SECONDS, lambda: [take_up() for take_up in refresh])
+        self._refresh = refresh
+        self._refreshing = Repeat("refresh", REFRESH_SECONDS, self.take_up)
 
     def start(self) -> None:
         if self._claims:
@@ -46,6 +47,12 @@ class Team:
         if self._claims:
             self._claims.stop()
         self._judges.stop()
+
+    def take_up(self) -> None:
+        """Learn what the other collectors were told, where there are any."""
+        if self._claims:
+            for take_up in self._refresh:
+                take_up()
 
     @property
     def trouble(self) -> str | None:
