@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from forewarn_rules.shape import shape, suggest
 from forewarn_rules.switched_off import SwitchedOff, switch_off
 
 RULE, TEST = ".yaml", ".test.yaml"
+PACKS = Path(str(resources.files("forewarn_rules"))) / "packs"
 
 
 @dataclass(frozen=True)
@@ -69,22 +71,10 @@ def load_rules(
     Raise RuleFileErrors with all problems of all files: a file that is wrong, an id that is used twice, a rule without
     a test beside it, a test without both a raising and a calm case.
     """
-    packs = Path(str(resources.files("forewarn_rules"))) / "packs"
-    found: dict[str, Loaded] = {}
-    problems: list[Problem] = []
-    for directory in ([packs] if builtin else []) + [Path(given) for given in directories]:
-        if not directory.is_dir():
-            problems.append(Problem(str(directory), 1, "", "", "this is not a directory", "name one that holds rules"))
-            continue
-        for path in sorted((*directory.rglob("*.yaml"), *directory.rglob("*.yml"))):
-            if path.name.endswith(TEST):
-                problems += _orphan(path, directory)
-                continue
-            document = read_document(path, str(path.relative_to(directory.parent)))
-            loaded = _load(document, path)
-            if loaded is not None:
-                _take(document, loaded, found, packs)
-            problems += document.problems
+    packs = _builtin() if builtin else Builtin({}, [])
+    found, problems = dict(packs.rules), list(packs.problems)
+    for directory in directories:
+        problems += _read_directory(Path(directory), found)
     dropped = set(without)
     for rule_id in sorted(dropped - set(found)):
         problems.append(
@@ -98,11 +88,39 @@ def load_rules(
     return RuleSet(tuple(rules), {rule_id: found[rule_id].test for rule_id in kept})
 
 
-def _take(document: Document, loaded: Loaded, found: dict[str, Loaded], packs: Path) -> None:
+class Builtin(NamedTuple):
+    rules: dict[str, Loaded]
+    problems: list[Problem]
+
+
+@cache
+def _builtin() -> Builtin:
+    """The packs are part of the installation: they are read once in a process."""
+    found: dict[str, Loaded] = {}
+    return Builtin(found, list(_read_directory(PACKS, found)))
+
+
+def _read_directory(directory: Path, found: dict[str, Loaded]) -> Iterator[Problem]:
+    """Put its rules to those that were found; what is wrong with its files."""
+    if not directory.is_dir():
+        yield Problem(str(directory), 1, "", "", "this is not a directory", "name one that holds rules")
+        return
+    for path in sorted((*directory.rglob("*.yaml"), *directory.rglob("*.yml"))):
+        if path.name.endswith(TEST):
+            yield from _orphan(path, directory)
+            continue
+        document = read_document(path, str(path.relative_to(directory.parent)))
+        loaded = _load(document, path)
+        if loaded is not None:
+            _take(document, loaded, found)
+        yield from document.problems
+
+
+def _take(document: Document, loaded: Loaded, found: dict[str, Loaded]) -> None:
     """Put a rule to the others; its id is taken once, unless it overrides a built-in one."""
     rule_id = loaded.rule.id
     other = found.get(rule_id)
-    builtin = other is not None and other.rule.file.is_relative_to(packs)
+    builtin = other is not None and other.rule.file.is_relative_to(PACKS)
     if loaded.overrides and not builtin:
         text = f"there is no built-in rule {rule_id!r} to stand for"
         document.problem(("overrides",), text, "take overrides out", show=False)

@@ -295,12 +295,17 @@ def store_template(postgresql: PostgreSQL) -> Database:
     return made
 
 
+@pytest.fixture
+def empty_store(postgresql: PostgreSQL, store_template: Database) -> Database:
+    return postgresql.fresh(store_template)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def state_in(request: pytest.FixtureRequest, tmp_path: Path) -> Path | Server:
     """Each place where a state can be, empty: what ``open_state`` takes."""
     if request.param == "sqlite":
         return tmp_path / "state.db"
-    database = request.getfixturevalue("postgresql").fresh(request.getfixturevalue("store_template"))
+    database: Database = request.getfixturevalue("empty_store")
     return Server(database.url, database.password, SCHEMA)
 
 
@@ -309,8 +314,20 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | Place:
     """Each place where a journal can be, empty."""
     if request.param == "sqlite":
         return tmp_path
-    database: Database = request.getfixturevalue("database")
+    database: Database = request.getfixturevalue("empty_store")
     return Postgres(database.url, database.password)
+
+
+@pytest.fixture
+def journal(place: Path | Place) -> Iterator[Journal]:
+    with Journal(place) as journal:
+        yield journal
+
+
+@pytest.fixture
+def reader(journal: Journal) -> Iterator[Reader]:
+    with journal.reader() as reader:
+        yield reader
 
 
 @pytest.fixture

@@ -1,33 +1,15 @@
 """What is asked of many devices at once is what is said of each alone."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from forewarn_collector.directory import Directory, Entry, Whose
 from forewarn_collector.judge.facts import FactBook
 from forewarn_collector.store.about import about, contacts
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import CLONED, Accepted, Point
-from forewarn_collector.store.place import Place
 from forewarn_collector.store.reader import Reader
 from forewarn_rules import Kind
 
 NOON = 1_700_000_000.0
 MANY = [f"pc-{number:03}" for number in range(230)]
-
-
-@pytest.fixture
-def journal(place: Path | Place) -> Iterator[Journal]:
-    with Journal(place) as journal:
-        yield journal
-
-
-@pytest.fixture
-def reader(journal: Journal) -> Iterator[Reader]:
-    with journal.reader() as reader:
-        yield reader
 
 
 def load(device: str, seq: int = 1, facts: bytes = b"{}", received_at: float = NOON) -> Accepted:

@@ -23,12 +23,6 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield journal
 
 
-@pytest.fixture
-def reader(journal: Journal) -> Iterator[Reader]:
-    with journal.reader() as reader:
-        yield reader
-
-
 def report(seq: int, sampled: float, received: float, boot: str = "b1", value: float = 1.0) -> Accepted:
     point = Point("till-3", "load", "", sampled, ("cpu.used_percent",), (value,), b"{}")
     return Accepted("till-3", boot, seq, sampled, received, (point,))

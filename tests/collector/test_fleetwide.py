@@ -2,10 +2,8 @@
 
 import math
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,17 +11,10 @@ from forewarn_collector.store.earlier import Earlier
 from forewarn_collector.store.fleetwide import Fleetwide
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import Accepted, Point
-from forewarn_collector.store.place import Place
 
 MIDNIGHT = 1_700_006_400.0
 HOUR, DAY = 3600.0, 86_400.0
 ALL = 10**12
-
-
-@pytest.fixture
-def journal(place: Path | Place) -> Iterator[Journal]:
-    with Journal(place) as journal:
-        yield journal
 
 
 def put(journal: Journal, device: str, at: float, kind: str = "load", part: str = "", **fields: float) -> None:

@@ -2,11 +2,11 @@
 
 import math
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from servers.postgresql import Database
 
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import (
@@ -20,23 +20,12 @@ from forewarn_collector.store.model import (
     time_problem,
 )
 from forewarn_collector.store.place import Place
+from forewarn_collector.store.postgres import Postgres
 from forewarn_collector.store.ranges import MOST_RANGES
 from forewarn_collector.store.reader import Reader
 
 FIELDS = ("cpu.used_percent", "memory.used_percent")
 NOON = 1_700_000_000.0
-
-
-@pytest.fixture
-def journal(place: Path | Place) -> Iterator[Journal]:
-    with Journal(place) as journal:
-        yield journal
-
-
-@pytest.fixture
-def reader(journal: Journal) -> Iterator[Reader]:
-    with journal.reader() as reader:
-        yield reader
 
 
 def report(
@@ -268,9 +257,10 @@ def test_a_second_collector_on_the_directory_is_refused(tmp_path: Path) -> None:
         assert again.commit([report()]) == [True]
 
 
-def test_there_is_nothing_to_read_without_a_journal(place: Path | Place) -> None:
-    with pytest.raises(StoreError, match="no journal here"):
-        Reader(place)
+def test_there_is_nothing_to_read_without_a_journal(tmp_path: Path, database: Database) -> None:
+    for place in (tmp_path, Postgres(database.url, database.password)):
+        with pytest.raises(StoreError, match="no journal here"):
+            Reader(place)
 
 
 def test_an_empty_batch_is_no_error(journal: Journal) -> None:

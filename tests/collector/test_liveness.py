@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from servers.judging import HandClock
 
-from forewarn_collector.clock import Clock
 from forewarn_collector.directory import Directory
 from forewarn_collector.ingest.accept import Publish, accept
 from forewarn_collector.judge.judge import Judge
@@ -35,22 +35,11 @@ RULES = load_rules()
 DISK = Disk(slot="/dev/sda", kind="ssd", serial="S1")
 
 
-class HandClock(Clock):
-    def __init__(self) -> None:
-        self.time = NOW
-
-    def now(self) -> float:
-        return self.time
-
-    def awake(self) -> float:
-        return self.time
-
-
 class Shop:
     """Journal, state and judge as the collector wires them; ``pc_clock`` is what the PC's clock shows."""
 
     def __init__(self, data: Path, pc_clock: float) -> None:
-        self.clock = HandClock()
+        self.clock = HandClock(NOW)
         self.pc_clock = pc_clock
         self.seq = 0
         self.journal = Journal(data)
@@ -83,7 +72,7 @@ class Shop:
         self.send("load", LoadReport(device=PC, boot="b1", seq=self.seq, sampled_at=at, cpu=Cpu(used_percent=5)))
 
     def smart(self, passed: bool) -> None:
-        self.clock.time += 1
+        self.clock.pass_(1)
         self.pc_clock += 1
         self.seq += 1
         report = SmartReport(
@@ -102,7 +91,7 @@ class Shop:
 
     def minutes(self, many: int) -> None:
         for _ in range(many):
-            self.clock.time += MINUTE
+            self.clock.pass_(MINUTE)
             self.pc_clock += MINUTE
             self.load()
             while self.judge.step():
@@ -189,13 +178,13 @@ def test_two_machines_of_one_identity_are_a_ticket_until_a_day_without(shop: Sho
     shop.minutes(1)
     (ticket,) = shop.desk.tickets()
     assert (ticket.fault, ticket.device, ticket.severity) == ("identity", PC, "warning")
-    shop.clock.time += 80_000
+    shop.clock.pass_(80_000)
     shop.copy_noticed(2)
-    shop.clock.time += 80_000
+    shop.clock.pass_(80_000)
     shop.judge.tick()
     assert [verdict[:2] for verdict in shop.verdicts() if verdict[0] == "identity-cloned"] == [
         ("identity-cloned", "warning")
     ]
-    shop.clock.time += 6_400
+    shop.clock.pass_(6_400)
     shop.judge.tick()
     assert ("identity-cloned", "none") in {verdict[:2] for verdict in shop.verdicts()}

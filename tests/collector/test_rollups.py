@@ -3,7 +3,6 @@
 import math
 import sqlite3
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,6 @@ from forewarn_collector.store.history import History
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.long_ago import fields_of, read_long
 from forewarn_collector.store.model import Accepted, Floats, Point
-from forewarn_collector.store.place import Place
 from forewarn_collector.store.rollups import AGGREGATES, HOUR, Table, roll_up, rolled_up_field
 from forewarn_collector.store.sampling import Aggregate
 
@@ -25,12 +23,6 @@ DAY = 86_400.0
 ALL = 10**12
 LAYOUTS = [(), ("cpu",), ("memory|a", "cpu"), ("cpu", "memory|a", "fan")]
 FIELDS = ("cpu", "fan", "memory|a")
-
-
-@pytest.fixture
-def journal(place: Path | Place) -> Iterator[Journal]:
-    with Journal(place) as journal:
-        yield journal
 
 
 def put(journal: Journal, at: float, received_at: float | None = None, kind: str = "load", **fields: float) -> None:

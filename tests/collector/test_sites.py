@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers.judging import START, HandClock
 
-from forewarn_collector.clock import Clock
 from forewarn_collector.directory import Directory, Entry, Whose
 from forewarn_collector.ingest.accept import Publish, accept
 from forewarn_collector.judge.judge import Judge
@@ -21,26 +21,12 @@ from forewarn_wire.messages import LoadReport
 from forewarn_wire.parts import Cpu
 
 MINUTE, DAY = 60.0, 86_400.0
-START = 1_780_012_800.0
 RULES = load_rules()
 DIRECTORY = Directory(
     [Entry(Whose("Acme", "Store 12"), ("acme-12-*",)), Entry(Whose("Acme", "Store 13"), ("acme-13-*",))]
 )
 TILLS = ("acme-12-till-1", "acme-12-till-2", "acme-12-till-3")
 ELSEWHERE = "acme-13-till-1"
-
-
-class HandClock(Clock):
-    """Moved by the test."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def now(self) -> float:
-        return START + self.passed
-
-    def awake(self) -> float:
-        return self.passed
 
 
 class Fleet:
@@ -75,7 +61,7 @@ class Fleet:
     def wait(self, minutes: float, *heard: str) -> None:
         """A tick every quarter of an hour, at which ``heard`` report."""
         for _ in range(int(minutes / 15)):
-            self.clock.passed += 15 * MINUTE
+            self.clock.pass_(15 * MINUTE)
             self.hear(*heard)
             self.judge.tick()
 

@@ -2,11 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 
 from forewarn_collector.config_store import Keep
@@ -14,19 +13,12 @@ from forewarn_collector.notify.model import State
 from forewarn_collector.notify.tables import notification
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import Accepted, DeadLetter, Point
-from forewarn_collector.store.place import Place
 from forewarn_collector.store.state import delivery, open_state, ticket
 from forewarn_collector.sweep import Sweep, limits
 
 NOW = 1_700_006_400.0
 DAY = 86_400.0
 ALL = 10**12
-
-
-@pytest.fixture
-def journal(place: Path | Place) -> Iterator[Journal]:
-    with Journal(place) as journal:
-        yield journal
 
 
 def report(seq: int | None, at: float, *, boot: str = "b1", kind: str = "load", part: str = "") -> Accepted:
