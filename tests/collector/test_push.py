@@ -15,6 +15,7 @@ from forewarn_collector.tickets import rows
 from forewarn_collector.tickets.destination import Busy, DeliveryError, Parcel, Unreachable
 from forewarn_collector.tickets.outbox import GONE, PARK_AFTER_SECONDS
 from forewarn_collector.tickets.push import LONGEST_DELAY, PARK_AFTER_TRIES, Push, delay_after
+from forewarn_collector.tickets.trial import STEP_SECONDS, run_trial
 
 
 class Desk:
@@ -189,6 +190,18 @@ def test_while_nobody_answers_the_destination_pauses_and_then_drains(house: Hous
     assert set(house.states(destination="desk")) == {"pending"}
     desk.down = False
     wait_for(lambda: push.outbox.summary() == {"done": 1200})
+
+
+def test_a_test_says_why_though_others_wait_for_who_does_not_answer(house: House) -> None:
+    desk = Desk()
+    desk.down = True
+    house.owe(1, "opened")
+    push = house.push(desk)
+    wait_for(lambda: desk.tried)
+    (step,) = run_trial(push.outbox, "desk", push.wake, house.now)
+    assert step.error == "ConnectError: nobody there"
+    assert step.seconds < STEP_SECONDS / 2
+    assert push.outbox.summary() == {"pending": 1, "parked": 1}
 
 
 def test_a_mistake_of_the_destination_itself_stops_nothing(house: House) -> None:

@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers.forwarding import Site
 from servers.histories import SERVERS, Tried, opened
+from servers.postgresql import Database
 
 from forewarn_collector.store.embedded import Embedded
 from forewarn_collector.store.external.interface import HistoryStore, SeriesName
+from forewarn_collector.store.postgres import Postgres
+from forewarn_collector.store.postgres_server import Server
+from forewarn_collector.store.state_server import SCHEMA
 
 _numbers = itertools.count(1)
 
@@ -68,3 +73,16 @@ def tried(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tried]:
 def series() -> SeriesName:
     """One that nobody else writes about."""
     return SeriesName(f"shop-{next(_numbers)}", "load", "")
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """Its journal is in SQLite where the test does not ask for PostgreSQL."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        (tmp_path / "site").mkdir()
+        site = Site(tmp_path / "site", tmp_path / "site" / "state.db")
+    else:
+        database: Database = request.getfixturevalue("database")
+        site = Site(Postgres(database.url, database.password), Server(database.url, database.password, SCHEMA))
+    yield site
+    site.close()

@@ -1,48 +1,19 @@
 """Forwarding from a journal in PostgreSQL, which collectors share: to a store that is killed, and by two at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from servers.forwarding import Site, patient, sent
 from servers.histories import opened
-from servers.postgresql import Database
 
 from forewarn_collector.store.forwarding.bookmark import Bookmark
-from forewarn_collector.store.postgres import Postgres
-from forewarn_collector.store.postgres_server import Server
-from forewarn_collector.store.state_server import SCHEMA
+
+pytestmark = pytest.mark.parametrize("site", ["postgresql"], indirect=True)
 
 SECONDS = 60.0
 FLUSHED = 20.0
 BOTH = pytest.mark.parametrize("kind", ["influxdb", "victoriametrics"])
-
-
-@pytest.fixture
-def site(database: Database) -> Iterator[Site]:
-    site = Site(Postgres(database.url, database.password), Server(database.url, database.password, SCHEMA))
-    yield site
-    site.close()
-
-
-@BOTH
-def test_killed_again_and_again_during_forwarding(
-    make_server: Callable[..., Any], site: Site, kind: str, wait_for: Callable[..., Any]
-) -> None:
-    server = make_server(kind)
-    store = opened(server.url)
-    forwarder = site.forwarder(store)
-    forwarder.start()
-    for _ in range(2):
-        site.report(6000)
-        wait_for(lambda: forwarder.view().unsent < 4000, SECONDS)
-        server.kill()
-        site.report(500)
-        wait_for(lambda: forwarder.trouble, SECONDS)
-        server.start()
-    wait_for(lambda: sent(forwarder), 2 * SECONDS)
-    server.settle()
-    assert site.same_in(store) == site.rows == 13_000
 
 
 def test_what_was_lost_is_sent_again_by_whoever_forwards_next(

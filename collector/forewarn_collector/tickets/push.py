@@ -112,7 +112,7 @@ class _Worker(Worker):
         query = (
             sa.select(delivery)
             .where(delivery.c.destination == self.name, delivery.c.state == "pending", due, ~blocked)
-            .order_by(delivery.c.id)
+            .order_by(delivery.c.ticket >= 0, delivery.c.id)  # who waits for a test need not wait for the others
             .limit(limit)
         )
         with self._reading.connect() as db:
