@@ -11,6 +11,7 @@ from forewarn_rules import residual
 from forewarn_rules.accepted import COUNTED, Acceptance, Accepted
 from forewarn_rules.durations import write_duration
 from forewarn_rules.learning import LEARNED, Learning
+from forewarn_rules.looking_back import OVER_WINDOW, shape_of, windows_of
 from forewarn_rules.model_signals import TAKES, model_columns, with_features
 from forewarn_rules.peers import Peers
 from forewarn_rules.residual import Residuals
@@ -19,12 +20,11 @@ from forewarn_rules.siblings import Siblings
 from forewarn_rules.tracks import grown
 from forewarn_rules.trend import DAY, crossing, hours_until, slope_per_day
 from forewarn_rules.unsaved import Unsaved
-from forewarn_rules.windows import KEEPS, Window
+from forewarn_rules.windows import Window
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
-_OVER_WINDOW = tuple(KEEPS)
 _SUMMARIES = ("growth", "min", "max", "mean")
 """Takes that a window gives for all its metrics at once; the others are computed signal by signal."""
 
@@ -64,7 +64,7 @@ class Signals:
         self.siblings = Siblings(self.signals, place)
         place |= dict.fromkeys((signal.metric for signal in self.signals if signal.take in TAKES), 0)  # overwritten
         self._metric_of = np.array([place[signal.metric] for signal in self.signals], dtype=np.intp)
-        self._windows = _windows(self.signals, place)
+        self._windows = windows_of(self.signals, place)
         self.met = np.zeros(len(self.metrics), dtype=np.bool_)
         self._served: list[_Served] = []
         self._recent = [n for n, signal in enumerate(self.signals) if signal.within > 0]
@@ -106,7 +106,7 @@ class Signals:
         self.peers.reserve(capacity)
         self.residuals.reserve(capacity)
         self.siblings.reserve(capacity)
-        for window, _ in self._windows:
+        for window, _ in self._windows.values():
             window.reserve(capacity)
 
     def forget(self, row: int) -> None:
@@ -118,7 +118,7 @@ class Signals:
         self.peers.forget(row)
         self.residuals.forget(row)
         self.siblings.forget(row)
-        for window, _ in self._windows:
+        for window, _ in self._windows.values():
             window.forget(row)
 
     def matrix(self, metrics: Mapping[str, npt.ArrayLike], count: int) -> Floats:
@@ -135,7 +135,7 @@ class Signals:
         """Note an observation in every window; it may be older than others already noted."""
         if self.accepted.any:
             values = self.accepted.without_the_past(rows, at, values)
-        for window, metrics in self._windows:
+        for window, metrics in self._windows.values():
             if not self.met[metrics].any():
                 continue
             mine = values[metrics]
@@ -161,7 +161,7 @@ class Signals:
         """Note the history of a component that is new here: ``at`` ascending, ``values`` [metric, time]."""
         if self.accepted.any:
             values = self.accepted.without_the_past(np.full(len(at), row), at, values)
-        for window, metrics in self._windows:
+        for window, metrics in self._windows.values():
             window.fold(row, at, values[metrics])
         self.residuals.fold(row, at, values)
         self.siblings.fold(row, at, values)
@@ -242,15 +242,13 @@ class Signals:
             return f"needs {write_duration(signal.min_span)}"
         if signal.take not in ("slope", "crossing", "hours_until"):
             return ""
-        for window, metrics in self._windows:
-            place = np.flatnonzero(metrics == self._metric_of[n])
-            if (window.width, window.slots - 1) == _size(signal) and place.size:
-                times, values = window.points(int(place[0]), np.array([row], dtype=np.intp))
-                held = times[~np.isnan(values)]
-                span = float(held.max() - held.min()) + signal.bin if held.size else 0.0
-                spans = f"{write_duration(span)} of {write_duration(signal.min_span)}"
-                return f"{held.size} of {signal.min_points} bins, {spans}"
-        return ""
+        window, metrics = self._windows[shape_of(signal)]
+        place = int(np.searchsorted(metrics, self._metric_of[n]))
+        times, values = window.points(place, np.array([row], dtype=np.intp))
+        held = times[~np.isnan(values)]
+        span = float(held.max() - held.min()) + signal.bin if held.size else 0.0
+        spans = f"{write_duration(span)} of {write_duration(signal.min_span)}"
+        return f"{held.size} of {signal.min_points} bins, {spans}"
 
     def baselines(self, row: int) -> dict[str, float]:
         """First values by metric."""
@@ -265,7 +263,7 @@ class Signals:
         """Take these values of counters, measured up to ``at``, as known: everything counts from them."""
         counted = {metric: value for metric, value in values.items() if metric in self.accepted.counted}
         self.accepted.put(row, {metric: Acceptance(value, at) for metric, value in counted.items()})
-        for window, metrics in self._windows:
+        for window, metrics in self._windows.values():
             for place, metric in enumerate(metrics):
                 if self.metrics[metric] in counted:
                     window.raise_to(place, row, counted[self.metrics[metric]])
@@ -273,10 +271,9 @@ class Signals:
 
     def _serve(self, awake: Container[int]) -> Iterator["_Served"]:
         """What each window has to do; forecasts last, because they may reach for another signal."""
-        for take in _OVER_WINDOW:
-            for window, metrics in self._windows:
-                size = (window.width, window.slots - 1)
-                same = [n for n, signal in enumerate(self.signals) if signal.take == take and _size(signal) == size]
+        for take in OVER_WINDOW:
+            for shape, (window, metrics) in self._windows.items():
+                same = [n for n, signal in enumerate(self.signals) if signal.take == take and shape_of(signal) == shape]
                 columns = [n for n in same if n in awake]
                 if columns:
                     places = np.searchsorted(metrics, self._metric_of[columns])
@@ -337,21 +334,3 @@ class _Served(NamedTuple):
     window: Window
     columns: Rows
     places: Rows
-
-
-def _size(signal: Signal) -> tuple[float, int]:
-    return signal.bin, signal.bins
-
-
-def _windows(signals: list[Signal], place: Mapping[str, int]) -> list[tuple[Window, Rows]]:
-    """One window per size, over the metrics that any signal of that size takes."""
-    sizes: dict[tuple[float, int], list[Signal]] = {}
-    for signal in signals:
-        if signal.take in _OVER_WINDOW:
-            sizes.setdefault(_size(signal), []).append(signal)
-    found: list[tuple[Window, Rows]] = []
-    for (width, bins), served in sizes.items():
-        metrics = np.array(sorted({place[signal.metric] for signal in served}), dtype=np.intp)
-        window = Window(len(metrics), width, bins, {signal.take for signal in served})
-        found.append((window, metrics))
-    return found

@@ -49,6 +49,10 @@ class Window(Tracks):
         fits = self.newest[rows] - bins < self.slots
         if not fits.all():
             rows, at, bins, values = rows[fits], at[fits], bins[fits], values[:, fits]
+        self._note(rows, at, bins, values)
+
+    def _note(self, rows: Rows, at: Floats, bins: npt.NDArray[np.int64], values: Floats) -> None:
+        """Note values in their bins, all of them in the window."""
         there = ~np.isnan(values)
         self._hold(rows, there)
         there, values = there[self._held], values[self._held]
