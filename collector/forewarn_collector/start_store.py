@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from forewarn_collector.config_store import Store
 from forewarn_collector.several.claims import Claims
@@ -10,15 +11,19 @@ from forewarn_collector.several.members import Member
 from forewarn_collector.start import optional_secret
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.place import Connection
-from forewarn_collector.store.postgres import Postgres
 from forewarn_collector.version import version
 
+if TYPE_CHECKING:
+    from forewarn_collector.store.postgres import Postgres
 
-def journal_place(store: Store, data: Path) -> Path | Postgres:
+
+def journal_place(store: Store, data: Path) -> "Path | Postgres":
     """The data directory unless there is a server for it. Raise StartError for its password file."""
     entry = store.journal
     if entry is None:
         return data
+    from forewarn_collector.store.postgres import Postgres  # late: see postgres_server.py
+
     return Postgres(entry.url, optional_secret(entry.password_file))
 
 

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from forewarn_rules.durations import write_duration
+from forewarn_rules.means import Means
 from forewarn_rules.robust_line import robust_line
 from forewarn_rules.rule import Signal
 from forewarn_rules.tracks import Rows, grown, roomy
 from forewarn_rules.trend import DAY, median
 from forewarn_rules.unsaved import Unsaved
-from forewarn_rules.windows import Window
 
 Floats = npt.NDArray[np.float64]
 
@@ -119,7 +119,7 @@ class _Explained:
         self._free: list[int] = []
         self._used = 0
         count = len(signal.explained_by)
-        self._window = Window(1 + count, signal.bin, signal.bins, {"mean"})
+        self._means = Means(1 + count, signal.bin, signal.bins)
         self._line = np.full((2 + count, 0), np.nan)
         self._low, self._high, self._last = np.full((3, count, 0), np.nan)
         self._since, self._learned_at, self._last_at = np.full((3, 0), np.nan)
@@ -128,7 +128,7 @@ class _Explained:
         slot = int(self.slot_of[row])
         if slot < 0:
             return
-        self._window.forget(slot)
+        self._means.forget(slot)
         for array in (self._line, self._low, self._high, self._last, self._since, self._learned_at, self._last_at):
             array[..., slot] = np.nan
         self.slot_of[row] = -1
@@ -145,7 +145,7 @@ class _Explained:
         late = since_last <= 0  # what was before it is gone: it cannot be told whether it was steady
         self._last[:, slots[~late]], self._last_at[slots[~late]] = values[1:, ~late], at[~late]
         if steady.any():
-            self._window.insert(slots[steady], at[steady], values[:, steady])
+            self._means.insert(slots[steady], at[steady], values[:, steady])
 
     def fold(self, row: int, at: Floats, values: Floats) -> None:
         there = np.flatnonzero(~np.isnan(values).any(axis=0))
@@ -157,7 +157,7 @@ class _Explained:
         steady = 1 + np.flatnonzero((np.diff(at) <= STEADY_WITHIN) & (moved <= self._signal.steady))
         self._last[:, slot], self._last_at[slot] = values[1:, -1], at[-1]
         if steady.size:
-            self._window.fold(slot, at[steady], values[:, steady])
+            self._means.fold(slot, at[steady], values[:, steady])
 
     def learn(self, slots: Rows, at: Floats) -> Rows:
         """Learn the lines whose time has come; with too few bins (it was off, or away) learning begins anew. Return the
@@ -167,11 +167,11 @@ class _Explained:
             return learning
         slots, at = slots[learning], at[learning]
         before = self._since[slots]
-        self._since[slots] = np.fmin(self._since[slots], np.fmin(at, self._window.oldest(slots)))
+        self._since[slots] = np.fmin(self._since[slots], np.fmin(at, self._means.oldest(slots)))
         over = np.flatnonzero(at - self._since[slots] >= self._signal.window)
         for n in over.tolist():
             slot = slots[n]
-            begins, means = self._window.means(slots[n : n + 1])
+            begins, means = self._means.of(slots[n : n + 1])
             held = ~np.isnan(means[0, :, 0])
             if held.sum() < max(self._signal.min_points, len(means) + 1):
                 self._since[slot] = at[n]
@@ -198,7 +198,7 @@ class _Explained:
         return look.now
 
     def look(self, slots: Rows, at: Floats) -> "_Look":
-        begins, means = self._window.means(slots)
+        begins, means = self._means.of(slots)
         line, low, high = self._line[:, slots], self._low[:, slots], self._high[:, slots]
         wide = high - low
         for n in range(len(low)):  # not compared where nobody knows the line
@@ -238,7 +238,7 @@ class _Explained:
 
     def _grow(self) -> None:
         before, after = len(self._since), roomy(len(self._since))
-        self._window.reserve(after)
+        self._means.reserve(after)
         self._line, self._low, self._high, self._last = (
             grown(array, after, np.nan) for array in (self._line, self._low, self._high, self._last)
         )

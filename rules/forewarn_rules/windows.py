@@ -196,22 +196,8 @@ class Window(Tracks):
     def mean(self, rows: Rows) -> Floats:
         tracks = self.track.take(rows, axis=1)
         counts = self.of("count", tracks).sum(axis=1)
-        mean: Floats = self.of("sum", tracks).sum(axis=1) / np.where(counts > 0, counts, np.nan)
+        mean: Floats = self.of("sum", tracks).sum(axis=1, dtype=np.float64) / np.where(counts > 0, counts, np.nan)
         return mean
-
-    def means(self, rows: Rows) -> tuple[Floats, Floats]:
-        """When each bin begins [bin, component], and its means [metric, bin, component]; NaN where it is empty."""
-        tracks = self.track.take(rows, axis=1)
-        counts = self.of("count", tracks)
-        means: Floats = self.of("sum", tracks) / np.where(counts > 0, counts, np.nan)
-        begins: Floats = self._numbers(rows).astype(np.float64) * self.width
-        return begins, means
-
-    def oldest(self, rows: Rows) -> Floats:
-        """When the first bin that ``mean`` holds a value of begins; NaN where none does."""
-        begins, means = self.means(rows)
-        oldest: Floats = np.fmin.reduce(np.where(np.isnan(means).all(axis=0), np.nan, begins), axis=0)
-        return oldest
 
     def beginning(self, rows: Rows) -> Floats:
         """When the first bin that holds a value begins (its own time zero); NaN where none does."""

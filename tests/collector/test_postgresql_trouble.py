@@ -23,7 +23,7 @@ from servers.small_disk import fill, small_disk
 from forewarn_collector.config import Api, Config, Listen
 from forewarn_collector.config_store import SharedJournal, State, Store
 from forewarn_collector.replay.sender import IN_FLIGHT
-from forewarn_collector.store import postgres_server
+from forewarn_collector.store import postgres_driver
 from forewarn_collector.store.journal import Journal
 from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.postgres import Postgres
@@ -210,7 +210,7 @@ def test_it_takes_no_writes_any_more(postgresql: PostgreSQL, database: Database,
 def test_it_hangs(
     postgresql: PostgreSQL, database: Database, start: Make, wait_for: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_server.Connection, "patience", PATIENT_SECONDS)
+    monkeypatch.setattr(postgres_driver.Connection, "patience", PATIENT_SECONDS)
     trouble = Trouble(start(database.url), wait_for)
     with postgresql.hanging():
         trouble.send()

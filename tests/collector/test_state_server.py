@@ -282,3 +282,10 @@ def test_a_state_moves_there_whole(
     assert again.returncode == 1
     assert "there is a state already" in again.stderr
     assert (before.data / "state.db").exists()
+
+
+def test_a_collector_loads_no_library_of_a_server_that_it_has_not() -> None:
+    """Each would take 10 MB of every collector."""
+    code = "import sys, forewarn_collector.app; print([m for m in ('psycopg', 'influxdb_client') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"

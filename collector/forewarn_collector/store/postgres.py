@@ -18,8 +18,9 @@ from forewarn_collector.store.database import transaction
 from forewarn_collector.store.model import StoreError, TooNew
 from forewarn_collector.store.place import Closing
 from forewarn_collector.store.place import Connection as AnyConnection
-from forewarn_collector.store.postgres_server import WRITERS_OPTIONS, Server, unhurried
-from forewarn_collector.store.postgres_server import Connection as Driver
+from forewarn_collector.store.postgres_driver import Connection as Driver
+from forewarn_collector.store.postgres_driver import unhurried
+from forewarn_collector.store.postgres_server import WRITERS_OPTIONS, Server
 from forewarn_collector.store.postgres_tables import MIGRATIONS, SCHEMA, VERSION
 from forewarn_collector.store.statements import POSTGRESQL, READ, WRITE
 

@@ -1,102 +1,26 @@
-"""A PostgreSQL server: the way to it, and what to tell people when it refuses. Journal and state have a schema each, so
-that they may share a database."""
+"""A PostgreSQL server: the way to it. Journal and state have a schema each, so that they may share a database.
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from math import inf
-from typing import Any, TypeVar
+psycopg is loaded at the first connection: it would take 10 MB of each collector that has no such server.
+"""
 
-import psycopg
-from psycopg.abc import PQGen
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.types.numeric import FloatLoader
-from psycopg.types.string import StrDumper
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from forewarn_collector.store.model import StoreError
 
+if TYPE_CHECKING:
+    import psycopg
+
+    from forewarn_collector.store.postgres_driver import Connection
+
 OLDEST_SERVER = 120_000
 """PostgreSQL 12: generated columns."""
-
-_CONNECT_SECONDS = 5
-# A network that is gone without a word is noticed after so long.
-_SILENT_MILLISECONDS = 10_000
-# A server that hangs keeps its connections; longer than it may wait for a lock, no answer is due.
-_HANGING_SECONDS = 25.0
 
 WRITERS_OPTIONS = (
     "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s "
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2 -c tcp_user_timeout=20s"
 )
 """A collector that hangs or is cut off in the middle of a transaction holds up the others no longer than this."""
-
-_NOTHING_STORED = "nothing of this was stored"
-# By SQLSTATE, the first that fits: https://www.postgresql.org/docs/15/errcodes-appendix.html
-_REMEDIES = (
-    ("28", "check the user in the URL and the password file, and what pg_hba.conf allows"),
-    ("3D000", "create the database, or name another one in the URL"),
-    ("42501", "give this user the right to use and to create the schema {schema}"),
-    ("25006", "the server takes no writes: name the primary, not a standby"),
-    ("53100", f"{_NOTHING_STORED}: free some space on the server"),
-    ("53300", "the server has no connection left: raise its max_connections"),
-    ("57P03", "the server is starting or stopping: it is tried again"),
-    ("55P03", "another collector holds the database for too long: it is tried again"),
-    ("08", f"{_NOTHING_STORED}; it is tried again"),
-)
-_UNREACHABLE = "check that the server runs and can be reached from here; it is tried again"
-
-
-class _Text(StrDumper):
-    """PostgreSQL's text cannot hold the character NUL, which a foreign client may send."""
-
-    def dump(self, obj: str) -> Any:
-        return super().dump(obj.replace("\0", "\ufffd"))
-
-
-Answer = TypeVar("Answer")
-
-
-class Connection(psycopg.Connection[Any]):
-    """Is closed when the server says nothing for too long. Raise OperationalError then."""
-
-    patience = _HANGING_SECONDS
-
-    def wait(self, gen: PQGen[Answer], interval: float = 0.1, timeout: float | None = None) -> Answer:
-        try:
-            return super().wait(_heard(gen, self.patience), interval, timeout)
-        except _Hangs:
-            self.close()
-            raise
-
-
-class _Hangs(psycopg.OperationalError):
-    pass
-
-
-def _heard(waiting: PQGen[Answer], seconds: float) -> PQGen[Answer]:
-    """The same, but it may not wait longer than this from one sign of the server to the next."""
-    try:
-        wanted, heard = next(waiting), time.monotonic()
-        while True:
-            ready = yield wanted
-            if ready:
-                heard = time.monotonic()
-            elif time.monotonic() - heard > seconds:
-                raise _Hangs(f"the server has not answered for {seconds:.0f} s")
-            wanted = waiting.send(ready)
-    except StopIteration as end:
-        answer: Answer = end.value
-        return answer
-
-
-@contextmanager
-def unhurried(connection: Connection) -> Iterator[None]:
-    """For what may take long on tables of years."""
-    usual, connection.patience = connection.patience, inf
-    try:
-        yield
-    finally:
-        connection.patience = usual
 
 
 class Server:
@@ -107,45 +31,31 @@ class Server:
         self._url = url
         self._password = password
         self.schema = schema
-        where = conninfo_to_dict(url)
-        self.name = f"PostgreSQL at {where.get('host', 'this machine')}, database {where.get('dbname', 'of the user')}"
 
-    def connect(self, autocommit: bool = False, options: str = "") -> Connection:
+    @cached_property
+    def name(self) -> str:
+        from psycopg.conninfo import conninfo_to_dict
+
+        where = conninfo_to_dict(self._url)
+        return f"PostgreSQL at {where.get('host', 'this machine')}, database {where.get('dbname', 'of the user')}"
+
+    def connect(self, autocommit: bool = False, options: str = "") -> "Connection":
         """``options``: more settings, as the server's command line takes them. Raise StoreError."""
+        from psycopg import Error
+
+        from forewarn_collector.store.postgres_driver import connect
+
         try:
-            connection = Connection.connect(
-                self._url, autocommit=autocommit, password=self._password, connect_timeout=_CONNECT_SECONDS,
-                application_name="forewarn", options=f"-c search_path={self.schema} {options}",
-                keepalives_idle=5, keepalives_interval=2, keepalives_count=2, tcp_user_timeout=_SILENT_MILLISECONDS,
-            )  # fmt: skip
-        except psycopg.Error as error:
+            connection = connect(self._url, self._password, self.schema, autocommit, options)
+        except Error as error:
             raise self.trouble(error) from error
         if (version := connection.info.server_version) < OLDEST_SERVER:
             connection.close()
             raise StoreError(f"{self.name}: this is PostgreSQL {version // 10_000}; forewarn needs 12 or newer")
-        connection.adapters.register_loader("numeric", FloatLoader)
-        connection.adapters.register_dumper(str, _Text)
         return connection
 
-    def trouble(self, error: psycopg.Error) -> StoreError:
+    def trouble(self, error: "psycopg.Error") -> StoreError:
         """What the server said, in one line, with the remedy."""
+        from forewarn_collector.store.postgres_driver import in_words
+
         return StoreError(f"{self.name}: {in_words(error, self.schema)}")
-
-
-def in_words(error: psycopg.Error, schema: str) -> str:
-    """What a server said, in one line, with the remedy where there is a known one."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    state = error.sqlstate or ""
-    remedy = next((text for code, text in _REMEDIES if state.startswith(code)), "")
-    if not state and isinstance(error, psycopg.OperationalError):
-        remedy = _remedy_before_there_is_a_state(said)
-    return said + (f"; {remedy.format(schema=schema)}" if remedy else "")
-
-
-def _remedy_before_there_is_a_state(said: str) -> str:
-    """What fails while connecting has no SQLSTATE, only words."""
-    if "authentication failed" in said or "no password supplied" in said or "pg_hba.conf" in said:
-        return _REMEDIES[0][1]
-    if "does not exist" in said and "database" in said:
-        return _REMEDIES[1][1]
-    return _UNREACHABLE

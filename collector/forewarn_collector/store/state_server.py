@@ -6,11 +6,10 @@ instant and wait for nobody. A connection that was lost is opened anew by the ne
 
 from collections.abc import Callable
 
-import psycopg
 import sqlalchemy as sa
 
 from forewarn_collector.store.model import StoreError
-from forewarn_collector.store.postgres_server import WRITERS_OPTIONS, Connection, Server, in_words, unhurried
+from forewarn_collector.store.postgres_server import WRITERS_OPTIONS, Server
 from forewarn_collector.store.state_schema import OLDEST, check_version
 
 SCHEMA = "forewarn_state"
@@ -25,6 +24,10 @@ Prepare = Callable[[sa.Connection, sa.MetaData, str], None]
 
 def open_engine(server: Server, metadata: sa.MetaData, prepare: Prepare) -> sa.Engine:
     """``prepare`` brings the tables up to date; of several collectors that start at once one does. Raise StoreError."""
+    from psycopg import Error
+
+    from forewarn_collector.store.postgres_driver import Connection, unhurried
+
     engine = _engine(server)
     try:
         with engine.begin() as connection:
@@ -35,7 +38,7 @@ def open_engine(server: Server, metadata: sa.MetaData, prepare: Prepare) -> sa.E
                 prepare(connection, metadata, server.name)
     except BaseException as error:
         engine.dispose()
-        if isinstance(error, sa.exc.DBAPIError) and isinstance(error.orig, psycopg.Error):
+        if isinstance(error, sa.exc.DBAPIError) and isinstance(error.orig, Error):
             raise server.trouble(error.orig) from None
         raise
     return engine.execution_options(checked=server.name)
@@ -67,7 +70,13 @@ def check_tables(engine: sa.Engine) -> None:
 
 def said(error: BaseException) -> str | None:
     """What PostgreSQL said, with the remedy; None where it was another database."""
-    return f"state in PostgreSQL: {in_words(error, SCHEMA)}" if isinstance(error, psycopg.Error) else None
+    if not hasattr(error, "sqlstate"):  # which all of psycopg's have, and none of SQLite's
+        return None
+    from psycopg import Error
+
+    from forewarn_collector.store.postgres_driver import in_words
+
+    return f"state in PostgreSQL: {in_words(error, SCHEMA)}" if isinstance(error, Error) else None
 
 
 def _engine(server: Server) -> sa.Engine:

@@ -1,0 +1,88 @@
+"""The last days of quantities that always come together, as means in bins: they share one count.
+
+A bin's place is its number modulo the number of bins, as in ``windows.py``; a bin that has left the window is emptied
+when the component is heard again.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from forewarn_rules.tracks import NEVER, Floats, Rows, grown
+
+Numbers = npt.NDArray[np.int64]
+
+
+class Means:
+    """Bins of ``width`` seconds that cover ``bins`` * ``width`` before now and the bin of now itself.
+
+    Sums are kept in half as many bytes, which is true to a millionth of the mean: far less than any sensor is.
+    """
+
+    def __init__(self, quantities: int, width: float, bins: int) -> None:
+        self.width = width
+        self.slots = bins + 1
+        self._sums = np.zeros((quantities, self.slots, 0), dtype=np.float32)
+        self._counts = np.zeros((self.slots, 0), dtype=np.float32)
+        self._newest = np.full(0, NEVER, dtype=np.int64)
+
+    def reserve(self, capacity: int) -> None:
+        self._sums = grown(self._sums, capacity, 0.0)
+        self._counts = grown(self._counts, capacity, 0.0)
+        self._newest = grown(self._newest, capacity, NEVER)
+
+    def forget(self, row: int) -> None:
+        self._sums[:, :, row] = 0.0
+        self._counts[:, row] = 0.0
+        self._newest[row] = NEVER
+
+    def insert(self, rows: Rows, at: Floats, values: Floats) -> None:
+        """Note values [quantity, component], all of them known. What is older than the window is left out."""
+        bins = np.floor_divide(at, self.width).astype(np.int64)
+        moves = np.flatnonzero(bins > self._newest[rows])
+        if moves.size:
+            self._advance(rows[moves], bins[moves])
+        fits = self._newest[rows] - bins < self.slots
+        if not fits.all():
+            rows, bins, values = rows[fits], bins[fits], values[:, fits]
+        places = bins % self.slots
+        self._sums[:, places, rows] += values
+        self._counts[places, rows] += 1
+
+    def fold(self, row: int, at: Floats, values: Floats) -> None:
+        """Note the history of a component that is new here: ``at`` ascending, ``values`` [quantity, time]."""
+        bins = np.floor_divide(at, self.width).astype(np.int64)
+        self._newest[row] = bins[-1]
+        first = int(np.searchsorted(bins, bins[-1] - self.slots + 1))
+        bins, values = bins[first:], values[:, first:]
+        starts = np.flatnonzero(np.diff(bins, prepend=bins[0] - 1))
+        places = bins[starts] % self.slots
+        self._sums[:, places, row] = np.add.reduceat(values, starts, axis=1)
+        self._counts[places, row] = np.diff(starts, append=len(bins))
+
+    def of(self, rows: Rows) -> tuple[Floats, Floats]:
+        """When each bin begins [bin, component], and its means [quantity, bin, component]; NaN where it is empty."""
+        counts = self._counts.take(rows, axis=1).astype(np.float64)
+        means: Floats = self._sums.take(rows, axis=2) / np.where(counts > 0, counts, np.nan)
+        return self._begins(rows), means
+
+    def oldest(self, rows: Rows) -> Floats:
+        """When the first bin that holds a value begins; NaN where none does."""
+        held = self._counts.take(rows, axis=1) > 0
+        oldest: Floats = np.fmin.reduce(np.where(held, self._begins(rows), np.nan), axis=0)
+        return oldest
+
+    def _begins(self, rows: Rows) -> Floats:
+        begins: Floats = self._numbers(self._newest[rows]).astype(np.float64) * self.width
+        return begins
+
+    def _numbers(self, newest: Numbers) -> Numbers:
+        """The number of the bin that lies in each place [bin, component]."""
+        numbers: Numbers = newest - (newest - np.arange(self.slots)[:, np.newaxis]) % self.slots
+        return numbers
+
+    def _advance(self, rows: Rows, bins: Numbers) -> None:
+        """Move on to the bins of now, and empty those that leave."""
+        leaves = self._numbers(self._newest[rows]) <= bins - self.slots
+        self._sums[:, :, rows] = np.where(leaves, 0.0, self._sums.take(rows, axis=2))
+        self._counts[:, rows] = np.where(leaves, 0.0, self._counts.take(rows, axis=1))
+        self._newest[rows] = bins
