@@ -140,7 +140,8 @@ def test_a_judge_that_stands_still_is_found(make_running: Make) -> None:
     assert seen.trouble == "the canary through the listener was stored, but not judged within 1 s"
 
 
-def test_a_journal_that_cannot_be_written_is_found(make_running: Make) -> None:
+def test_a_journal_that_cannot_be_written_is_found(make_running: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forewarn_collector.selfcheck.ways.TIMEOUT_SECONDS", 2.0)
     running = make_running(config(every_seconds=None))
     with closing(sqlite3.connect(running.data / "journal.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -1,13 +1,13 @@
 """Two collectors on one PostgreSQL: what each answers about devices that the other one judges."""
 
+import itertools
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
-from servers.postgresql import Database
+from servers.postgresql import PostgreSQL
 
 from forewarn_collector.cli.main import forewarn
 from forewarn_collector.config import Api, Config, Listen
@@ -23,6 +23,7 @@ from forewarn_wire import Answer, Command, CommandOrder, Disk, ReplyReport, Smar
 
 PATIENCE = 60.0
 DISK = "S-1"
+NAMES = map("shop-{:03}".format, itertools.count())
 
 
 class Two(NamedTuple):
@@ -34,29 +35,39 @@ class Two(NamedTuple):
     theirs: str
 
 
-@pytest.fixture
-def two(database: Database, tmp_path: Path, make_running: Callable[..., Any], wait_for: Callable[..., Any]) -> Two:
-    password = tmp_path / "password"
+@pytest.fixture(scope="module")
+def pair(
+    postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory, start_collector: Callable[..., Any]
+) -> Iterator[tuple[Any, Any]]:
+    database = postgresql.fresh()
+    directory = tmp_path_factory.mktemp("two")
+    password = directory / "password"
     password.write_text(database.password)
     password.chmod(0o600)
 
     def start(name: str) -> Any:
         journal = SharedJournal(url=database.url, password_file=str(password), name=name)
         store = Store(journal=journal, state=State(url=database.url, password_file=str(password)))
-        return make_running(Config(listen=Listen(port=0), api=Api(port=0), store=store), tmp_path / name)
+        return start_collector(directory / name, Config(listen=Listen(port=0), api=Api(port=0), store=store))
 
     one, other = start("collector-a"), start("collector-b")
-    devices = [f"shop-{n:02}" for n in range(40)]
-
-    def held(running: Any) -> list[str]:
-        return [device for device in devices if running.collector.judge.holds(device)]
-
-    wait_for(lambda: len(held(one)) + len(held(other)) == len(devices) and held(one) and held(other), PATIENCE)
-    half = SHARES // 2
+    yield one, other
     for running in (one, other):
+        running.stop()
+
+
+@pytest.fixture
+def two(pair: tuple[Any, Any], wait_for: Callable[..., Any]) -> Two:
+    """With devices that no other test has."""
+    one, other = pair
+    for running in pair:
         team = running.collector.team
-        wait_for(lambda team=team: [len(member.shares) for member in team.members] == [half, half], PATIENCE)
-    return Two(one, other, held(one)[0], held(other)[0])
+        wait_for(lambda team=team: [len(member.shares) for member in team.members] == [SHARES // 2] * 2, PATIENCE)
+
+    def next_of(running: Any) -> str:
+        return next(name for name in NAMES if running.collector.judge.holds(name))
+
+    return Two(one, other, next_of(one), next_of(other))
 
 
 def failing(device: str, seq: int = 1) -> bytes:
@@ -84,7 +95,7 @@ def test_each_answers_about_the_whole_fleet_and_names_who_judges(
         desk = running.collector.desk
         wait_for(lambda desk=desk: len(desk.tickets(device=two.theirs)) == 1, PATIENCE)
         fleet = running.collector.fleet
-        wait_for(lambda fleet=fleet: [line.level for line in fleet.lines()] == ["critical"], PATIENCE)
+        wait_for(lambda fleet=fleet: ("critical", two.theirs) in [(x.level, x.name) for x in fleet.lines()], PATIENCE)
         view = fleet.device(two.theirs)
         assert [s.rule for s in view.standing if s.level == "critical"] == ["drive-reports-failed"]
     asked = ["--data", str(two.one.data), "rules", "explain", "drive-reports-failed", "--device", two.theirs]
@@ -119,13 +130,15 @@ def test_a_directory_that_was_applied_at_one_counts_at_the_other(two: Two, wait_
 def test_a_ticket_of_the_next_moment_has_its_customer_already(
     two: Two, make_device: Callable[..., Any], status_payload: Callable[..., bytes], wait_for: Callable[..., Any]
 ) -> None:
-    two.other.collector.team._refreshing.stop()  # it would come now and then, and here never comes
+    refreshing = two.other.collector.team._refreshing
+    refreshing.stop()  # it would come now and then, and here never comes
     acme = Customer(name="Acme", devices=[Devices(names=["shop-*"])])
     two.one.collector.register.apply(DirectoryFile(customers=[acme]), "Ann")
     send(two, make_device, two.theirs, status_payload)
     desk = two.other.collector.desk
     wait_for(lambda: len(desk.tickets(device=two.theirs)) == 1, PATIENCE)
     assert [ticket.customer for ticket in desk.tickets(device=two.theirs)] == ["Acme"]
+    refreshing.start()
 
 
 def test_whoever_was_overtaken_records_nothing(state_in: Any) -> None:

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
+
+from forewarn_collector.cli.main import forewarn
 
 Wait = Callable[..., Any]
 
@@ -66,7 +69,9 @@ class Site:
         return log
 
     def device(self, name: str) -> Any:
-        return self.forewarn("device", name)
+        """Asked again and again: in this process."""
+        done = CliRunner().invoke(forewarn, ["--data", str(self.collector.data), "device", name, "--json"])
+        return json.loads(done.stdout)
 
 
 @pytest.fixture
