@@ -7,6 +7,7 @@ from forewarn_rules.metrics import IN_LOAD_REPORTS, LABELS, METRICS, MODEL, MODE
 from forewarn_rules.model import PART_LABEL, Kind
 from forewarn_rules.risk import RiskModel, shipped_model
 from forewarn_rules.rule import Signal
+from forewarn_rules.schema_signal import SignalFile
 from forewarn_rules.shape import suggest
 from forewarn_rules.windows import KEEPS
 
@@ -100,7 +101,7 @@ def build_signal(document: Document, file: schema.RuleFile, name: str) -> Signal
     return model_signals.with_budget(signal, model_signals.USUAL_BUDGET)
 
 
-def _model(document: Document, given: schema.SignalFile, name: str) -> RiskModel | None:
+def _model(document: Document, given: SignalFile, name: str) -> RiskModel | None:
     """The model that the signal asks; None where it asks none, or where a mistake was noted."""
     place = ("signals", name)
     asked = given.metric in MODEL_METRICS
@@ -135,7 +136,7 @@ def _budget_fits(document: Document, budget: float | dict[str, float], name: str
     return True
 
 
-def _keys_fit(document: Document, given: schema.SignalFile, name: str) -> bool:
+def _keys_fit(document: Document, given: SignalFile, name: str) -> bool:
     place = ("signals", name)
     for key, (takes, remedy) in BELONGS.items():
         there, needed = getattr(given, key) is not None, given.take in takes
@@ -179,7 +180,7 @@ def _reachable(document: Document, file: schema.RuleFile, name: str) -> bool:
     return True
 
 
-def _comparable(document: Document, file: schema.RuleFile, given: schema.SignalFile, name: str, metric: Metric) -> bool:
+def _comparable(document: Document, file: schema.RuleFile, given: SignalFile, name: str, metric: Metric) -> bool:
     """Peers go by labels that components of several devices may share, and compare what each has by itself."""
     other = None if given.of is None else file.signals.get(given.of)
     if given.of is not None and (other is None or other.metric != given.metric or other.take not in COMPARED):
@@ -196,7 +197,7 @@ def _comparable(document: Document, file: schema.RuleFile, given: schema.SignalF
     return not strange
 
 
-def _explainable(document: Document, given: schema.SignalFile, name: str, metric: Metric) -> bool:
+def _explainable(document: Document, given: SignalFile, name: str, metric: Metric) -> bool:
     """A quantity is explained by others of its component, or of its device where one report carries both."""
     kinds = {metric.kind, Kind.DEVICE} if metric.kind in IN_LOAD_REPORTS else {metric.kind}
     known = [other.name for other in METRICS.values() if other.kind in kinds and other.name != metric.name]

@@ -13,6 +13,7 @@ from forewarn_rules.document import Document, Problem, RuleFileErrors, read_docu
 from forewarn_rules.metrics import find_metric
 from forewarn_rules.model_signals import reads, with_budget
 from forewarn_rules.rule import Rule
+from forewarn_rules.schema_signal import SignalFile
 from forewarn_rules.series import parse_series
 from forewarn_rules.shape import shape, suggest
 from forewarn_rules.switched_off import SwitchedOff, switch_off
@@ -132,7 +133,7 @@ def _take(document: Document, loaded: Loaded, found: dict[str, Loaded]) -> None:
         found[rule_id] = loaded
 
 
-def _read(signal: schema.SignalFile) -> set[str]:
+def _read(signal: SignalFile) -> set[str]:
     return reads(signal.metric) | set(signal.explained_by or ())
 
 

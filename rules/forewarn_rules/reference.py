@@ -14,12 +14,13 @@ from forewarn_rules.load import load_rules
 from forewarn_rules.metrics import ATA_PATTERNS, LABELS, METRICS, MODEL, MODEL_METRICS
 from forewarn_rules.model import FAULTS, Kind
 from forewarn_rules.risk import shipped_model
+from forewarn_rules.schema_signal import SignalFile
 from forewarn_rules.shape import describe
 
 _SECTIONS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("A rule file", schema.RuleFile),
     ("scope", schema.Scope),
-    ("signals: one entry per name", schema.SignalFile),
+    ("signals: one entry per name", SignalFile),
     ("levels: watch, warning, critical", schema.LevelFile),
     ("levels: forecast", schema.ForecastFile),
     ("explain", schema.Explain),

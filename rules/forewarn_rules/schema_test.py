@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from forewarn_rules.schema import DURATION, Word
+from forewarn_rules.schema_words import DURATION, Word
 
 
 class Expectation(msgspec.Struct, forbid_unknown_fields=True):

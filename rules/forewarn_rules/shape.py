@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final, TypeVar, cast
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from forewarn_rules import schema
 from forewarn_rules.document import Document, Where
 from forewarn_rules.durations import REMEDY, parse_duration
+from forewarn_rules.schema_words import DURATION
 
 T = TypeVar("T", bound=msgspec.Struct)
 WRONG: Final = object()
@@ -74,7 +74,7 @@ def _struct(document: Document, struct: type[msgspec.Struct], value: Any, where:
 
 def _value(document: Document, kind: Any, value: Any, where: Where) -> Any:
     bare, metas = _bare(kind)
-    if any(meta.extra == schema.DURATION for meta in metas):
+    if any(meta.extra == DURATION for meta in metas):
         return _duration(document, value, where)
     if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
         return _struct(document, bare, value, where)

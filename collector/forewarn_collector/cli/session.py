@@ -41,7 +41,9 @@ class Session:
 
         if self.server is None and self.token_file is not None:
             raise click.UsageError("--token-file is for --server: without it the data directory holds the token")
-        return Client.connect(self.data, self.server, self.token_file)
+        client = Client.connect(self.data, self.server, self.token_file)
+        click.get_current_context().find_root().call_on_close(client.close)
+        return client
 
     @cached_property
     def times(self) -> "Times":
