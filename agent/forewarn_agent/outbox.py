@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from forewarn_agent.outbox_file import WAITING, OutboxFile, OutboxUnavailableError
+from forewarn_agent.outbox_room import make_room, utc
 from forewarn_agent.reboots import Start, judge_start
 from forewarn_agent.settings import OutboxLimits
 from forewarn_agent.stamp import UNSTAMPED
@@ -19,8 +20,6 @@ from forewarn_wire import EventReport, LoadReport, Message, ReplyReport, SmartRe
 log = logging.getLogger(__name__)
 
 _KINDS: dict[type, str] = {LoadReport: "load", SmartReport: "smart", EventReport: "event", ReplyReport: "reply"}
-# A full outbox gives up a tenth at once, so that there is one event for many reports.
-_KEEP = 0.9
 
 
 @dataclass(frozen=True)
@@ -116,12 +115,14 @@ class Outbox:
 
         def work() -> Message:
             if self._lost is not None:
-                span = f"from {_utc(self._lost.since)} to {_utc(self._clock())}"
+                span = f"from {utc(self._lost.since)} to {utc(self._clock())}"
                 self._insert_event("outbox-dropped", f"not stored {span}: {self._lost.reason}", self._lost.count)
             stamped = self._insert(message)
             if note is not None:
                 self._file.set(*note)
-            self._enforce_limits()
+            dropped = make_room(self._file, self._clock(), self._limits)
+            if dropped is not None:
+                self._insert_event("outbox-dropped", dropped.text, dropped.reports)
             return stamped
 
         try:
@@ -242,55 +243,6 @@ class Outbox:
             )
         )
 
-    def _enforce_limits(self) -> None:
-        """Forget what was delivered long ago, and sooner where it takes room. When that is not enough, drop the oldest
-        reports that still wait, and leave an event that says so."""
-        now, most = self._clock(), self._limits.max_bytes
-        self._file.execute("DELETE FROM reports WHERE settled_at < ?", (now - self._limits.keep,))
-        excess = self._total() - most
-        if excess > 0:
-            last = self._last_of("settled_at IS NOT NULL", excess + most * (1 - _KEEP))
-            self._file.execute("DELETE FROM reports WHERE settled_at IS NOT NULL AND id <= ?", (last,))
-            excess = self._total() - most
-        if excess > 0:
-            last = self._last_of("settled_at IS NULL", excess + most * (1 - _KEEP))
-            self._drop("id <= ?", last, f"the outbox was fuller than {most} bytes")
-            return
-        (oldest,) = self._file.execute(
-            "SELECT stored_at FROM reports WHERE settled_at IS NULL ORDER BY id LIMIT 1"
-        ).fetchone()
-        if now - oldest > self._limits.max_age:
-            before = now - self._limits.max_age * _KEEP
-            self._drop("stored_at < ?", before, f"older than {self._limits.max_age:g} s")
-
-    def _total(self) -> int:
-        return int(self._file.get("payload_bytes") or 0)
-
-    def _last_of(self, condition: str, excess: float) -> int:
-        """The id up to which reports have to go to free so many bytes; never that of the newest report."""
-        last = 0
-        for id_, size in self._file.execute(
-            f"SELECT id, LENGTH(payload) FROM reports WHERE {condition} AND id < (SELECT MAX(id) FROM reports)"  # noqa: S608 - ours
-            " ORDER BY id"
-        ):
-            if excess <= 0:
-                break
-            last, excess = id_, excess - size
-        return last
-
-    def _drop(self, condition: str, value: float, reason: str) -> None:
-        condition = f"settled_at IS NULL AND {condition}"
-        count, first, last = self._file.execute(
-            f"SELECT COUNT(*), MIN(stored_at), MAX(stored_at) FROM reports WHERE {condition}",  # noqa: S608 - ours
-            (value,),
-        ).fetchone()
-        if not count:
-            return
-        self._file.execute(f"DELETE FROM reports WHERE {condition}", (value,))  # noqa: S608 - ours
-        text = f"dropped reports from {_utc(first)} to {_utc(last)}: {reason}"
-        log.warning("%d reports: %s", count, text)
-        self._insert_event("outbox-dropped", text, count)
-
     def _note_loss(self, reason: str) -> None:
         if self._lost is None:
             log.error("the outbox takes no reports, they are lost until it does: %s", reason)
@@ -307,7 +259,3 @@ def closed_ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
         else:
             ranges.append((number, number))
     return ranges
-
-
-def _utc(unix_time: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_time))

@@ -5,16 +5,12 @@ from forewarn_wire.messages import (
     SCHEMA,
     Answer,
     Attribute,
-    Command,
-    CommandOrder,
-    ConfigOrder,
     Disk,
     EventReport,
     Inventory,
     LoadReport,
     Message,
     NvmeHealth,
-    Order,
     Outcome,
     ReplyReport,
     Report,
@@ -26,6 +22,7 @@ from forewarn_wire.messages import (
     Unread,
     UsualAttributes,
 )
+from forewarn_wire.orders import Command, CommandOrder, ConfigOrder, Order
 from forewarn_wire.parts import (
     Array,
     Battery,

@@ -6,16 +6,14 @@ import msgspec
 
 from forewarn_wire.messages import (
     SCHEMA,
-    CommandOrder,
-    ConfigOrder,
     EventReport,
     LoadReport,
     Message,
-    Order,
     ReplyReport,
     SmartReport,
     StatusReport,
 )
+from forewarn_wire.orders import CommandOrder, ConfigOrder, Order
 
 MESSAGE_TYPES: dict[str, type[Message]] = {
     "status": StatusReport,

@@ -9,7 +9,8 @@ import msgspec
 import yaml
 from msgspec.inspect import type_info
 
-from forewarn_collector.config import Config, mistakes
+from forewarn_collector.config import Config
+from forewarn_collector.config_mistakes import mistakes
 from forewarn_rules.document import Document, Where, read_document
 
 NAME = "collector.yaml"

@@ -9,7 +9,8 @@ import ssl
 from pathlib import Path
 
 from forewarn_collector.api.server import server_context
-from forewarn_collector.config import CLIENT_ID, ApiTls, Broker, Listen, SelfCheck, Tls, ping_url_problem
+from forewarn_collector.config import CLIENT_ID, ApiTls, Broker, Listen, SelfCheck, Tls
+from forewarn_collector.config_mistakes import ping_url_problem
 from forewarn_collector.config_tickets import Tickets
 from forewarn_collector.identity.broker_files import BrokerFiles
 from forewarn_collector.ingest.crowd import Limits
