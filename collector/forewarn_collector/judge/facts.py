@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,7 +26,9 @@ _FACTS_OF_DISKS = {**SERIES_KIND, Kind.DISK_LOG: "smart"}
 _WITH_FACTS = {Kind.FILESYSTEM, Kind.ARRAY, *_FACTS_OF_DISKS}
 
 
+@lru_cache(maxsize=1024)  # a device has many components, of which each is told the same
 def decode_facts(facts: bytes | None) -> Facts:
+    """Not to be changed by who reads it."""
     decoded = msgspec.json.decode(facts) if facts else {}
     return decoded if isinstance(decoded, dict) else {}
 

@@ -12,7 +12,7 @@ from forewarn_rules import Engine, Kind
 log = logging.getLogger(__name__)
 
 # Filling the windows of a series takes a while, and a step should not take long.
-NEW_SERIES_PER_STEP = 200
+SERIES_FILLED_PER_STEP = 200
 
 
 class Warming:
@@ -35,15 +35,16 @@ class Warming:
         self._newest = newest
 
     def is_due(self, series: int) -> bool:
-        return series not in self._warmed
+        """Whether the windows of a series are to be filled: it had rows before the start, and was not touched since."""
+        return series <= self._newest and series not in self._warmed
 
     def portion(self, rows: Sequence[Row]) -> Sequence[Row]:
         """As many of the first rows as one step may take."""
-        new: set[int] = set()
+        due: set[int] = set()
         for place, row in enumerate(rows):
             if self.is_due(row.series):
-                new.add(row.series)
-                if len(new) > NEW_SERIES_PER_STEP:
+                due.add(row.series)
+                if len(due) > SERIES_FILLED_PER_STEP:
                     return rows[:place]
         return rows
 
@@ -62,7 +63,7 @@ class Warming:
         if not self.is_due(series.id):
             return
         self._warmed.add(series.id)
-        if series.kind not in self._reach or series.id > self._newest:
+        if series.kind not in self._reach:
             return
         try:
             for found in self.past_of(history, series, at, judged):
