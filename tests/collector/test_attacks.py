@@ -97,7 +97,9 @@ class Doors:
 
 @pytest.fixture(scope="module")
 def doors(start_collector: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory, wait: Any) -> Iterator[Doors]:
-    made = Doors(start_collector, tmp_path_factory.mktemp("doors"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("forewarn_collector.app.TICK_SECONDS", 1.0)  # copies are judged at the tick
+        made = Doors(start_collector, tmp_path_factory.mktemp("doors"))
     wait(lambda: made.subscribed)
     yield made
     made.stop()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from forewarn_wire import up_topic
 
 LOAD = up_topic("shop-07", "load")
 STATUS = up_topic("shop-07", "status")
-WANTS_A_LONG_ANSWER = mqtt5.UnsubscribePacket(1, ["x"] * 10_000)
+WANTS_A_LONG_ANSWER = mqtt5.UnsubscribePacket(1, ["x"] * 10_000).write()
 Make = Callable[..., Any]
 
 
@@ -353,9 +354,15 @@ def test_a_report_without_acknowledgement_is_stored_too(
     wait_for(lambda: door.reader.device("shop-33"))
 
 
+def takes_little_in(device: Any) -> None:
+    """So that it takes few answers until they pile up on our side."""
+    device.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+
 def test_a_client_that_never_reads_is_cut_off(door: Any, make_device: Make, wait_for: Any) -> None:
     device = make_device(door.port, "shop-34")
     device.connect()
+    takes_little_in(device)
     before = door.ended["does-not-read"]
 
     def talk_on() -> None:
@@ -427,6 +434,7 @@ def test_the_keepalive_ends_a_connection_whose_other_end_is_gone(
 def test_who_does_not_take_its_goodbye_is_cut_off(door: Any, impatient: Any, make_device: Make, wait_for: Any) -> None:
     deaf = make_device(impatient.port, "shop-42")
     deaf.connect()
+    takes_little_in(deaf)
     connection = impatient.listener.clients["shop-42"]
     while not connection._transport.get_write_buffer_size():  # until its answers pile up on our side
         deaf.send(WANTS_A_LONG_ANSWER)

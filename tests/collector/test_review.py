@@ -128,6 +128,7 @@ def test_a_collector_asks_for_a_gap_and_tells_what_was_in_it(
 ) -> None:
     running = make_running()
     running.collector.dispatch.recovery.settle_seconds = 0.5
+    running.collector.dispatch._gaps_at = 0.0
     device = make_device(running.port, NAME)
     device.connect()
     device.send(
