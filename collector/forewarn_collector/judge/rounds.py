@@ -6,6 +6,7 @@ A round holds each component at most once; rows of one component keep their orde
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -128,8 +129,10 @@ def rounds(rows: Sequence[Row], series: Mapping[int, Series], wanted: Wanted) ->
         for alike in _by_layout(turn):
             at = np.array([row.at for row in alike])
             values = np.array([row.values for row in alike])
+            whose = [series[row.series] for row in alike]
+            devices, parts = [one.device for one in whose], [one.part for one in whose]
             for piece in slices(alike[0].fields, wanted):
-                keys = [key_of(piece, series[row.series]) for row in alike]
+                keys = list(zip(devices, repeat(piece.instance) if piece.instance else parts, strict=False))
                 block = _Block(piece, keys, at, values[:, piece.columns])
                 blocks.setdefault(piece.kind, []).append(block)
         yield [_batch(kind, found, names[kind]) for kind, found in blocks.items()]
