@@ -1,6 +1,7 @@
 """Topic names: ``forewarn/v1/<device>/up/<kind>`` and ``forewarn/v1/<device>/down/<kind>``."""
 
 import re
+import sys
 from dataclasses import dataclass
 
 ROOT = "forewarn/v1"
@@ -18,7 +19,7 @@ class TopicError(ValueError):
     """A topic that is not forewarn's."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Topic:
     device: str
     direction: str
@@ -57,4 +58,5 @@ def parse_topic(topic: str) -> Topic:
     problem = None if device == CANARY else device_name_problem(device)
     if problem:
         raise TopicError(problem)
-    return Topic(device, direction, kind)
+    # A collector remembers the topics of its fleet: of three of a device each would have a name of its own.
+    return Topic(sys.intern(device), sys.intern(direction), sys.intern(kind))
