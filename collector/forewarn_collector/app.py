@@ -55,11 +55,9 @@ from forewarn_collector.people.logins import with_logins
 from forewarn_collector.people.register import Register
 from forewarn_collector.people.service_levels import ServiceLevels
 from forewarn_collector.repeat import Repeat
-from forewarn_collector.selfcheck.canary import Canary, Way
 from forewarn_collector.selfcheck.health import Condition
 from forewarn_collector.selfcheck.ping import Ping
 from forewarn_collector.selfcheck.rounds import Rounds
-from forewarn_collector.selfcheck.ways import BrokerWay, ListenerWay
 from forewarn_collector.several.shift import Work
 from forewarn_collector.several.team import Team
 from forewarn_collector.start import (
@@ -75,6 +73,7 @@ from forewarn_collector.start import (
 )
 from forewarn_collector.start_history import Outside, configured_store
 from forewarn_collector.start_identity import EnrolmentPort, make_bureau
+from forewarn_collector.start_selfcheck import make_canaries
 from forewarn_collector.start_service import make_service
 from forewarn_collector.start_store import claims_of, collector_name, open_journal
 from forewarn_collector.state_place import state_place
@@ -92,7 +91,6 @@ from forewarn_collector.tickets.systems.external import Links
 from forewarn_collector.web.pages import pages
 from forewarn_collector.web.rating import rating_page
 from forewarn_rules import Engine
-from forewarn_wire import CANARY
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +220,8 @@ class Collector:
         self.condition.ping = Ping(ping_url, now) if ping_url else None
         self._rounds = Rounds(self.condition, float(config.self_check.every_seconds or 0))
         if config.self_check.every_seconds and not simulated:
-            self.condition.canaries = self._canaries()
+            door = self.listener if config.listen.enabled else None
+            self.condition.canaries = make_canaries(door, self.subscriber, self._reader, self._history, self.judge, now)
         self._keeper = Repeat("identity", IDENTITY_SECONDS, self.bureau.keep)
         self.enrolment = EnrolmentPort(config.enrol, self.bureau)
 
@@ -337,12 +336,3 @@ class Collector:
 
     def health(self) -> Health:
         return self.condition.read()
-
-    def _canaries(self) -> list[Canary]:
-        ways: list[Way] = []
-        if self.config.listen.enabled:
-            ways.append(ListenerWay(self.listener.connect_inside))
-        if self.subscriber:
-            ways.append(BrokerWay(self.subscriber.publish))
-        judged = partial(self.judge.judged_of, CANARY)
-        return [Canary(way, self._reader, self._history, judged, self.clock.now) for way in ways]
