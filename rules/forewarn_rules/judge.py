@@ -23,7 +23,7 @@ from forewarn_rules.verdicts import FALSE, TRUE, UNKNOWN, Floats, Verdict, Verdi
 
 SAME_TIME = 0.002
 """Seconds. Stored times are in milliseconds, those of a round are not."""
-AT_REST_SECONDS = 3600.0
+AT_REST_SECONDS = 86_400.0
 """How exactly the time of the last observation is kept of a component of which nothing is timed."""
 TWICE = "a component may come only once in a round"
 
@@ -252,7 +252,7 @@ class Judge:
                 if state.raised:
                     kept.labels = self._labels[row]
         if not kept.rules:
-            # Nothing is timed, so it is written again once an hour, not at every report. A restart finds the newest
+            # Nothing is timed, so it is written again once a day, not at every report. A restart finds the newest
             # report in the history.
             kept.last_at = float(_at_rest(kept.last_at))
         return kept if kept.rules or kept.baselines or kept.learned or kept.lines or kept.accepted else None

@@ -70,16 +70,16 @@ def test_what_is_saved_is_always_what_there_is_to_save(kind: Kind, step: float) 
     assert written
 
 
-def test_what_is_at_rest_is_not_looked_at_again_within_the_hour() -> None:
+def test_what_is_at_rest_is_not_looked_at_again_within_the_day() -> None:
     engine, saved = Engine(RULES), Saved()
     fans = [("pc", "fan1"), ("pc", "fan2")]
     written = []
-    for minute in range(150):
+    for hour in range(60):
         values = {"fan.rpm": np.full(2, 1000.0), "fan.pwm_percent": np.full(2, 40.0)}
-        engine.observe(Kind.SENSOR, fans, lambda _: LABELS, np.full(2, START + 60.0 * minute), values)
+        engine.observe(Kind.SENSOR, fans, lambda _: LABELS, np.full(2, START + 3600.0 * hour), values)
         if save(engine, Kind.SENSOR, fans, saved):
-            written.append(minute)
-    assert written == [0, 60, 120]
+            written.append(hour)
+    assert written == [0, 24, 48]
 
 
 def test_a_component_that_is_not_there_has_nothing_to_be_kept() -> None:
