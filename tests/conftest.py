@@ -17,6 +17,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 from servers.postgresql import Database, PostgreSQL
+from servers.started import free_port
 
 # How long an example takes says more of the machine's other work than of the code.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -64,12 +65,6 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
             return result
         time.sleep(0.02)
     raise AssertionError(f"not within {seconds} s: {condition}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(name="wait_for")

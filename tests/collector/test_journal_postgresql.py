@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from servers.postgresql import PASSWORD, Database, PostgreSQL
@@ -134,6 +135,18 @@ def test_a_server_that_dies_loses_nothing_committed_and_is_used_again(postgresql
         assert reader.counts().reports == 2
         times, _ = history.read("dev-1", "load", "", ["cpu.used_percent"], 0, math.inf)
         assert times.tolist() == [NOON, NOON + 1]
+
+
+def test_a_connection_that_is_left_in_a_pipeline_is_opened_anew(database: Database) -> None:
+    """As psycopg can leave it, cut off among many statements: "cannot exit pipeline mode while busy"."""
+    with closing(Postgres(database.url, PASSWORD).second_writer()) as connection:
+        assert isinstance(connection, postgres.Connection)
+        left = connection._open.pgconn
+        left.enter_pipeline_mode()
+        left.send_query_params(b"SELECT 1", None)
+        with pytest.raises(StoreError, match=r"not allowed in pipeline mode.*it is tried again"):
+            connection.execute("SELECT 2")
+        assert connection.execute("SELECT 3").fetchone() == (3,)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -30,9 +31,12 @@ class There(NamedTuple):
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that the system gives to nobody by itself: another's connection could take it before the server does."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def run(command: list[str], environment: Mapping[str, str], directory: Path | None = None) -> str:

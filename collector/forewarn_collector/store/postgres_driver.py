@@ -44,20 +44,19 @@ Answer = TypeVar("Answer")
 
 
 class Connection(psycopg.Connection[Any]):
-    """Is closed when the server says nothing for too long. Raise OperationalError then."""
+    """Is closed by an OperationalError that is not the server's own word, as when it says nothing for too long."""
 
     patience = _HANGING_SECONDS
 
     def wait(self, gen: PQGen[Answer], interval: float = 0.1, timeout: float | None = None) -> Answer:
         try:
             return super().wait(_heard(gen, self.patience), interval, timeout)
-        except _Hangs:
-            self.close()
+        except psycopg.OperationalError as error:
+            # Not the server's word, so the connection may stand anywhere: cut off among many statements, psycopg can
+            # be left in a pipeline, and takes no other statement ever.
+            if error.sqlstate is None:
+                self.close()
             raise
-
-
-class _Hangs(psycopg.OperationalError):
-    pass
 
 
 def _heard(waiting: PQGen[Answer], seconds: float) -> PQGen[Answer]:
@@ -69,7 +68,7 @@ def _heard(waiting: PQGen[Answer], seconds: float) -> PQGen[Answer]:
             if ready:
                 heard = time.monotonic()
             elif time.monotonic() - heard > seconds:
-                raise _Hangs(f"the server has not answered for {seconds:.0f} s")
+                raise psycopg.OperationalError(f"the server has not answered for {seconds:.0f} s")
             wanted = waiting.send(ready)
     except StopIteration as end:
         answer: Answer = end.value
