@@ -7,7 +7,7 @@ when the component is heard again.
 import numpy as np
 import numpy.typing as npt
 
-from forewarn_rules.tracks import NEVER, Floats, Rows, grown
+from forewarn_rules.tracks import NEVER, Floats, Rows, grown, numbers_of
 
 Numbers = npt.NDArray[np.int64]
 
@@ -72,17 +72,12 @@ class Means:
         return oldest
 
     def _begins(self, rows: Rows) -> Floats:
-        begins: Floats = self._numbers(self._newest[rows]).astype(np.float64) * self.width
+        begins: Floats = numbers_of(self._newest[rows], self.slots).astype(np.float64) * self.width
         return begins
-
-    def _numbers(self, newest: Numbers) -> Numbers:
-        """The number of the bin that lies in each place [bin, component]."""
-        numbers: Numbers = newest - (newest - np.arange(self.slots)[:, np.newaxis]) % self.slots
-        return numbers
 
     def _advance(self, rows: Rows, bins: Numbers) -> None:
         """Move on to the bins of now, and empty those that leave."""
-        leaves = self._numbers(self._newest[rows]) <= bins - self.slots
+        leaves = numbers_of(self._newest[rows], self.slots) <= bins - self.slots
         self._sums[:, :, rows] = np.where(leaves, 0.0, self._sums.take(rows, axis=2))
         self._counts[:, rows] = np.where(leaves, 0.0, self._counts.take(rows, axis=1))
         self._newest[rows] = bins

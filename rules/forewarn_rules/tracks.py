@@ -32,6 +32,13 @@ def roomy(needed: int) -> int:
     return max(16, needed + needed // 8)
 
 
+def numbers_of(newest: npt.NDArray[np.int64], slots: int) -> npt.NDArray[np.int64]:
+    """The number of the bin that lies in each place [bin, component], where ``newest`` is the last: a bin lies at its
+    number modulo the number of ``slots``."""
+    numbers: npt.NDArray[np.int64] = newest - (newest - np.arange(slots)[:, np.newaxis]) % slots
+    return numbers
+
+
 EMPTY = {"low": np.inf, "high": -np.inf, "last": np.nan, "time": -np.inf, "sum": 0.0, "count": 0.0}
 _HALF = ("time", "sum", "count")
 """What half as many bytes hold: the time counts from the beginning of its bin, and of a sum only the mean is asked, of

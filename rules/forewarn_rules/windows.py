@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from forewarn_rules.tracks import ALWAYS, EMPTY, NEVER, NO_TRACK, Floats, Numbers, Rows, Tracks
+from forewarn_rules.tracks import ALWAYS, EMPTY, NEVER, NO_TRACK, Floats, Numbers, Rows, Tracks, numbers_of
 
 KEEPS = {
     "growth": ("low", "last", "time"),
@@ -223,9 +223,7 @@ class Window(Tracks):
 
     def _numbers(self, rows: Rows) -> npt.NDArray[np.int64]:
         """The number of the bin that lies in each place [bin, component]."""
-        newest = self.newest[rows]
-        numbers: npt.NDArray[np.int64] = newest - (newest - np.arange(self.slots)[:, np.newaxis]) % self.slots
-        return numbers
+        return numbers_of(self.newest[rows], self.slots)
 
     def points(self, metric: int, rows: Rows) -> tuple[Floats, Floats]:
         """Times and values of each bin's last value [bin, component]; NaN where the bin is empty."""

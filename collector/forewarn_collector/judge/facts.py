@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,9 +25,7 @@ _FACTS_OF_DISKS = {**SERIES_KIND, Kind.DISK_LOG: "smart"}
 _WITH_FACTS = {Kind.FILESYSTEM, Kind.ARRAY, *_FACTS_OF_DISKS}
 
 
-@lru_cache(maxsize=1024)  # a device has many components, of which each is told the same
 def decode_facts(facts: bytes | None) -> Facts:
-    """Not to be changed by who reads it."""
     decoded = msgspec.json.decode(facts) if facts else {}
     return decoded if isinstance(decoded, dict) else {}
 
@@ -78,6 +75,7 @@ class FactBook:
         self._series: dict[int, Series] = {}
         self._known: dict[str, Known] = {}
         self._read: dict[str, About] = {}
+        self._inventories: dict[str, Facts] = {}
 
     def series(self, number: int) -> Series:
         """Without its facts, which change."""
@@ -99,7 +97,7 @@ class FactBook:
                 self._note(device)
             yield
         finally:
-            self._read = {}
+            self._read, self._inventories = {}, {}
 
     def told(self, device: str) -> Known:
         """As it was read last; the same object while nothing else was read."""
@@ -112,7 +110,7 @@ class FactBook:
 
     def labels(self, kind: Kind, key: Key) -> dict[str, str | float]:
         facts = self._facts(kind, key) if kind in _WITH_FACTS else {}
-        return labels_of(kind, key, facts, inventory_of(self._birth(key[0])), self._directory)
+        return labels_of(kind, key, facts, self._inventory(key[0]), self._directory)
 
     def part(self, kind: Kind, key: Key) -> Part:
         """What a ticket about this component is keyed by. A machine without a serial number goes by its name."""
@@ -146,5 +144,10 @@ class FactBook:
         found = self._reader.find_series(device, *where)
         return {} if found is None else decode_facts(found.facts)
 
-    def _birth(self, device: str) -> bytes | None:
-        return self._read[device].birth if device in self._read else self._reader.birth(device)
+    def _inventory(self, device: str) -> Facts:
+        """Decoded once in a reading, for all components of a device."""
+        if device not in self._read:
+            return inventory_of(self._reader.birth(device))
+        if device not in self._inventories:
+            self._inventories[device] = inventory_of(self._read[device].birth)
+        return self._inventories[device]

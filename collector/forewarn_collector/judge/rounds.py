@@ -6,7 +6,6 @@ A round holds each component at most once; rows of one component keep their orde
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -93,8 +92,8 @@ def slices(fields: tuple[str, ...], wanted: Wanted) -> tuple[Slice, ...]:
     )
 
 
-def key_of(piece: Slice, series: Series) -> Key:
-    return (series.device, piece.instance or series.part)
+def keys_of(piece: Slice, whose: Iterable[Series]) -> list[Key]:
+    return [(series.device, piece.instance or series.part) for series in whose]
 
 
 def observation(latest: Latest, kind: Kind, key: Key) -> Observation | None:
@@ -130,10 +129,8 @@ def rounds(rows: Sequence[Row], series: Mapping[int, Series], wanted: Wanted) ->
             at = np.array([row.at for row in alike])
             values = np.array([row.values for row in alike])
             whose = [series[row.series] for row in alike]
-            devices, parts = [one.device for one in whose], [one.part for one in whose]
             for piece in slices(alike[0].fields, wanted):
-                keys = list(zip(devices, repeat(piece.instance) if piece.instance else parts, strict=False))
-                block = _Block(piece, keys, at, values[:, piece.columns])
+                block = _Block(piece, keys_of(piece, whose), at, values[:, piece.columns])
                 blocks.setdefault(piece.kind, []).append(block)
         yield [_batch(kind, found, names[kind]) for kind, found in blocks.items()]
 
@@ -195,7 +192,6 @@ def past(history: History, series: Series, at: float, reach: float, judged: int,
     times, values = history.read(series.device, series.kind, series.part, names, start, math.inf, up_to=judged)
     if len(times):
         for piece in pieces:
+            (key,) = keys_of(piece, [series])
             pairs = zip(piece.metrics, piece.columns, strict=True)
-            yield Past(
-                piece.kind, key_of(piece, series), times, {name: values[fields[column]] for name, column in pairs}
-            )
+            yield Past(piece.kind, key, times, {name: values[fields[column]] for name, column in pairs})
