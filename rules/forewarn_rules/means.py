@@ -65,6 +65,17 @@ class Means:
         means: Floats = self._sums.take(rows, axis=2) / np.where(counts > 0, counts, np.nan)
         return self._begins(rows), means
 
+    def of_the_last(self, seconds: float, rows: Rows, at: Floats) -> tuple[Floats, Floats]:
+        """As ``of``, of the bins alone that the time up to ``at`` touches."""
+        back = np.arange(int(np.ceil(seconds / self.width)) + 1)[:, np.newaxis]
+        numbers = np.floor_divide(at, self.width).astype(np.int64) - back
+        newest = self._newest[rows]
+        held = (numbers <= newest) & (numbers > newest - self.slots)
+        places = numbers % self.slots
+        counts = np.where(held, self._counts[places, rows], 0.0).astype(np.float64)
+        means: Floats = self._sums[:, places, rows] / np.where(counts > 0, counts, np.nan)
+        return numbers.astype(np.float64) * self.width, means
+
     def oldest(self, rows: Rows) -> Floats:
         """When the first bin that holds a value begins; NaN where none does."""
         held = self._counts.take(rows, axis=1) > 0

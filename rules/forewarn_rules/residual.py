@@ -83,9 +83,12 @@ class Residuals:
             if there.size:
                 slots = one.slot_of[rows[there]]
                 self._unsaved.mark(rows[there[one.learn(slots, at[there])]])
-                look = one.look(slots, at[there])
-                for n, signal in one.signals.items():
-                    out[n, there] = one.take(signal, look)
+                learned = one.has_learned(slots)
+                if learned.any():
+                    there = there[learned]
+                    look = one.look(slots[learned], at[there])
+                    for n, signal in one.signals.items():
+                        out[n, there] = one.take(signal, look)
 
     def learning(self, n: int, row: int) -> bool:
         """Whether the line of the n-th signal is still learned for a component."""
@@ -186,31 +189,36 @@ class _Explained:
         changed: Rows = learning[new]
         return changed
 
+    def has_learned(self, slots: Rows) -> npt.NDArray[np.bool_]:
+        """Whether anything can be said of them; while learning lasts every signal is unknown."""
+        learned: npt.NDArray[np.bool_] = ~np.isnan(self._line[0, slots])
+        return learned
+
     def take(self, signal: Signal, look: "_Look") -> Floats:
         if signal.take == LEARNED_AT:
             found: Floats = self._learned_at[look.slots]
             return found
         if signal.take == GROWTH:
-            return look.now - self._of_the_day(look.at - signal.lately, look.begins, look.off)
+            return look.now - self._of_the_day(look.slots, look.at - signal.lately)
         if signal.take == SPREADS:
             spread = self._line[1, look.slots]
             return np.where(spread > 0, look.now / np.where(spread > 0, spread, 1.0), np.nan)
         return look.now
 
     def look(self, slots: Rows, at: Floats) -> "_Look":
-        begins, means = self._means.of(slots)
+        return _Look(slots, at, self._of_the_day(slots, at))
+
+    def _of_the_day(self, slots: Rows, at: Floats) -> Floats:
+        """How far the means of the day up to ``at`` are from the line: the median over its bins."""
+        begins, means = self._means.of_the_last(DAY, slots, at)
         line, low, high = self._line[:, slots], self._low[:, slots], self._high[:, slots]
         wide = high - low
         for n in range(len(low)):  # not compared where nobody knows the line
             strange = (means[1 + n] < low[n] - wide[n]) | (means[1 + n] > high[n] + wide[n])
             means[0, strange] = np.nan
         expected = line[0] + (line[2:, np.newaxis] * means[1:]).sum(axis=0)
-        off = means[0] - expected
-        return _Look(slots, at, begins, off, self._of_the_day(at, begins, off))
-
-    def _of_the_day(self, at: Floats, begins: Floats, off: Floats) -> Floats:
-        """The median over the bins of the day up to ``at``."""
-        return median(np.where((begins <= at) & (begins + self._signal.bin > at - DAY), off, np.nan).T)
+        of_the_day = (begins <= at) & (begins + self._signal.bin > at - DAY)
+        return median(np.where(of_the_day, means[0] - expected, np.nan).T)
 
     def kept(self, row: int) -> LearnedLine | None:
         slot = self.slot_of[row]
@@ -249,13 +257,10 @@ class _Explained:
 
 
 class _Look(NamedTuple):
-    """Some components: when each bin begins and how far its mean is from the line [bin, component], NaN where nobody
-    knows; and how far that is over the last day."""
+    """Some components, and how far the last day of each is from its line."""
 
     slots: Rows
     at: Floats
-    begins: Floats
-    off: Floats
     now: Floats
 
 

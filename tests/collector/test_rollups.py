@@ -63,31 +63,39 @@ def test_sums_that_no_number_can_hold_are_unknown() -> None:
 
 
 def test_sealing_rolls_up_and_rollups_are_sealed_in_their_turn(journal: Journal) -> None:
-    for minute in range(0, 13 * 60, 20):
-        put(journal, MIDNIGHT + minute * 60, cpu=float(minute))
     with journal.history() as history:
+        for minute in range(0, 13 * 60, 20):
+            put(journal, MIDNIGHT + minute * 60, cpu=float(minute))
         journal.seal(MIDNIGHT + 13 * 3600, ALL)
         found = rollups(history)
         assert list(found) == list(range(12)), "the newest period is still to come"
         assert found[2] == [120, 160, 420, 3, 160]
         journal.seal(MIDNIGHT + 13 * 3600, ALL)
-        assert rollups(history) == found
         stats = history.stats()
-        assert (stats.head_rows, stats.sealed_rows, stats.blocks) == (3, 36 + 12, 3)
+        assert (stats.head_rows, stats.sealed_rows, stats.blocks) == (3 + 12, 36, 2), "less than a day of them waits"
+        for minute in range(13 * 60, 25 * 60, 20):
+            put(journal, MIDNIGHT + minute * 60, cpu=float(minute))
+        journal.seal(MIDNIGHT + 25 * 3600, ALL)
+        journal.seal(MIDNIGHT + 25 * 3600, ALL)
+        assert list(rollups(history)) == list(range(24))
+        assert {hour: rollups(history)[hour] for hour in found} == found
+        stats = history.stats()
+        assert (stats.head_rows, stats.sealed_rows, stats.blocks) == (3, 72 + 24, 5)
     with journal.reader() as reader:
         assert [series.kind for series in reader.series_of("dev-1")] == ["load"]
 
 
 @pytest.mark.parametrize("sealed", [False, True], ids=["rollups in the head", "rollups in blocks"])
 def test_a_late_row_corrects_the_hour(journal: Journal, sealed: bool) -> None:
-    for hour in range(13):
+    now = MIDNIGHT + 25 * 3600
+    for hour in range(25):
         put(journal, MIDNIGHT + hour * 3600, cpu=float(hour))
-    journal.seal(MIDNIGHT + 13 * 3600, ALL)
+    journal.seal(now, ALL)
     if sealed:
-        journal.seal(MIDNIGHT + 13 * 3600, ALL)
-    put(journal, MIDNIGHT + 2 * 3600 + 60, MIDNIGHT + 13 * 3600, cpu=-5.0)
-    put(journal, MIDNIGHT + 3 * 3600, MIDNIGHT + 13 * 3600, cpu=9.0, fan=1.0)  # in the place of one that was sealed
-    journal.seal(MIDNIGHT + 13 * 3600, ALL)
+        assert journal.seal(now, ALL).rows == 24
+    put(journal, MIDNIGHT + 2 * 3600 + 60, now, cpu=-5.0)
+    put(journal, MIDNIGHT + 3 * 3600, now, cpu=9.0, fan=1.0)  # in the place of one that was sealed
+    journal.seal(now, ALL)
     with journal.history() as history:
         found = rollups(history)
         assert (found[2], found[3], found[4]) == ([-5, 2, -3, 2, -5], [9, 9, 9, 1, 9], [4, 4, 4, 1, 4])

@@ -10,6 +10,7 @@ from typing import IO
 
 from forewarn_collector.store.model import StoreError
 from forewarn_collector.store.place import Connection, Place
+from forewarn_collector.store.sqlite_connection import SQLiteConnection
 from forewarn_collector.store.statements import COMMIT, WRITE
 
 FILE_NAME = "journal.db"
@@ -200,7 +201,9 @@ def open_reader(directory: Path) -> sqlite3.Connection:
 
 def _connect(uri: str) -> sqlite3.Connection:
     # Shared between threads only under a lock of ours, hence no thread check by sqlite3.
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10, factory=SQLiteConnection
+    )
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
 

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from forewarn_collector.store.database import as_place, explained, transaction
+from forewarn_collector.store.head_rows import HeadRows, head_rows
 from forewarn_collector.store.model import (
     Counts,
     DeadLetter,
@@ -25,7 +26,7 @@ from forewarn_collector.store.model import (
 from forewarn_collector.store.place import Connection, Place
 from forewarn_collector.store.ranges import Ranges
 from forewarn_collector.store.rollups import ROLLUPS
-from forewarn_collector.store.statements import MAX_POSITION, READ
+from forewarn_collector.store.statements import MAX_POSITION, READ, together
 from forewarn_wire import CANARY
 
 _SERIES = "SELECT id, device, kind, part, facts, facts_at / 1000.0, first_at / 1000.0 FROM series"
@@ -45,14 +46,11 @@ _CANARY_REPORTS = """
     SELECT CAST(COALESCE(SUM(reports), 0) AS BIGINT) FROM (
         SELECT reports FROM intake WHERE device = ?
         UNION ALL SELECT reports_before AS reports FROM device WHERE name = ?) AS counted"""
-_ROWS_AFTER = """
-    SELECT position, series, at / 1000.0, received / 1000.0, layout, vals FROM head
-    WHERE position > ? ORDER BY position LIMIT ?"""
-_SHARE_ROWS_AFTER = _ROWS_AFTER.replace("WHERE", "WHERE share = ? AND")
-_NEWEST_SINCE = """
-    SELECT head.position, head.series, head.at / 1000.0, head.received / 1000.0, head.layout, head.vals
-    FROM (SELECT series, MAX(at) AS at FROM head WHERE position > ? GROUP BY series) AS newest
-    JOIN head ON head.series = newest.series AND head.at = newest.at"""
+_ROWS_AFTER = together("FROM head WHERE position > ? ORDER BY position LIMIT ?")
+_SHARE_ROWS_AFTER = together("FROM head WHERE share = ? AND position > ? ORDER BY position LIMIT ?")
+_NEWEST_SINCE = together(
+    "FROM head WHERE (series, at) IN (SELECT series, MAX(at) FROM head WHERE position > ? GROUP BY series)"
+)
 _EVENTS = """
     SELECT id, device, at / 1000.0, received / 1000.0, name, part, occurrences, text FROM event"""
 _REPLIES_AFTER = """
@@ -115,21 +113,21 @@ class Reader:
         journal that several collectors share."""
         with self.snapshot() as connection:
             if share is None:
-                rows = connection.execute(_ROWS_AFTER, (position, limit))
-            else:
-                rows = connection.execute(_SHARE_ROWS_AFTER, (share, position, limit))
-            return self._rows(rows)
+                return self._rows(head_rows(connection, _ROWS_AFTER, (position, limit)))
+            return self._rows(head_rows(connection, _SHARE_ROWS_AFTER, (share, position, limit)))
 
     def newest_since(self, position: int) -> list[Row]:
         """Of every series that has unsealed rows beyond a position, the newest of them by device time."""
         with self.snapshot() as connection:
-            return self._rows(connection.execute(_NEWEST_SINCE, (position,)))
+            return self._rows(head_rows(connection, _NEWEST_SINCE, (position,)))
 
-    def _rows(self, found: Iterable[Any]) -> list[Row]:
-        return [
-            Row(position, series, at, received, self.fields(layout), np.frombuffer(values, "<f8"))
-            for position, series, at, received, layout, values in found
-        ]
+    def _rows(self, found: HeadRows) -> list[Row]:
+        """By position."""
+        fields = {layout: self.fields(layout) for layout in set(found.layout)}
+        return sorted(
+            Row(position, series, at / 1000, received / 1000, fields[layout], np.frombuffer(values, "<f8"))
+            for position, series, at, received, layout, values in zip(*found, strict=True)
+        )
 
     def device_count(self) -> int:
         with self.snapshot() as connection:

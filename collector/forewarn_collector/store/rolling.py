@@ -79,7 +79,11 @@ class Rolling:
         if (period + 1) * period_of(kind) <= self._swept(kind):
             return self._late(series, kind, hours, head, existing)
         now = {**existing, **changed}
-        tables = [self._table(layout, packed.body) for layout, packed in now.items() if packed is not None]
+        tables = [
+            self._table(layout, packed.body) if layout in existing else self._table_of(layout, head)
+            for layout, packed in now.items()
+            if packed is not None
+        ]
         return list(roll_up(tables, hours))
 
     def write(self, series: int, kind: str, rollups: list[Rollup], received: int) -> None:
@@ -129,10 +133,7 @@ class Rolling:
         """Rows that came after their hours were swept; those that replace earlier late ones were counted then."""
         counted = {time for packed in existing.values() for time in blocks.decode(packed.body, [])[0].tolist()}
         new = [row for row in head if row.at not in counted]
-        tables = [
-            Table(self._fields_of(layout), *table_of([row for row in new if row.layout == layout]))
-            for layout in dict.fromkeys(row.layout for row in new)
-        ]
+        tables = [self._table_of(layout, new) for layout in dict.fromkeys(row.layout for row in new)]
         stored = self._stored(series, kind, hours)
         return [
             combined(stored[rollup.hour], rollup) if rollup.hour in stored else rollup
@@ -164,6 +165,10 @@ class Rolling:
 
     def _table(self, layout: int, body: bytes) -> Table:
         return Table(self._fields_of(layout), *blocks.decode(body))
+
+    def _table_of(self, layout: int, head: list[HeadRow]) -> Table:
+        """Of those of the rows that have this layout."""
+        return Table(self._fields_of(layout), *table_of([row for row in head if row.layout == layout]))
 
     def _fields_of(self, layout: int) -> tuple[str, ...]:
         if layout not in self._fields:

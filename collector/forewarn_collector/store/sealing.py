@@ -17,16 +17,19 @@ from typing import NamedTuple
 
 from forewarn_collector.store.blocks import BlockError
 from forewarn_collector.store.database import explained, transaction
+from forewarn_collector.store.head_rows import head_rows
 from forewarn_collector.store.merging import HeadRow, Packed, merge
 from forewarn_collector.store.model import SealResult
 from forewarn_collector.store.periods import SERIES_SHIFT, block_key, key_range, layout_in, period_in, period_of
 from forewarn_collector.store.place import Connection, Place
 from forewarn_collector.store.rolling import Rolling
-from forewarn_collector.store.rollups import ROLLUPS, Rollup
-from forewarn_collector.store.statements import FREE_PAGES, PAGES, READ
+from forewarn_collector.store.rollups import HOUR, ROLLUPS, Rollup
+from forewarn_collector.store.statements import FREE_PAGES, PAGES, READ, together
 
 _SERIES_AT_ONCE = 500
 _PERIODS_PER_TRANSACTION = 8
+# The block of rollups is packed anew whenever some join it, and it is long: a day of them costs as much as an hour.
+_ROLLUPS_TOGETHER = 23 * HOUR
 
 # The head's pages are filled again by the next rows; only a surplus is given back to the file system.
 _FREE_SHARE_KEPT = 4
@@ -42,11 +45,15 @@ _HEADS = f"""
         (SELECT MAX(key) FROM block WHERE key BETWEEN series.id << {SERIES_SHIFT}
             AND ((series.id + 1) << {SERIES_SHIFT}) - 1)
     FROM series WHERE id > ? AND id <= ? ORDER BY id LIMIT {_SERIES_AT_ONCE}"""  # noqa: S608 - constants of ours
-_PERIODS = "SELECT DISTINCT at / ? FROM head WHERE series = ? AND at < ? AND position <= ? ORDER BY 1"
+# A period of which the judge has not seen everything yet would be packed several times.
+_PERIODS = """
+    SELECT at / ? AS number FROM head WHERE series = ? AND at < ? GROUP BY number HAVING MAX(position) <= ?
+    ORDER BY number"""
 _PUT_BLOCK = """
     INSERT INTO block (key, rows, first, last, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
     SET rows = excluded.rows, first = excluded.first, last = excluded.last, body = excluded.body"""
 _IN_PERIOD = "FROM head WHERE series = ? AND at >= ? AND at < ? AND position <= ?"
+_ROWS_IN_PERIOD = together(_IN_PERIOD)
 
 
 class _Period(NamedTuple):
@@ -100,9 +107,9 @@ class Sealer:
     def seal(self, now: float, judged_position: int, batch_limit: int) -> SealResult:
         """Seal what is due at ``now`` (Unix seconds), at most ``batch_limit`` periods; call again while more.
 
-        Due are rows up to judged_position outside the newest period of their series; and all such rows of a series
-        from which nothing arrived for two periods; and rollups at once. Rows of a period that has blocks already are
-        merged into them. What is sealed is rolled up (see `rolling`); so is what earlier versions sealed.
+        Due are the periods before the newest one of their series of which all rows are up to judged_position; and that
+        one when nothing arrived for two periods; and rollups of which there is a day. Rows of a period that has blocks
+        already are merged into them. What is sealed is rolled up (see `rolling`); so is what earlier versions sealed.
         """
         unreadable: list[str] = []
         rows = written = packed = 0
@@ -146,8 +153,10 @@ class Sealer:
                 if oldest is None:
                     continue
                 length = period_of(kind)
-                if received + 2 * length <= now or kind in ROLLUPS:
+                if received + 2 * length <= now or (kind in ROLLUPS and newest - oldest >= _ROLLUPS_TOGETHER):
                     until = newest + 1
+                elif kind in ROLLUPS:
+                    continue
                 else:
                     # A clock that ran ahead once must not make the present look old.
                     live = max(newest // length, period_in(newest_block or 0))
@@ -166,8 +175,8 @@ class Sealer:
 
     def _pack(self, period: _Period) -> _Swap:
         with transaction(self._connection, READ):
-            found = self._connection.execute(f"SELECT at, layout, vals {_IN_PERIOD} ORDER BY at", period.bounds)
-            head = [HeadRow(*row) for row in found]
+            found = head_rows(self._connection, _ROWS_IN_PERIOD, period.bounds)
+            head = sorted(map(HeadRow, found.at, found.layout, found.values))
             keys = key_range(period.series, period.number, period.number)
             existing = {
                 layout_in(key): Packed(rows, first, last, body)

@@ -32,3 +32,21 @@ POSTGRESQL = {
     PAGES: "SELECT 0",
     PAGE_BYTES: "SELECT 8192",
 }
+
+
+_TOGETHER = """
+    SELECT json_group_array(position), json_group_array(series), json_group_array(at), json_group_array(received),
+        json_group_array(layout), json_group_array(length(vals)), group_concat(hex(vals), '')
+    FROM (SELECT position, series, at, received, layout, vals {chosen})"""
+_TOGETHER_IN_POSTGRESQL = """
+    SELECT json_agg(position)::text, json_agg(series)::text, json_agg(at)::text, json_agg(received)::text,
+        json_agg(layout)::text, json_agg(length(vals))::text, encode(string_agg(vals, ''::bytea), 'hex')
+    FROM (SELECT position, series, at, received, layout, vals {chosen}) AS found"""
+
+
+def together(chosen: str) -> str:
+    """The statement that gives unsealed rows as one: each column as a list in JSON, the values as hexadecimal digits
+    one after the other. ``chosen`` says which rows: FROM, WHERE, LIMIT."""
+    statement = _TOGETHER.format(chosen=chosen)
+    POSTGRESQL[statement] = _TOGETHER_IN_POSTGRESQL.format(chosen=chosen)
+    return statement
