@@ -7,7 +7,7 @@ when the component is heard again.
 import numpy as np
 import numpy.typing as npt
 
-from forewarn_rules.tracks import NEVER, Floats, Rows, grown, numbers_of
+from forewarn_rules.tracks import ALWAYS, NEVER, Floats, Rows, grown, numbers_of
 
 Numbers = npt.NDArray[np.int64]
 
@@ -24,16 +24,19 @@ class Means:
         self._sums = np.zeros((quantities, self.slots, 0), dtype=np.float32)
         self._counts = np.zeros((self.slots, 0), dtype=np.float32)
         self._newest = np.full(0, NEVER, dtype=np.int64)
+        self._oldest = np.full(0, ALWAYS, dtype=np.int64)
 
     def reserve(self, capacity: int) -> None:
         self._sums = grown(self._sums, capacity, 0.0)
         self._counts = grown(self._counts, capacity, 0.0)
         self._newest = grown(self._newest, capacity, NEVER)
+        self._oldest = grown(self._oldest, capacity, ALWAYS)
 
     def forget(self, row: int) -> None:
         self._sums[:, :, row] = 0.0
         self._counts[:, row] = 0.0
         self._newest[row] = NEVER
+        self._oldest[row] = ALWAYS
 
     def insert(self, rows: Rows, at: Floats, values: Floats) -> None:
         """Note values [quantity, component], all of them known. What is older than the window is left out."""
@@ -47,6 +50,7 @@ class Means:
         places = bins % self.slots
         self._sums[:, places, rows] += values
         self._counts[places, rows] += 1
+        self._oldest[rows] = np.minimum(self._oldest[rows], bins)
 
     def fold(self, row: int, at: Floats, values: Floats) -> None:
         """Note the history of a component that is new here: ``at`` ascending, ``values`` [quantity, time]."""
@@ -58,6 +62,7 @@ class Means:
         places = bins[starts] % self.slots
         self._sums[:, places, row] = np.add.reduceat(values, starts, axis=1)
         self._counts[places, row] = np.diff(starts, append=len(bins))
+        self._oldest[row] = bins[0]
 
     def of(self, rows: Rows) -> tuple[Floats, Floats]:
         """When each bin begins [bin, component], and its means [quantity, bin, component]; NaN where it is empty."""
@@ -78,9 +83,8 @@ class Means:
 
     def oldest(self, rows: Rows) -> Floats:
         """When the first bin that holds a value begins; NaN where none does."""
-        held = self._counts.take(rows, axis=1) > 0
-        oldest: Floats = np.fmin.reduce(np.where(held, self._begins(rows), np.nan), axis=0)
-        return oldest
+        oldest = self._oldest[rows]
+        return np.where(oldest == ALWAYS, np.nan, oldest * self.width)
 
     def _begins(self, rows: Rows) -> Floats:
         begins: Floats = numbers_of(self._newest[rows], self.slots).astype(np.float64) * self.width
@@ -88,7 +92,9 @@ class Means:
 
     def _advance(self, rows: Rows, bins: Numbers) -> None:
         """Move on to the bins of now, and empty those that leave."""
-        leaves = numbers_of(self._newest[rows], self.slots) <= bins - self.slots
+        held = numbers_of(self._newest[rows], self.slots)
+        leaves = held <= bins - self.slots
         self._sums[:, :, rows] = np.where(leaves, 0.0, self._sums.take(rows, axis=2))
         self._counts[:, rows] = np.where(leaves, 0.0, self._counts.take(rows, axis=1))
         self._newest[rows] = bins
+        self._oldest[rows] = np.where(self._counts.take(rows, axis=1) > 0, held, ALWAYS).min(axis=0)

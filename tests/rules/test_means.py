@@ -48,6 +48,12 @@ def test_means_are_what_a_plain_list_says(steps: list[tuple[float, int]], at_onc
     np.testing.assert_allclose(found[1], -2.0 * found[0], rtol=1e-6)
     assert means.oldest(ROW)[0] == min(expected)
     assert math.isnan(means.oldest(np.array([2]))[0])
+    for until in (at.max(), at.max() - 1.5 * WIDTH, at.max() - 40 * WIDTH):
+        lately, touched = means.of_the_last(2 * WIDTH, ROW, np.array([until]))
+        number = until // WIDTH
+        assert lately[:, 0].tolist() == [(number - back) * WIDTH for back in range(3)]
+        wanted = [expected.get(begin, math.nan) for begin in lately[:, 0].tolist()]
+        np.testing.assert_allclose(touched[0, :, 0], wanted, rtol=1e-6)
     means.forget(1)
     assert np.isnan(means.of(ROW)[1]).all()
 

@@ -78,9 +78,10 @@ _Pick = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 
 class _Layout(NamedTuple):
-    """``fields`` is one tuple object for one layout; the others say where in a report's values something stands."""
+    """The fields are one tuple object for one layout; the others say where in a report's values something stands."""
 
     fields: tuple[str, ...]
+    fields_with_ambient: tuple[str, ...]
     values: _Pick
     incomplete: bool
     """some of the values are null"""
@@ -103,13 +104,13 @@ def load_point(report: LoadReport) -> Point:
                 values = astuple(part)
                 parts += (part.__class__, values[0])  # its first field names it
                 strung += values
-    fields, pick, incomplete, filesystems, ambient = _layout(tuple(parts), tuple(map(type, strung)))
+    fields, with_ambient, pick, incomplete, filesystems, ambient = _layout(tuple(parts), tuple(map(type, strung)))
     row = pick(strung)
     if incomplete:
         row = tuple([nan if value is None else value for value in row])
     around = coolest(ambient(strung))
     if around is not None:
-        fields, row = _with_ambient(fields), (*row, around)
+        fields, row = with_ambient, (*row, around)
     facts = NO_FACTS if report.filesystems is UNSET else _filesystem_facts(filesystems(strung))
     if report.arrays is not UNSET:
         facts = FACTS.encode(msgspec.json.decode(facts) | {"arrays": _array_facts(report.arrays)})
@@ -137,7 +138,8 @@ def _layout(parts: tuple[Any, ...], types: tuple[type[Any], ...]) -> _Layout:
         start += len(type_.__struct_fields__)
     kept = {field: column for field, column in found.items() if types[column] is not UnsetType}
     incomplete = any(types[column] is type(None) for column in kept.values())
-    return _Layout(shared(tuple(kept)), _picker(*kept.values()), incomplete, _picker(*filesystems), _picker(*ambient))
+    fields = shared(tuple(kept)), shared((*kept, "ambient.celsius"))
+    return _Layout(*fields, _picker(*kept.values()), incomplete, _picker(*filesystems), _picker(*ambient))
 
 
 def _picker(*columns: int) -> _Pick:
@@ -145,11 +147,6 @@ def _picker(*columns: int) -> _Pick:
     if len(columns) > 1:
         return itemgetter(*columns)
     return lambda values: tuple([values[column] for column in columns])
-
-
-@lru_cache(maxsize=4096)
-def _with_ambient(fields: tuple[str, ...]) -> tuple[str, ...]:
-    return shared((*fields, "ambient.celsius"))
 
 
 @lru_cache(maxsize=2048)

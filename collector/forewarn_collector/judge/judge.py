@@ -270,18 +270,19 @@ class Judge:
 
     def _judge(self, sight: _Sight, rows: Sequence[Row]) -> None:
         series = {row.series: sight.book.series(row.series) for row in rows}
-        for row in rows:
+        for row in {row.series: row for row in reversed(rows)}.values():  # the first of each
             self._warm(sight.history, series[row.series], row.at)
         changes: list[Change] = []
-        touched: list[tuple[Kind, list[Key]]] = []
+        touched: dict[Kind, dict[Key, None]] = {kind: {} for kind in Kind}
         devices = {one.device for one in series.values()}
         with sight.reader.snapshot(), sight.book.reading(devices), self._engine_lock:
             for batches in rounds(rows, series, self._wanted):
                 for batch in batches:
                     changes += self._observe(batch, sight.book)
-                    touched.append((batch.kind, batch.keys))
+                    touched[batch.kind] |= dict.fromkeys(batch.keys)
         position = rows[-1].position
-        self._recorder.record(self._engine, sight.book, changes, touched, position)
+        every = [(kind, list(keys)) for kind, keys in touched.items()]
+        self._recorder.record(self._engine, sight.book, changes, every, position)
         self._disks.note(rows, series)
         self.position = position
 

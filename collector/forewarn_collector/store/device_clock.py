@@ -29,13 +29,6 @@ class Birth(NamedTuple):
     received: int
 
 
-class Placed(NamedTuple):
-    """``exact``: False where only the order of such reports is known."""
-
-    at: int
-    exact: bool
-
-
 def clock_can_be_right(sampled: float, received: float) -> bool:
     """Whether a device that says so (Unix seconds) may have a clock that is set."""
     return _possible(device_milliseconds(sampled), round(received * 1000))
@@ -45,27 +38,31 @@ def _possible(sampled: int, received: int) -> bool:
     return (sampled >= PLAUSIBLE_FROM or received < PLAUSIBLE_FROM) and sampled <= received + AHEAD
 
 
-def placed(sampled: int, received: int, birth: Birth | None) -> Placed:
-    """Where a report stands in time: where its device says, unless that clock cannot be right.
+def placed(sampled: int, received: int, birth: Birth | None) -> tuple[int, bool]:
+    """Where a report stands in time: where its device says, unless that clock cannot be right. And whether that is
+    exact: False where only the order of such reports is known.
 
     A clock that was never set, or is more than a day ahead, is shifted by what it was off at the birth of the same
     session. Where the birth's clock was right (it has been set in the meantime) or none is known, receipt has to do.
     When our own clock says that it is before 2020, it is a simulation's.
     """
     if _possible(sampled, received):
-        return Placed(sampled, True)
+        return sampled, True
     if birth is not None and not _possible(birth.sampled, birth.received):
         at = sampled + birth.received - birth.sampled
         if EARLIEST < at <= received:
-            return Placed(at, True)
+            return at, True
     elif EARLIEST <= sampled < PLAUSIBLE_FROM:
-        return Placed(sampled, True)  # a history that is sent in by a clock that is right
-    return Placed(received, False)
+        return sampled, True  # a history that is sent in by a clock that is right
+    return received, False
 
 
 def device_milliseconds(seconds: float) -> int:
     """What a device says of a time, as a number that can be reckoned with."""
-    return round(max(-_FARTHEST, min(seconds * 1000, _FARTHEST)))
+    milliseconds = seconds * 1000
+    if -_FARTHEST < milliseconds < _FARTHEST:
+        return round(milliseconds)
+    return round(max(-_FARTHEST, min(milliseconds, _FARTHEST)))
 
 
 class Offset:

@@ -8,6 +8,7 @@ import json
 import struct
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from math import inf, isfinite, nan
 
 from forewarn_collector.store.device_clock import device_milliseconds, placed
@@ -151,7 +152,8 @@ class Intake:
         if message.reply is not None:
             batch.replies.append((message.device, received, *message.reply))
         for point in message.points:
-            self._take_point(batch, point, _milliseconds(point.at) if at == sampled else at, exact, received)
+            own = at == sampled and point.at != message.sampled_at
+            self._take_point(batch, point, _milliseconds(point.at) if own else at, exact, received)
         return True
 
     def _take_point(self, batch: _Batch, point: Point, at: int, exact: bool, received: int) -> None:
@@ -263,6 +265,7 @@ def _mind_gap(boot: Boot, number: int, top: int, at: int, received: int) -> None
         boot.holes = without(boot.holes, number, at)
 
 
+@lru_cache(maxsize=16)  # what came together was received at one time
 def _milliseconds(seconds: float) -> int:
     problem = time_problem(seconds)
     if problem:
