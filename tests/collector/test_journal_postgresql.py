@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from msgspec.structs import replace
 from servers.postgresql import PASSWORD, Database, PostgreSQL
 
 from forewarn_collector.store import postgres
@@ -60,7 +61,7 @@ def test_what_one_collector_remembers_is_read_anew_after_the_other_has_committed
 def test_a_clock_is_compared_though_the_other_collector_commits_meanwhile(journals: tuple[Journal, Journal]) -> None:
     for number in range(1, 6):
         received = NOON + 60 * number
-        ahead = report(number, received + 7)._replace(received_at=received)
+        ahead = replace(report(number, received + 7), received_at=received)
         assert journals[0].commit([ahead]) == [True]
         assert journals[1].commit([report(number, received, device="dev-2")]) == [True]
     with journals[0].reader() as reader:

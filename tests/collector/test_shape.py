@@ -70,7 +70,7 @@ def test_every_number_of_a_load_report_has_its_field() -> None:
         "temperature.high_celsius|cpu": 15, "temperature.critical_celsius|cpu": 16, "uptime.seconds": 17,
         "uptime.unexpected_reboots": 18,
     }  # fmt: skip
-    assert point[:4] == ("shop-07", "load", "", 1_700_000_000.0)
+    assert (point.device, point.kind, point.part, point.at) == ("shop-07", "load", "", 1_700_000_000.0)
     assert msgspec.json.decode(point.facts) == {"filesystems": {"/": {"fstype": "ext4", "source": "/dev/sda1"}}}
 
 

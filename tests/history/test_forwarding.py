@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from servers.forwarding import FIELDS, START, Site, patient, sent
 from servers.histories import opened
 from servers.network import Relay
@@ -148,9 +149,9 @@ def test_a_row_that_is_refused_is_found_and_holds_up_no_other(
     forwarder = site.forwarder(opened(server.url))
     site.report(300)
     bad = Point(site.devices[0], "load", "", START - 30, ("taken.by_others",), (0.5,), b"{}")
-    good = bad._replace(at=START + 300, fields=FIELDS, values=(300.0, 300.1, 300.2))
+    good = replace(bad, at=START + 300, fields=FIELDS, values=(300.0, 300.1, 300.2))
     site.journal.commit(
-        [Accepted(bad.device, "b", None, p.at, p.at, (p,)) for p in (bad, good._replace(at=START - 29))]
+        [Accepted(bad.device, "b", None, p.at, p.at, (p,)) for p in (bad, replace(good, at=START - 29))]
     )
     site.report(300)
     forwarder.start()
@@ -193,7 +194,7 @@ def test_rows_older_than_the_store_keeps_are_a_trouble_and_stop_nothing(
     for url in (f"{influx.url}/short", victoria.url):
         forwarder = site.forwarder(opened(url))
         point = Point(site.devices[0], "load", "", time.time() - 90 * 86_400, FIELDS, (1.0, 2.0, 3.0), b"{}")
-        fresh = point._replace(at=time.time())
+        fresh = replace(point, at=time.time())
         forwarder.start()
         wait_for(lambda f=forwarder: f._seen, SECONDS)
         site.journal.commit([Accepted(p.device, "b", None, p.at, p.at, (p,)) for p in (point, fresh)])

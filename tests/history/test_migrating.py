@@ -12,6 +12,7 @@ import httpx
 import pytest
 import yaml
 from click.testing import CliRunner
+from msgspec.structs import replace
 from servers.histories import opened
 
 from forewarn_collector.cli.main import forewarn
@@ -38,7 +39,7 @@ def fill(directory: Path, reports: int = 3000) -> None:
             if number % 48 == 0:
                 points.append(Point(device, "smart", "WD 20,EA", at, ("ata.5.raw",), (float(number),), b"{}"))
             messages.append(Accepted(device, "b", None, at, at, tuple(points)))
-        messages.append(Accepted(CANARY, "b", None, at, at, (points[0]._replace(device=CANARY),)))
+        messages.append(Accepted(CANARY, "b", None, at, at, (replace(points[0], device=CANARY),)))
         journal.commit(messages)
         while journal.seal(at, 10**9).more:
             pass
@@ -102,7 +103,7 @@ def test_fewer_rows_there_is_exit_code_1(make_server: Callable[..., Any], tmp_pa
     with Journal(tmp_path / "old") as journal:
         at = time.time() - 90 * DAY
         point = Point("shop-1", "load", "", at, LAYOUTS[1], (1.0,), b"{}")
-        journal.commit([Accepted("shop-1", "b", None, at, at, (point, point._replace(at=time.time())))])
+        journal.commit([Accepted("shop-1", "b", None, at, at, (point, replace(point, at=time.time())))])
     server = make_server("influxdb")
     server.ask("CREATE RETENTION POLICY short ON forewarn DURATION 1h REPLICATION 1")
     code, said, _ = migrate(tmp_path / "old", f"{server.url}/short")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 
 import msgspec
 
@@ -32,7 +31,7 @@ REASONS = (
 )  # fmt: skip
 
 
-class Publish(NamedTuple):
+class Publish(msgspec.Struct, frozen=True, gc=False):
     """One PUBLISH as it came in. ``client`` is the authenticated name, or "" behind a broker that checks it itself."""
 
     door: str

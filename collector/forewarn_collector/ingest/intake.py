@@ -8,7 +8,9 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from forewarn_collector.ingest.accept import Publish, accept, dead_letter
 from forewarn_collector.ingest.rate import Rate
@@ -33,7 +35,7 @@ class Door(Protocol):
     def finish(self, verdicts: Sequence[Verdict]) -> None: ...
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """A publish, or what a door could not even read as one."""
 
     door: Door

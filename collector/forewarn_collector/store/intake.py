@@ -158,7 +158,7 @@ class Intake:
 
     def _take_point(self, batch: _Batch, point: Point, at: int, exact: bool, received: int) -> None:
         facts_time = min(at, received)  # a clock that runs ahead must not freeze the facts
-        known = self._series.get(point[:3]) or self._find_series(point, at, facts_time)
+        known = self._series.get((point.device, point.kind, point.part)) or self._find_series(point, at, facts_time)
         if not exact and at <= known.facts_time:
             at = facts_time = known.facts_time + 1  # several that came at once keep their order and all their values
         if facts_time >= known.facts_time:
@@ -176,7 +176,10 @@ class Intake:
         """Read at once what is known of everything that a batch is about."""
         self._clocks.recall({message.device for message in accepted})
         self._boots |= boots(self._connection, {(message.device, message.boot) for message in accepted})
-        self._series |= series(self._connection, {point[:3] for message in accepted for point in message.points})
+        self._series |= series(
+            self._connection,
+            {(point.device, point.kind, point.part) for message in accepted for point in message.points},
+        )
 
     def _find_boot(self, message: Accepted, received: int, at: int) -> Boot:
         key = (message.device, message.boot)
@@ -187,7 +190,7 @@ class Intake:
         return self._boots[key]
 
     def _find_series(self, point: Point, at: int, facts_time: int) -> Series:
-        key = point[:3]
+        key = (point.device, point.kind, point.part)
         self._series |= series(self._connection, [key])
         if key not in self._series:
             (id_,) = self._connection.execute(_ADD_SERIES, (*key, point.facts, facts_time, at)).fetchone()

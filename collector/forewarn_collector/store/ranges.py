@@ -29,7 +29,8 @@ class Ranges:
         return ranges
 
     def __str__(self) -> str:
-        return ",".join(f"{first}-{last}" if first != last else str(first) for first, last in self.pairs())
+        pairs = zip(self._firsts, self._lasts, strict=True)
+        return ",".join([f"{first}-{last}" if first != last else str(first) for first, last in pairs])
 
     def __contains__(self, number: int) -> bool:
         index = bisect_right(self._firsts, number) - 1

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +125,12 @@ class Reader:
     def _rows(self, found: HeadRows) -> list[Row]:
         """By position."""
         fields = {layout: self.fields(layout) for layout in set(found.layout)}
-        return sorted(
+        rows = [
             Row(position, series, at / 1000, received / 1000, fields[layout], np.frombuffer(values, "<f8"))
             for position, series, at, received, layout, values in zip(*found, strict=True)
-        )
+        ]
+        rows.sort(key=attrgetter("position"))
+        return rows
 
     def device_count(self) -> int:
         with self.snapshot() as connection:
