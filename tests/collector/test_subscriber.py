@@ -352,7 +352,10 @@ def test_who_leaves_the_group_gets_no_more_also_where_the_broker_was_away(
         goes.leave_the_group()
         if away:
             server.start()
+        else:
+            goes.stop()
         wait_for(lambda: "Received UNSUBSCRIBE from goes" in server.log() and stays.connected)
+        wait_for(lambda: "Received DISCONNECT from goes" in server.log())
         make_agent(server.port).send(reports(1, 200))
         wait_for(lambda: reader.counts().reports == 200)
         assert not goes.connected

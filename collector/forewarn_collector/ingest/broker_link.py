@@ -41,6 +41,7 @@ class BrokerLink(asyncio.Protocol):
 
     def __init__(self, owner: "Subscriber", hello: mqtt5.ConnectPacket) -> None:
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._unsubscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ready = False
         self._owner, self._hello = owner, hello
         self._transport: asyncio.Transport | None = None
@@ -111,6 +112,8 @@ class BrokerLink(asyncio.Protocol):
                 return
             self.ready = True
             self._owner.subscribed()
+        elif isinstance(packet, mqtt5.UnsubAckPacket) and not self._unsubscribed.done():
+            self._unsubscribed.set_result(None)
         elif isinstance(packet, mqtt5.DisconnectPacket):
             self.give_up(f"disconnected: {in_words(packet.reason_code.name)}")
 
@@ -119,9 +122,11 @@ class BrokerLink(asyncio.Protocol):
         for packet_id, wanted in ((REPORTS_ID, reports), (WORDS_ID, words)):
             self._write(mqtt5.SubscribePacket(packet_id, [wanted]).write())
 
-    def unsubscribe(self, reports: str) -> None:
-        """Others of the group get what comes from now on."""
+    async def unsubscribe(self, reports: str, seconds: float) -> None:
+        """Others of the group get what comes from now on. Return when the broker has said so: it does not read what
+        was sent on a connection that ends before everything of its own was taken."""
         self._write(mqtt5.UnsubscribePacket(REPORTS_ID, [reports]).write())
+        await asyncio.wait({self._unsubscribed, self.closed}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
     def _publish(self, packet: mqtt5.PublishPacket) -> None:
         self._read_packets.append(packet)

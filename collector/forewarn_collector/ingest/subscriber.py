@@ -34,6 +34,7 @@ REPORTS_TOPIC = "forewarn/v1/+/up/#"
 DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"
 PUBLISH_SECONDS = 15.0
 CONNECT_SECONDS = 15.0
+LEAVE_SECONDS = 5.0
 RECONNECT_SECONDS = 1.0
 RECONNECT_AT_MOST = 30.0
 TICK_SECONDS = 0.5
@@ -76,7 +77,7 @@ class Subscriber:
         self._task: asyncio.Task[None] | None = None
         self._link: BrokerLink | None = None
         self._stopping = threading.Event()
-        self._leaving = False
+        self._leaving = self._left = False
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="subscriber")
 
     def start(self) -> None:
@@ -86,7 +87,7 @@ class Subscriber:
     def stop(self) -> None:
         """What waits before a full queue is not acknowledged, and the broker keeps it."""
         self._stopping.set()
-        self._call(lambda: self._task is not None and self._task.cancel())
+        self._call(lambda: self._task is not None and not self._left and self._task.cancel())
         if self._thread.is_alive():
             self._thread.join()
 
@@ -98,6 +99,7 @@ class Subscriber:
 
     def _leave(self) -> None:
         if self.connected and self._task is not None:
+            self._left = True
             self._stopping.set()
             self._task.cancel()
 
@@ -177,10 +179,10 @@ class Subscriber:
                     link.give_up("does not answer")
             return self.connected
         finally:
-            self._link = None
             self.connected = False
             if self._leaving:
-                link.unsubscribe(self._reports)
+                await link.unsubscribe(self._reports, LEAVE_SECONDS)  # what comes meanwhile is taken still
+            self._link = None
             link.leave()
 
     def _hello(self) -> mqtt5.ConnectPacket:
