@@ -5,8 +5,8 @@
 Builds a data directory (from a fixed seed; a load report every half hour for --load-hours, a SMART report of 42 values
 a day for --smart-days, one disk in 33 says that it has failed), seals what is due, starts a real collector on it, waits
 until it has judged, and asks over HTTP, one question at a time, while --rate more reports a second come in by MQTT. The
-first question is printed apart: for a metric and a day it reads what every series said then, and the later ones
-remember it. The directory is built in large commits and
+first question is printed apart: what every series said a week ago is read ahead from the start of the collector on, and
+what the first question about it finds missing it reads itself. The directory is built in large commits and
 without rollups, which these questions do not touch where rows are there.
 """
 

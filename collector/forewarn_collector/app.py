@@ -185,7 +185,7 @@ class Collector:
             self._state, self.desk, self.judge, self.register, self._reader, directory, config.tickets, now
         )
         self.fleet = Fleet(
-            self._reader, self._history, self.judge, self.desk, directory, book, self.bureau.office.look,
+            self._reader, self._history, self.judge, self.desk, directory, book, now, self.bureau.office.look,
             self.outside.far(self._history),
         )  # fmt: skip
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)

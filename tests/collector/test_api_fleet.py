@@ -3,10 +3,13 @@
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from forewarn_collector.api.fleet_questions import USUAL_WINDOW
 from forewarn_collector.api.fleet_views import Top
 from forewarn_collector.api.server import bind
 from forewarn_collector.app import Collector
@@ -49,6 +52,39 @@ def test_latest_and_top(tmp_path: Path) -> None:
                     name, part = f"shop-{number}", f"S{number}"
                     point = Point(name, "smart", part, at, ("disk.power_on_hours",), (hours,), b"{}")
                     collector.journal.commit([Accepted(name, "b", None, at, at, (point,))])
+        await collector.start()
+        try:
+            await asyncio.to_thread(ask)
+        finally:
+            await collector.stop()
+
+    asyncio.run(run())
+
+
+def test_the_first_question_about_growth_unpacks_no_blocks(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
+    now = time.time()
+    config = Config(listen=Listen(port=0), api=Api(port=0))
+    statements: list[str] = []
+
+    def looked_up() -> int:
+        return sum("JOIN block" in statement for statement in statements)
+
+    def ask() -> None:
+        wait_for(looked_up, 60)
+        before = looked_up()
+        with Client.connect(tmp_path / "data", None, None) as client:
+            assert [one.growth for one in client.top("disk.power_on_hours", USUAL_WINDOW, 20).grown] == [50.0] * 3
+            assert looked_up() == before
+            client.top("disk.power_on_hours", 2 * USUAL_WINDOW, 20)
+            assert looked_up() > before, "it is seen when they are"
+
+    async def run() -> None:
+        collector = Collector(config, tmp_path / "data")
+        for number in range(3):
+            for at, hours in ((now - 9 * DAY, 100.0), (now, 150.0)):
+                point = Point(f"shop-{number}", "smart", "S", at, ("disk.power_on_hours",), (hours,), b"{}")
+                collector.journal.commit([Accepted(point.device, "b", None, at, at, (point,))])
+        collector._reader._connection.set_trace_callback(statements.append)
         await collector.start()
         try:
             await asyncio.to_thread(ask)

@@ -99,6 +99,37 @@ def test_of_layouts_of_one_period_the_newest_value_counts(journal: Journal) -> N
             assert [one.value for one in found.values()] == [value], hours
 
 
+def test_what_is_read_ahead_is_not_read_when_it_is_asked_for(journal: Journal) -> None:
+    """Of any metric, from blocks, unsealed rows and rollups, in portions; a series that came since is read then."""
+    for n in range(5):
+        put(journal, f"swept {n}", MIDNIGHT - 40 * DAY, cpu=float(n), used_on_a=float(10 + n))
+    seal_all(journal)
+    journal.drop_before("load", MIDNIGHT - 30 * DAY)
+    for n in range(5):
+        put(journal, f"sealed {n}", MIDNIGHT - HOUR / 2, cpu=float(20 + n), used_on_a=float(30 + n))
+        put(journal, f"sealed {n}", MIDNIGHT - 2 * HOUR, cpu=0.0, fan=float(40 + n))
+    seal_all(journal)
+    for n in range(5):
+        put(journal, f"young {n}", MIDNIGHT - HOUR, cpu=float(50 + n), used_on_a=float(60 + n))
+    with journal.reader() as reader:
+        ahead, plain = Earlier(reader), Earlier(reader)
+        portions = 0
+        while ahead.read_ahead("load", MIDNIGHT, 4):
+            portions += 1
+        assert portions == 4
+        metrics = {"cpu": 15, "used": 15, "fan": 5, "nonsense": 0}
+        found = {metric: plain.at("load", metric, MIDNIGHT) for metric in metrics}
+        assert {metric: len(values) for metric, values in found.items()} == metrics
+        journal.drop_before("load", MIDNIGHT + DAY)
+        put(journal, "came since", MIDNIGHT - HOUR, cpu=70.0)
+        there = Earlier(reader).at("load", "cpu", MIDNIGHT)
+        assert len(there.items() & found["cpu"].items()) == 10, "of those that were sealed the rows are gone"
+        for metric, values in found.items():
+            said = ahead.at("load", metric, MIDNIGHT)
+            assert said.items() >= values.items()
+            assert len(said) - len(values) == (metric == "cpu")
+
+
 def test_what_is_kept_at_hand_keeps_up_by_itself(journal: Journal) -> None:
     put(journal, "d1", MIDNIGHT, cpu=1.0)
     with journal.reader() as reader, journal.history() as history:

@@ -40,15 +40,17 @@ from forewarn_rules.metrics import find_metric
 from forewarn_rules.model import LEVELS
 
 KEEP_UP_SECONDS = 2.0
+# Between two portions of what is read ahead, for those who have something to do now.
+PAUSE_SECONDS = 0.1
 
 
 class Fleet:
     """Read-only. ``Reader`` and ``History`` may be used from any thread, one call at a time. ``keeping_up`` has the
-    newest values at hand before somebody asks."""
+    newest values, and those of a week ago, at hand before somebody asks."""
 
     def __init__(
         self, reader: Reader, history: History, judge: Judges, desk: Desk, directory: Directory, book: Book,
-        identity: LookUp = lambda _device: None, past: FarHistory | None = None,
+        now: Callable[[], float], identity: LookUp = lambda _device: None, past: FarHistory | None = None,
     ) -> None:  # fmt: skip
         self._reader = reader
         self._history = history
@@ -56,11 +58,12 @@ class Fleet:
         self._judge = judge
         self._desk = desk
         self._directory = directory
+        self._now = now
         self._identity = identity
         self._book = book
         self._lines = DeviceLines()
         self._wide = Fleetwide(reader, history)
-        self.keeping_up = Repeat("newest values", KEEP_UP_SECONDS, lambda: self._wide.keep_up(time.monotonic()))
+        self.keeping_up = Repeat("newest values", KEEP_UP_SECONDS, self._keep_up)
         self.questions = Questions(self._wide, Earlier(reader), judge, directory)
 
     def lines(
@@ -94,6 +97,11 @@ class Fleet:
     def reports(self) -> dict[str, int]:
         """How many reports each device has in the store, duplicates not counted."""
         return {row.name: row.reports for row in self._reader.devices()}
+
+    def _keep_up(self) -> None:
+        self._wide.keep_up(time.monotonic())
+        while self.questions.read_ahead(self._now()) and not self.keeping_up.stopping.wait(PAUSE_SECONDS):
+            self._wide.keep_up(time.monotonic())
 
     def customer(self, name: str) -> str:
         return self._directory.whose(name).customer

@@ -1,44 +1,22 @@
 """What every series of the fleet said at an earlier time.
 
-What was read is remembered by metric and time; rows that come late for a time are not seen in it before it is
-forgotten.
+What was read is remembered; rows that come late for a time are not seen in it before it is forgotten. A block must be
+unpacked for each series, which takes long for a fleet, so rows of the times that are usually asked for are read ahead.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from forewarn_collector.store import blocks
-from forewarn_collector.store.periods import LAYOUT_BITS, SERIES_SHIFT, block_key, layout_in, period_of
 from forewarn_collector.store.reader import Reader
-from forewarn_collector.store.rollups import HOUR, KIND_OF, rolled_up_field
+from forewarn_collector.store.rows_then import RowThen, rows_then
 
-_KEPT = 64
-
-_NEWEST_KEY = f"""
-    SELECT MAX(key) FROM block WHERE first <= ? AND key >= asked.id << {SERIES_SHIFT}
-    AND key < (asked.id << {SERIES_SHIFT}) + ?"""  # noqa: S608 - a constant of ours, here and below
-_OF_KIND = "SELECT id, id AS named FROM series WHERE kind = ?"
-# Rollups of the series that have no rows of that time.
-_ROLLED_UP = f"""
-    SELECT asked.id, raw.id AS named FROM series AS raw JOIN series AS asked
-    ON asked.device = raw.device AND asked.part = raw.part AND asked.kind = ?
-    WHERE raw.kind = ? AND NOT EXISTS (SELECT 1 FROM head WHERE series = raw.id AND at <= ?) AND NOT EXISTS (
-        SELECT 1 FROM block WHERE first <= ? AND key >= raw.id << {SERIES_SHIFT}
-        AND key < (raw.id << {SERIES_SHIFT}) + ?)"""  # noqa: S608
-# In one period a series may have a block for each of its layouts.
-_BLOCKS = f"""
-    WITH newest AS MATERIALIZED (SELECT named, ({_NEWEST_KEY}) AS key FROM ({{asked}}) AS asked)
-    SELECT newest.named, block.key, block.body FROM newest JOIN block
-    ON block.key BETWEEN (newest.key >> {LAYOUT_BITS}) << {LAYOUT_BITS} AND newest.key AND block.first <= ?"""  # noqa: S608
-_HEAD = """
-    SELECT asked.named, head.at, head.layout, head.vals FROM ({asked}) AS asked JOIN head ON head.position = (
-        SELECT position FROM head WHERE series = asked.id AND at <= ? ORDER BY at DESC LIMIT 1)"""
+# Each takes 3 MB in a fleet of 10,000 devices.
+_KEPT = 8
+# Of so many the blocks are in memory at once.
+_PORTION = 1000
 
 
 class Value(NamedTuple):
@@ -48,6 +26,15 @@ class Value(NamedTuple):
 
 Values = dict[tuple[int, str], Value]
 """By series and part: mount, sensor, or nothing where it is that of the series."""
+
+
+class _ReadAhead:
+    """Whole rows of the series up to a number."""
+
+    def __init__(self, time: float) -> None:
+        self.time = time
+        self.rows: list[RowThen] = []
+        self.up_to = 0
 
 
 @lru_cache(maxsize=8192)
@@ -64,6 +51,7 @@ class Earlier:
         self._reader = reader
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, str, float], Values] = OrderedDict()
+        self._ahead: dict[str, _ReadAhead] = {}
 
     def at(self, kind: str, metric: str, time: float) -> Values:
         """The newest value of a metric at a time, of every series and part that had one then: of series that have rows
@@ -71,45 +59,43 @@ class Earlier:
         key = (kind, metric, time)
         with self._lock:
             if key not in self._known:
-                at, rolled_up = round(time * 1000), KIND_OF[kind]
-                without_rows = (rolled_up, kind, at, at, _keys_until(kind, at))
-                self._known[key] = {
-                    **self._read(_ROLLED_UP, without_rows, rolled_up, rolled_up_field(metric, "last"), at - HOUR),
-                    **self._read(_OF_KIND, (kind,), kind, metric, at),
-                }
+                self._known[key] = self._find(kind, metric, time)
                 while len(self._known) > _KEPT:
                     self._known.popitem(last=False)
             return self._known[key]
 
-    def _read(self, asked: str, values: tuple[Any, ...], kind: str, metric: str, time: int) -> Values:
-        with self._reader.snapshot() as connection:
-            until = _keys_until(kind, time)
-            sealed = connection.execute(_BLOCKS.format(asked=asked), (time, until, *values, time)).fetchall()
-            head = connection.execute(_HEAD.format(asked=asked), (*values, time)).fetchall()
-            layouts = {layout for _, _, layout, _ in head} | {layout_in(key) for _, key, _ in sealed}
-            columns = {layout: columns_of(self._reader.fields(layout), metric) for layout in layouts}
-        found: list[tuple[int, int, str, float]] = []
-        for series, key, body in sealed:
-            found += ((at, series, part, value) for at, part, value in _in_block(body, columns[layout_in(key)], time))
-        for series, at, layout, packed in head:
-            row = np.frombuffer(packed, "<f8")
-            found += ((at, series, part, float(row[column])) for column, part in columns[layout])
-        found.sort(key=itemgetter(0))  # so that the newest counts
-        return {(series, part): Value(at / 1000, value) for at, series, part, value in found}
+    def read_ahead(self, kind: str, time: float, series: int) -> bool:
+        """Have the rows of so many more series at hand; False: there are no more. One time of each kind is kept."""
+        with self._lock:
+            ahead = self._ahead.get(kind)
+            if ahead is None or ahead.time != time:
+                ahead = self._ahead[kind] = _ReadAhead(time)
+            found = rows_then(self._reader, kind, _milliseconds(time), ahead.up_to, series)
+            if found is None:
+                return False
+            ahead.up_to, rows = found
+            ahead.rows += rows
+            return True
+
+    def _find(self, kind: str, metric: str, time: float) -> Values:
+        ahead = self._ahead.get(kind)
+        if ahead is None or ahead.time != time:
+            ahead = _ReadAhead(time)
+        values, up_to = _values_in(ahead.rows, metric), ahead.up_to
+        while found := rows_then(self._reader, kind, _milliseconds(time), up_to, _PORTION, metric):
+            up_to, rows = found
+            values |= _values_in(rows, metric)
+        return values
 
 
-def _keys_until(kind: str, time: int) -> int:
-    """The first key of a series' blocks whose period begins later, counted from where its keys begin."""
-    return block_key(0, max(time, 0) // period_of(kind) + 1, 0)
+def _values_in(rows: Iterable[RowThen], metric: str) -> Values:
+    """``rows``: of each series the newest last, so that it counts."""
+    return {
+        (row.series, part): Value(row.at / 1000, float(row.values[column]))
+        for row in rows
+        for column, part in columns_of(row.fields, metric)
+    }
 
 
-def _in_block(body: bytes, columns: Sequence[tuple[int, str]], time: int) -> Iterator[tuple[int, str, float]]:
-    if not columns:
-        return
-    try:
-        times, values = blocks.decode(body, [column for column, _ in columns])
-    except blocks.BlockError:
-        return  # `History.read` says so to whoever asks for it
-    row = int(np.searchsorted(times, time, "right")) - 1
-    for (_, part), column in zip(columns, values, strict=True):
-        yield int(times[row]), part, float(column[row])
+def _milliseconds(time: float) -> int:
+    return round(time * 1000)

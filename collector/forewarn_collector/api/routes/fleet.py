@@ -10,6 +10,7 @@ from litestar.params import FromQuery, QueryParameter
 from forewarn_collector.access.caller import Caller
 from forewarn_collector.api.described import PROBLEMS, Limit
 from forewarn_collector.api.fleet import Fleet
+from forewarn_collector.api.fleet_questions import USUAL_WINDOW
 from forewarn_collector.api.fleet_views import LatestValue, Top, VerdictLine
 
 Window = Annotated[float, QueryParameter(ge=86_400, le=10 * 365 * 86_400)]
@@ -23,7 +24,7 @@ def fleet_routes(fleet: Fleet, now: Callable[[], float]) -> list[Any]:
 
     @get("/fleet/top", sync_to_thread=True, responses=PROBLEMS)
     def top(
-        metric: FromQuery[str], caller: NamedDependency[Caller], window: Window = 7 * 86_400, limit: Limit = 20
+        metric: FromQuery[str], caller: NamedDependency[Caller], window: Window = USUAL_WINDOW, limit: Limit = 20
     ) -> Top:
         """Where a metric grew most within ``window`` seconds, counted from the beginning of that day (UTC)."""
         return fleet.questions.top(metric, window, limit, now(), caller.sees)
