@@ -1,10 +1,9 @@
-"""One MQTT 5 connection of a device: who it is, what it may do, what it is owed."""
+"""One MQTT 5 connection of a device: what it sends, what it is owed, and when it ends."""
 
 import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import mqtt5
@@ -13,34 +12,25 @@ from mqtt5 import DisconnectReasonCode as Bye
 from mqtt5 import QoS
 
 from forewarn_collector.identity.admission import Visitor
+from forewarn_collector.ingest import arrival
 from forewarn_collector.ingest.accept import Publish
+from forewarn_collector.ingest.arrival import Claim, Refused
+from forewarn_collector.ingest.down import Down
 from forewarn_collector.ingest.intake import Item
 from forewarn_collector.ingest.packets import Framer, MalformedPacket, PacketTooLarge
-from forewarn_collector.ingest.subscriptions import kinds, one_of
 from forewarn_collector.store.model import DeadLetter
-from forewarn_wire import CANARY, device_name_problem, down_topic
-from forewarn_wire.machine import PROPERTY, read_machine
+from forewarn_wire import CANARY
 
 if TYPE_CHECKING:
     from forewarn_collector.ingest.listener import Listener
 
 log = logging.getLogger(__name__)
 
-# For clients that ask for none: a connection whose other end is gone must end some day.
-KEEP_ALIVE_SECONDS = 600
 WRITE_LIMIT = 262_144
-# Orders are few and small; a device that does not acknowledge them gets no more.
-ORDERS_ON_THE_WAY = 8
 LETTER_BYTES = 512
 # As long as the queue has room; a full one must not get more than a message of each connection.
 READ_AT_ONCE = 16
-# A device needs one.
-FILTERS_AT_ONCE = 16
 REVOKED = "revoked"
-CONNECT_BYTE = b"\x10"
-# What an older MQTT client understands as "unacceptable protocol version" (3.1.1, section 3.2.2.3).
-REFUSE_OLDER = b"\x20\x02\x00\x01"
-OLDER = {b"MQTT\x04": "MQTT 3.1.1", b"MQIsdp\x03": "MQTT 3.1"}
 _PINGRESP = mqtt5.PingRespPacket().write()
 
 
@@ -63,10 +53,7 @@ class Connection(asyncio.Protocol):
         self._will: mqtt5.Will | None = None
         self._owed = 0
         self._ended = ""
-        # A set for each of 10,000 connections would take 216 bytes, also an empty one.
-        self._takes: frozenset[str] = frozenset()
-        self._orders: frozenset[int] = frozenset()
-        self._order_limits = (ORDERS_ON_THE_WAY, 0)
+        self._down = Down()
         self._slow_until = 0.0
         self._read_items: list[Item] = []
 
@@ -87,9 +74,8 @@ class Connection(asyncio.Protocol):
             return
         if self._silent:
             self._silent = False
-            if data[:1] != CONNECT_BYTE:
-                hint = "it looks like TLS, and this port is plain text" if data[:2] == b"\x16\x03" else "is it MQTT?"
-                self._refuse(data, "malformed-packet", f"the first byte is not that of a CONNECT: {hint}")
+            if problem := arrival.no_connect(data):
+                self._refuse(data, "malformed-packet", problem)
                 return
         if self._keepalive is not None:
             self.deadline = time.monotonic() + self._keepalive
@@ -115,9 +101,9 @@ class Connection(asyncio.Protocol):
             self._refuse(self._framer.rest(LETTER_BYTES), "packet-too-large", str(error), Bye.PACKET_TOO_LARGE)
         except MalformedPacket as error:
             beginning = self._framer.rest(LETTER_BYTES)
-            older = next((name for mark, name in OLDER.items() if mark in beginning[:16]), None)
+            older = arrival.older_protocol(beginning)
             if older and not self.client:
-                self._write(REFUSE_OLDER)
+                self._write(arrival.REFUSE_OLDER)
                 self._refuse(beginning, "malformed-packet", f"the client speaks {older}: set it to MQTT 5")
             else:
                 self._refuse(beginning, "malformed-packet", str(error))
@@ -131,16 +117,13 @@ class Connection(asyncio.Protocol):
         elif isinstance(packet, mqtt5.SubscribePacket):
             self._subscribe(packet)
         elif isinstance(packet, mqtt5.UnsubscribePacket):
-            for pattern in packet.patterns:
-                self._takes = one_of(self._takes - kinds(pattern, f"forewarn/v1/{self.client}/down/"))
-            codes = [mqtt5.UnsubAckReasonCode.SUCCESS] * len(packet.patterns)
-            self._write(mqtt5.UnsubAckPacket(packet.packet_id, codes).write())
+            self._write(self._down.unsubscribe(packet))
         elif isinstance(packet, mqtt5.DisconnectPacket):
             if packet.reason_code == Bye.NORMAL_DISCONNECTION:
                 self._will = None
             self.end(None, "disconnected")
         elif isinstance(packet, mqtt5.PubAckPacket):
-            self._orders -= {packet.packet_id}
+            self._down.acknowledged(packet.packet_id)
         else:
             self.end(Bye.PROTOCOL_ERROR, "protocol-error")
 
@@ -165,45 +148,21 @@ class Connection(asyncio.Protocol):
         if self.client:
             self.end(Bye.PROTOCOL_ERROR, "second-connect")
             return
-        name, problem, certificate = self._identity(packet)
-        own = f"forewarn/v1/{name}/up/status"
-        if problem:
-            self._reject(Reply.CLIENT_ID_NOT_VALID, problem)
-        elif packet.client_id != name or packet.username not in (None, name):
-            self._reject(Reply.NOT_AUTHORIZED, f"client id and user name must both be {name!r}")
-        elif packet.authentication_method is not None:
-            self._reject(Reply.BAD_AUTHENTICATION_METHOD, "no such authentication here")
-        elif packet.will is not None and packet.will.topic != own:
-            self._reject(Reply.NOT_AUTHORIZED, f"the will must be on {own}")
-        elif refusal := self._refusal(name, packet, certificate):
-            self._reject(Reply.NOT_AUTHORIZED, refusal)
-        else:
-            self.client = name
-            self._will = packet.will
-            self._keepalive = 1.5 * (packet.keep_alive or KEEP_ALIVE_SECONDS)
-            self.deadline = time.monotonic() + self._keepalive
-            self._order_limits = (
-                min(ORDERS_ON_THE_WAY, packet.receive_max or ORDERS_ON_THE_WAY),
-                packet.max_packet_size or 0,
-            )
-            self._listener.entered(self)
-            self._write(
-                mqtt5.ConnAckPacket(
-                    server_keep_alive=None if packet.keep_alive else KEEP_ALIVE_SECONDS,
-                    receive_max=self._listener.receive_maximum,
-                    max_qos=QoS.AT_LEAST_ONCE,
-                    max_packet_size=self._listener.max_packet_bytes,
-                    wildcard_subscription_available=True,
-                    shared_subscription_available=False,
-                    subscription_id_available=False,
-                ).write()
-            )
+        claimed = self._claim(packet)
+        refused = arrival.mistake(packet, claimed) or self._refusal(packet, claimed)
+        if refused:
+            self._reject(refused)
+            return
+        self.client = claimed.name
+        self._will = packet.will
+        self._keepalive = arrival.silence_allowed(packet)
+        self.deadline = time.monotonic() + self._keepalive
+        self._down = Down(self.client, packet.receive_max, packet.max_packet_size)
+        self._listener.entered(self)
+        self._write(arrival.welcome(packet, self._listener.receive_maximum, self._listener.max_packet_bytes))
 
-    def _identity(self, packet: mqtt5.ConnectPacket) -> tuple[str, str | None, dict[str, Any]]:
-        """Who this is, what is wrong with the name, and the certificate that says so (empty without TLS)."""
-        certificate = self._certificate()
-        name = packet.client_id if certificate is None else _common_name(certificate.get("subject", ()))
-        return name, device_name_problem(name), certificate or {}
+    def _claim(self, packet: mqtt5.ConnectPacket) -> Claim:
+        return arrival.claim(packet, self._certificate())
 
     def _certificate(self) -> dict[str, Any] | None:
         """The client's certificate as ``getpeercert`` tells it, verified by the TLS layer; None without TLS."""
@@ -213,14 +172,11 @@ class Connection(asyncio.Protocol):
         tls: ssl.SSLObject = self._transport.get_extra_info("ssl_object")
         return dict(tls.getpeercert() or {})
 
-    def _refusal(self, name: str, packet: mqtt5.ConnectPacket, certificate: dict[str, Any]) -> str | None:
+    def _refusal(self, packet: mqtt5.ConnectPacket, claimed: Claim) -> Refused | None:
         """Why this client may not come in, though it is who it says; None lets it in."""
-        machine = read_machine(dict(packet.user_properties).get(PROPERTY, ""))
-        serial = str(certificate.get("serialNumber", "")).lower().lstrip("0")
-        if ends := certificate.get("notAfter"):
-            self._valid_until = ssl.cert_time_to_seconds(ends)
-        self.visitor = Visitor(name, serial, _common_name(certificate.get("issuer", ())), machine)
-        return self._listener.refusal(self.visitor)
+        self.visitor, self._valid_until = arrival.visitor(packet, claimed), arrival.valid_until(claimed)
+        text = self._listener.refusal(self.visitor)
+        return Refused(Reply.NOT_AUTHORIZED, text) if text else None
 
     def _publish(self, packet: mqtt5.PublishPacket, received: float) -> None:
         qos, packet_id = packet.qos, packet.packet_id
@@ -253,25 +209,15 @@ class Connection(asyncio.Protocol):
         if not packet.topic_filters or not packet.packet_id:
             self.end(Bye.PROTOCOL_ERROR, "protocol-error")
             return
-        below = f"forewarn/v1/{self.client}/down/"
-        codes = [_granted(wanted, below) for wanted in packet.topic_filters[:FILTERS_AT_ONCE]]
-        codes += [mqtt5.SubAckReasonCode.QUOTA_EXCEEDED] * (len(packet.topic_filters) - len(codes))
-        self._write(mqtt5.SubAckPacket(packet.packet_id, codes).write())
-        for wanted, code in zip(packet.topic_filters, codes, strict=True):
-            if code is mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE:
-                self._takes = one_of(self._takes | kinds(wanted.pattern, below))
+        self._write(self._down.subscribe(packet))
         self._listener.subscribed(self.client)
 
     def order(self, kind: str, payload: bytes) -> bool:
         """Send a message below ``down/``. False: the device does not listen to it, or not now."""
-        most, largest = self._order_limits
-        topic = down_topic(self.client, kind)
-        too_large = largest and len(payload) + len(topic) + 16 > largest
-        if self._ended or kind not in self._takes or len(self._orders) >= most or too_large:
+        packet = None if self._ended else self._down.order(kind, payload)
+        if packet is None:
             return False
-        packet_id = next(number for number in range(1, 65_536) if number not in self._orders)
-        self._orders |= {packet_id}
-        self._write(mqtt5.PublishPacket(topic, payload, qos=QoS.AT_LEAST_ONCE, packet_id=packet_id).write())
+        self._write(packet)
         return True
 
     def acknowledged(self, packets: list[bytes]) -> None:
@@ -310,9 +256,9 @@ class Connection(asyncio.Protocol):
         elif not self.paused:
             self.end(Bye.KEEP_ALIVE_TIMEOUT, "keepalive-timeout")
 
-    def _reject(self, code: Reply, text: str) -> None:
-        self._write(mqtt5.ConnAckPacket(reason_code=code, reason_str=text).write())
-        self.end(None, f"refused: {code.name.lower().replace('_', '-')}")
+    def _reject(self, refused: Refused) -> None:
+        self._write(mqtt5.ConnAckPacket(reason_code=refused.code, reason_str=refused.text).write())
+        self.end(None, f"refused: {refused.code.name.lower().replace('_', '-')}")
 
     def _refuse(self, beginning: bytes, reason: str, detail: str, bye: Bye = Bye.MALFORMED_PACKET) -> None:
         """Keep the beginning of what could not be read, then end the connection."""
@@ -342,19 +288,5 @@ class Connection(asyncio.Protocol):
 class InsideConnection(Connection):
     """The other end is the collector itself, which reports under the one name that no device may have."""
 
-    def _identity(self, packet: mqtt5.ConnectPacket) -> tuple[str, str | None, dict[str, Any]]:
-        return CANARY, None, {}
-
-
-def _common_name(name: Sequence[Sequence[tuple[str, str]]]) -> str:
-    """Of a subject or issuer as ``getpeercert`` tells it; "" unless there is exactly one."""
-    found = [value for part in name for key, value in part if key == "commonName"]
-    return found[0] if len(found) == 1 else ""
-
-
-def _granted(wanted: mqtt5.TopicFilter, below: str) -> mqtt5.SubAckReasonCode:
-    if not wanted.pattern.startswith(below):
-        return mqtt5.SubAckReasonCode.NOT_AUTHORIZED
-    if wanted.max_qos == QoS.AT_MOST_ONCE:
-        return mqtt5.SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE
-    return mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE
+    def _claim(self, packet: mqtt5.ConnectPacket) -> Claim:
+        return Claim(CANARY, None, {})
