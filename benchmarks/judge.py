@@ -27,7 +27,8 @@ from forewarn_collector.backtest.history import History
 from forewarn_collector.backtest.stepping import step
 from forewarn_collector.replay.columns import find_files, read_history
 from forewarn_rules import Engine, Kind, RuleSet, load_rules
-from forewarn_rules.judge import Judge
+from forewarn_rules.components import Components
+from forewarn_rules.scopes import Scopes
 from forewarn_rules.signals import Signals
 from forewarn_rules.timers import Timers
 from forewarn_rules.verdicts import Verdict
@@ -40,8 +41,8 @@ PHASES: dict[str, tuple[type, str]] = {
     "signals: growth, trends": (Signals, "compute"),
     "conditions": (Verdict, "__call__"),
     "timers: for and hold": (Timers, "step"),
-    "which rules apply": (Judge, "_scope"),
-    "components to rows": (Judge, "_rows_of"),
+    "which rules apply": (Scopes, "learn"),
+    "components to rows": (Components, "rows_of"),
 }
 
 

@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from forewarn_rules import saving
 from forewarn_rules.accepted import Acceptance
+from forewarn_rules.accepting import accept, accepted_of
 from forewarn_rules.account import Account, Observation
+from forewarn_rules.components import Components
 from forewarn_rules.judge import Judge
 from forewarn_rules.model import Change, Key, Kind, Labels, Standing
 from forewarn_rules.rule import Rule
 from forewarn_rules.snapshot import decode_snapshot, encode_snapshot
+from forewarn_rules.standings import account_of, raised, standings
 
 
 class Engine:
@@ -23,11 +27,12 @@ class Engine:
     def __init__(self, rules: Iterable[Rule]) -> None:
         kept = list(rules)
         self.rules = {rule.id: rule for rule in kept}
-        self._judges = {kind: Judge(kind, kept) for kind in Kind}
+        self._components = {kind: Components(kind, kept) for kind in Kind}
+        self._judges = {kind: Judge(components) for kind, components in self._components.items()}
 
     def metrics(self, kind: Kind) -> tuple[str, ...]:
         """The metrics that any rule reads of this kind; others may be left out of a round."""
-        return tuple(self._judges[kind].signals.metrics)
+        return tuple(self._components[kind].signals.metrics)
 
     def observe(
         self,
@@ -74,31 +79,31 @@ class Engine:
 
     def reach_back(self, kind: Kind) -> float:
         """Seconds of history that the rules of this kind look back on."""
-        signals = self._judges[kind].signals.signals
+        signals = self._components[kind].signals.signals
         return max((max(signal.window + signal.bin, signal.within) for signal in signals), default=0.0)
 
     def snapshot(self, kind: Kind, key: Key) -> bytes | None:
         """What windows cannot give back: levels, timers and baselines as JSON. None for a component at rest."""
-        kept = self._judges[kind].snapshot(key)
+        kept = saving.snapshot(self._components[kind], key)
         return None if kept is None else encode_snapshot(kept)
 
     def unsaved(self, kind: Kind, keys: Sequence[Key]) -> list[tuple[Key, bytes | None]]:
         """Snapshots of those of these components that have others than when they were saved; None where nothing is to
         be kept any more."""
-        found = self._judges[kind].unsaved_of(keys)
+        found = saving.unsaved(self._components[kind], keys)
         return [(key, None if kept is None else encode_snapshot(kept)) for key, kept in found]
 
     def note_saved(self, kind: Kind, key: Key, snapshot: bytes | None) -> None:
         """This is the component's snapshot now, and it was saved (or taken away where it is None)."""
-        self._judges[kind].note_saved(key, snapshot is not None)
+        saving.note_saved(self._components[kind], key, snapshot is not None)
 
     def restore(self, kind: Kind, key: Key, snapshot: bytes) -> None:
         """Take up a snapshot. Rules, levels and signals that are no more are left out. Raise ValueError otherwise."""
-        self._judges[kind].restore(key, decode_snapshot(snapshot))
+        saving.restore(self._components[kind], key, decode_snapshot(snapshot))
 
     def levels(self, kind: Kind, key: Key) -> list[Standing]:
         """Where every rule that applies stands on the component; empty for a component never seen."""
-        return self._judges[kind].levels(key)
+        return standings(self._components[kind], key)
 
     def account(self, rule_id: str, key: Key, labels: Labels, newest: Observation | None = None) -> Account:
         """What a rule sees on a component, what it makes of that, and what would change it. Changes no level.
@@ -107,7 +112,7 @@ class Engine:
         is left aside when it is not the one that was judged last. Raise KeyError for a rule that is not there.
         """
         rule = self.rules[rule_id]
-        return self._judges[rule.kind].account(rule, key, labels, newest)
+        return account_of(self._components[rule.kind], rule, key, labels, newest)
 
     def accept(
         self, kind: Kind, key: Key, labels: Labels, at: float, values: Mapping[str, float], by: str
@@ -118,23 +123,23 @@ class Engine:
         measured is not accepted. Levels that rest on nothing else end at once, as changes at ``at`` that say who did
         it. A component that was never observed has nothing to accept.
         """
-        return self._judges[kind].accept(key, labels, at, values, by)
+        return accept(self._components[kind], key, labels, at, values, by)
 
     def accepted(self, kind: Kind, key: Key) -> dict[str, Acceptance]:
         """What is accepted of a component now, by metric. A counter that went back has taken it along."""
-        return self._judges[kind].accepted(key)
+        return accepted_of(self._components[kind], key)
 
     def counted(self, kind: Kind) -> frozenset[str]:
         """The metrics of this kind that can be accepted."""
-        return self._judges[kind].signals.accepted.counted
+        return self._components[kind].signals.accepted.counted
 
     def raised(self, kind: Kind) -> dict[Key, str]:
         """The worst level of every component of a kind on which any rule speaks."""
-        return self._judges[kind].raised()
+        return raised(self._components[kind])
 
     def forget(self, kind: Kind, key: Key) -> None:
         """Drop everything about a component: it was taken out, or its clock had been wrong."""
-        self._judges[kind].forget(key)
+        self._components[kind].forget(key)
 
 
 def _checked(keys: Sequence[Key], at: npt.ArrayLike, metrics: Mapping[str, npt.ArrayLike]) -> npt.NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """What a restart must not lose about a component and windows cannot give back, as JSON."""
 
 import math
+from typing import Any
 
 import msgspec
 
@@ -9,6 +10,8 @@ from forewarn_rules.learning import Learned
 from forewarn_rules.residual import LearnedLine
 
 SCHEMA = 1
+AT_REST_SECONDS = 86_400.0
+"""How exactly the time of the last observation is kept of a component of which nothing is timed."""
 
 
 class KeptLevel(msgspec.Struct):
@@ -40,6 +43,11 @@ class Snapshot(msgspec.Struct):
     lines: dict[str, LearnedLine] = {}
     accepted: dict[str, Acceptance] = {}
     schema: int = msgspec.field(default_factory=lambda: SCHEMA)
+
+
+def at_rest(at: Any) -> Any:
+    """What is kept of the time of an observation (or of many) after which nothing is timed."""
+    return at // AT_REST_SECONDS * AT_REST_SECONDS
 
 
 def encode_snapshot(kept: Snapshot) -> bytes:
