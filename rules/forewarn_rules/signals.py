@@ -127,8 +127,8 @@ class Signals:
         for n, metric in enumerate(self.metrics):
             if metric in metrics:
                 values[n] = metrics[metric]
-                values[n, np.isinf(values[n])] = np.nan
-                self.met[n] = self.met[n] or not np.isnan(values[n]).all()
+        values[np.isinf(values)] = np.nan
+        self.met |= ~np.isnan(values).all(axis=1)
         return values
 
     def insert(self, rows: Rows, at: Floats, values: Floats) -> None:
