@@ -78,6 +78,21 @@ def test_a_journal_that_cannot_be_read_for_a_while_is_waited_for(house: House) -
     assert house.levels("ata-pending-sectors") == [(2, "warning")]
 
 
+def test_a_question_that_met_trouble_at_the_beginning_leaves_nothing_half_begun(house: House) -> None:
+    house.say(*pending_sectors())
+    found = house.levels("ata-pending-sectors")
+    house.restart()
+    with house.state.begin() as db:
+        db.exec_driver_sql("ALTER TABLE meta RENAME TO away")
+    with pytest.raises(sa.exc.OperationalError, match="no such table"):
+        house.judge.account(house.judge.rules["ata-pending-sectors"], (NAME, "S3Z1"))
+    with house.state.begin() as db:
+        db.exec_driver_sql("ALTER TABLE away RENAME TO meta")
+    house.run()
+    assert len(found) > 1
+    assert house.levels("ata-pending-sectors") == found
+
+
 def test_a_thread_that_met_trouble_says_so_and_goes_on(house: House) -> None:
     break_(house, "verdict")
     house.judge.start()
