@@ -66,27 +66,29 @@ def watchdog() -> Iterator[Watchdog]:
 
 
 @pytest.mark.parametrize(
-    ("unjudged", "unsent", "untold", "said"),
+    ("unjudged", "unsent", "untold", "unforwarded", "said"),
     [
-        (None, None, None, []),
-        (300.0, 3600.0, 900.0, []),
-        (420.0, None, None, ["judging is 7 min behind"]),
-        (None, 7200.0, None, ["tickets wait to be sent for 120 min"]),
-        (None, None, 1200.0, ["phones are not reached for 20 min"]),
-        (420.0, 7200.0, None, ["judging is 7 min behind", "tickets wait to be sent for 120 min"]),
+        (None, None, None, None, []),
+        (300.0, 3600.0, 900.0, 900.0, []),
+        (None, None, None, 960.0, ["the history store is 16 min behind"]),
+        (420.0, None, None, None, ["judging is 7 min behind"]),
+        (None, 7200.0, None, None, ["tickets wait to be sent for 120 min"]),
+        (None, None, 1200.0, None, ["phones are not reached for 20 min"]),
+        (420.0, 7200.0, None, None, ["judging is 7 min behind", "tickets wait to be sent for 120 min"]),
     ],
 )
 def test_a_backlog_is_trouble_when_it_is_old(
-    unjudged: float | None, unsent: float | None, untold: float | None, said: list[str]
+    unjudged: float | None, unsent: float | None, untold: float | None, unforwarded: float | None, said: list[str]
 ) -> None:
-    assert [trouble.split(":")[0] for trouble in backlog_troubles(unjudged, unsent, untold, played=False)] == said
+    found = backlog_troubles(unjudged, unsent, untold, unforwarded, played=False)
+    assert [trouble.split(":")[0] for trouble in found] == said
 
 
 def test_hours_that_a_simulation_lets_pass_are_no_trouble() -> None:
     clock = SettableClock(0.0)
-    assert backlog_troubles(7200.0, 7200.0, 7200.0, clock.played) == []
+    assert backlog_troubles(7200.0, 7200.0, 7200.0, 7200.0, clock.played) == []
     clock.set(None)
-    assert len(backlog_troubles(7200.0, 7200.0, 7200.0, clock.played)) == 3
+    assert len(backlog_troubles(7200.0, 7200.0, 7200.0, 7200.0, clock.played)) == 4
 
 
 def test_the_rate_is_that_of_the_last_minute() -> None:

@@ -34,10 +34,10 @@ class Relay(ABC):
 
 
 class SlowNetwork(Relay):
-    """Passes everything on, each piece this much later."""
+    """Passes everything on, each piece of at most 64 kB this much later."""
 
     def __init__(self, port: int, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         super().__init__(port)
 
     def _pass(self, client: socket.socket, number: int) -> None:
@@ -55,7 +55,7 @@ class SlowNetwork(Relay):
                 end.shutdown(socket.SHUT_RDWR)
 
     def _wait(self) -> None:
-        time.sleep(self._seconds)
+        time.sleep(self.seconds)
 
 
 class CutNetwork(SlowNetwork):

@@ -80,6 +80,7 @@ class Condition:
         unjudged = self._unjudged(now)
         # Where there are several collectors one of them forwards, and only that one knows how it is.
         forwarder = self.forwarder if self.forwarder and self.forwarder.works else None
+        history = forwarder.view() if forwarder else None
         unsent, untold = _age(now, self._state.oldest_unsent), _age(now, self._state.oldest_due)
         canaries = [canary.last for canary in self.canaries if canary.last is not None]
         troubles = [
@@ -90,7 +91,9 @@ class Condition:
             subscriber.trouble if subscriber else None,
             *(subscriber.shortcomings if subscriber else []),
             *(trouble() for trouble in self._other_troubles),
-            *backlog_troubles(unjudged, unsent, untold, self._clock.played),
+            *backlog_troubles(
+                unjudged, unsent, untold, history.unsent_seconds if history else None, self._clock.played
+            ),
             *(canary.trouble for canary in canaries),
         ]
         return Health(
@@ -123,7 +126,7 @@ class Condition:
             canaries=canaries,
             collectors=self._members(),
             ping=self.ping.view if self.ping else None,
-            history=forwarder.view() if forwarder else None,
+            history=history,
             troubles=[trouble for trouble in troubles if trouble],
         )
 

@@ -15,6 +15,10 @@ class Unavailable(StoreError):
     """The store cannot do it now; it is worth another try. The text names the store and, where known, the remedy."""
 
 
+class TooSlow(Unavailable):
+    """The rows did not get there, or no answer came, in the time that is allowed: perhaps they are too many."""
+
+
 class Refused(StoreError):
     """The store does not take these rows, whenever they are sent."""
 

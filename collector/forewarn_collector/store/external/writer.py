@@ -12,7 +12,7 @@ from influxdb_client.rest import ApiException
 
 from forewarn_collector.store.external.address import Login
 from forewarn_collector.store.external.http import said, unavailable
-from forewarn_collector.store.external.interface import Refused, Sample, Unavailable
+from forewarn_collector.store.external.interface import Refused, Sample, TooSlow, Unavailable
 from forewarn_collector.store.external.lines import lines_of, problem_of
 
 MILLISECONDS = 30_000
@@ -61,5 +61,14 @@ class Writer:
                 ) from None
             raise unavailable(self._name, error.status or 0, text, self._login) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            if _timed_out(error):
+                raise TooSlow(f"{self._name} does not answer within {MILLISECONDS / 1000:.0f} s") from None
             raise Unavailable(f"{self._name} does not answer: {said(str(error), self._login)}") from None
         return 0
+
+
+def _timed_out(error: Exception) -> bool:
+    """While the answer was awaited, or while the rows were sent: urllib3 has the error of the socket in its own."""
+    return isinstance(error, urllib3.exceptions.ReadTimeoutError) or any(
+        isinstance(cause, TimeoutError) for cause in error.args
+    )

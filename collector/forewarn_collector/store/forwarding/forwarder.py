@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 
 from forewarn_collector.ingest.rate import Rate
 from forewarn_collector.store.external.halving import deliver
-from forewarn_collector.store.external.interface import HistoryStore, Refused, Sample, SeriesName, Unavailable
+from forewarn_collector.store.external.interface import (
+    HistoryStore,
+    Refused,
+    Sample,
+    SeriesName,
+    TooSlow,
+    Unavailable,
+)
 from forewarn_collector.store.external.lines import lines_of
 from forewarn_collector.store.forwarding.bookmark import Bookmark
 from forewarn_collector.store.forwarding.progress import Progress, Taken, met
@@ -20,7 +27,9 @@ from forewarn_wire import CANARY
 log = logging.getLogger(__name__)
 
 BATCH = 2_000
-"""Rows that are sent at once, and how many are in memory."""
+"""Rows that are sent at once at most, and how many are in memory."""
+SMALLEST_BATCH = 50
+"""Also how many more a batch has than the one before it, after a store was sent less at once."""
 IDLE_SECONDS = 1.0
 CHECK_SECONDS = 1.0
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
@@ -54,6 +63,7 @@ class Forwarder(Worker):
         self._progress = self._begin()
         self._taken = Taken()
         self._series: dict[int, SeriesName] = {}
+        self._batch = BATCH
         self._rate = Rate(time.monotonic())
         self._seen: float | None = None
         self._left_out: int | None = None
@@ -108,15 +118,16 @@ class Forwarder(Worker):
         if self._seen is None or now - self._seen >= CHECK_SECONDS:
             self._look()
         judged = self._judged()
-        rows = [row for row in self._reader.rows_after(self._progress.sent, BATCH) if row.position <= judged]
+        rows = [row for row in self._reader.rows_after(self._progress.sent, self._batch) if row.position <= judged]
         progress = self._progress
+        full = len(rows) == self._batch
         if rows:
             self._send(rows)
             progress = progress._replace(sent=rows[-1].position)
         progress = progress._replace(safe=self._written_down(progress))
         if progress != self._progress:
             self._keep(progress)
-        return len(rows) == BATCH
+        return full
 
     def _begin(self) -> Progress:
         progress, newest = self._bookmark.read(), self._reader.max_position()
@@ -152,7 +163,13 @@ class Forwarder(Worker):
             letters.append(_letter(sample, str(error), self._now()))
 
         samples = [sample for row in rows if (sample := self._sample(row)) is not None]
-        if too_old := deliver(self._store, samples, park):
+        try:
+            too_old = deliver(self._store, samples, park)
+        except TooSlow:  # what never gets there in time would be sent again for ever
+            self._batch = max(SMALLEST_BATCH, len(rows) // 2)
+            raise
+        self._batch = min(BATCH, self._batch + SMALLEST_BATCH)
+        if too_old:
             self._note_too_old(too_old)
         if letters:
             self._park(letters)
