@@ -4,31 +4,15 @@ import asyncio
 import logging
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from forewarn_collector.access.audit import Audit
-from forewarn_collector.access.limits import TokenBuckets
-from forewarn_collector.access.tokens import Tokens
-from forewarn_collector.access.users import Users
 from forewarn_collector.api.app import build_api
 from forewarn_collector.api.baselines import Baselines
 from forewarn_collector.api.duty import Duty
 from forewarn_collector.api.explained import Explanations
 from forewarn_collector.api.fleet import Fleet
-from forewarn_collector.api.guard import Door
 from forewarn_collector.api.orders import Orders
 from forewarn_collector.api.owners import Owners
-from forewarn_collector.api.routes.access import Access
 from forewarn_collector.api.routes.service import service_routes
-from forewarn_collector.api.server import (
-    ApiServer,
-    bind,
-    leave_address,
-    own_certificate,
-    public_url,
-    token_of,
-    url_of,
-)
 from forewarn_collector.api.views import Health
 from forewarn_collector.clock import Clock, SettableClock
 from forewarn_collector.config import Config
@@ -71,6 +55,7 @@ from forewarn_collector.start import (
     ping_address,
     terms_of,
 )
+from forewarn_collector.start_api import ApiPort
 from forewarn_collector.start_history import Outside, configured_store
 from forewarn_collector.start_identity import EnrolmentPort, make_bureau
 from forewarn_collector.start_selfcheck import make_canaries
@@ -79,7 +64,7 @@ from forewarn_collector.start_store import claims_of, collector_name, open_journ
 from forewarn_collector.state_place import state_place
 from forewarn_collector.store.history import History
 from forewarn_collector.store.model import Accepted
-from forewarn_collector.store.state import database_trouble, open_state
+from forewarn_collector.store.state import open_state
 from forewarn_collector.store.state_server import check_tables
 from forewarn_collector.sweep import Sweep
 from forewarn_collector.tickets.budget import allowance
@@ -109,12 +94,10 @@ class Collector:
         self.data = data
         self.clock = clock or Clock()
         self.mqtt_url: str | None = None
-        self.api_url = ""
-        self.public_url = ""
         # Everything that can be wrong with the configuration is found before the first file is written.
         rules = configured_rules(config)
         own_tls = listener_context(config.listen.tls) if config.listen.tls else None
-        self._api_tls = api_context(config.api.tls) if config.api.tls else None
+        api_tls = api_context(config.api.tls) if config.api.tls else None
         logins = partial(with_logins, people=lambda: self.register.people)
         planned = [plan(entry, logins) for entry in config.destinations]
         name = collector_name(config.store) if config.store.journal else None
@@ -132,6 +115,7 @@ class Collector:
         except BaseException:
             self.journal.close()
             raise
+        self.api = ApiPort(config.api, api_tls, data, self._state, self.clock)
         self._reader = self.journal.reader()
         self.register: Register = Register(self._state, now)
         directory = configured_directory(config.directory, roster.enrolled, self.register.whose)
@@ -150,7 +134,9 @@ class Collector:
         self.desk.wake_push = self._wake_deliveries
         simulated = isinstance(self.clock, SettableClock)
         tick = SIMULATED_TICK_SECONDS if simulated else TICK_SECONDS
-        claims = claims_of(config.store, self.journal, partial(check_tables, self._state), lambda: self.public_url, now)
+        claims = claims_of(
+            config.store, self.journal, partial(check_tables, self._state), lambda: self.api.public_url, now
+        )
 
         def judge_of(docket: Docket) -> Judge:
             open_reader = self.journal.reader
@@ -191,9 +177,6 @@ class Collector:
         self.baselines = Baselines(self._reader, self._history, self.judge, self.desk)
         self.explanations = Explanations(self._reader, self._history, self.judge)
         self._owners = Owners(directory, self.desk)
-        self._users = Users(self._state, now, self.clock.awake)
-        self._tokens = Tokens(self._state, now)
-        self._audit = Audit(self._state)
         self._sealer = Repeat("seal", SEAL_SECONDS, self._seal)
         self._sweeper = Sweep(config.store.keep, self.journal, self._state, self.judge.reach_back, now).repeat
         scheduled: list[Work] = [
@@ -205,7 +188,6 @@ class Collector:
         ended = self.subscriber.leave_the_group if self.subscriber else None
         self.team = Team(self.judge, claims, scheduled, self.dispatch.look_again, refresh, ended)
         directory.take_up = self.team.take_up
-        self._api: ApiServer | None = None
         self.condition = Condition(
             self.clock, lambda: self.mqtt_url, self._reader, self.intake, self.listener, self.subscriber,
             config.broker.url if config.broker else None, self.judge, self.desk, self.push, self.switchboard.phones,
@@ -225,20 +207,17 @@ class Collector:
         self._keeper = Repeat("identity", IDENTITY_SECONDS, self.bureau.keep)
         self.enrolment = EnrolmentPort(config.enrol, self.bureau)
 
+    @property
+    def api_url(self) -> str:
+        return self.api.url
+
     async def start(self) -> None:
         """Open the doors. Raise StartError when an address cannot be had."""
-        listen, api = self.config.listen, self.config.api
-        try:
-            listening = bind(api.address, api.port)
-        except OSError as error:
-            raise StartError(address_taken("api", api.address, api.port, error)) from None
-        token = token_of(self.data)
-        https = self._api_tls is not None
-        self.api_url = url_of(listening, https)
-        self.public_url = (api.url or public_url(listening, https)).rstrip("/")
+        listen, api = self.config.listen, self.api
+        api.bind()
         routes = build_api(
-            Door(token, self._tokens.caller, TokenBuckets(api.requests_per_minute), self.clock.awake),
-            Access(self._users, self._tokens, self._audit, self._link_url, self.clock.now),
+            api.door(),
+            api.access(),
             self._owners,
             self.fleet,
             self.baselines,
@@ -249,20 +228,18 @@ class Collector:
             self.push,
             self.health,
             self.clock,
-            [pages(self._users, self.public_url, https), rating_page(self.service, https)],
-            service_routes(self.service, self.fleet, self.public_url),
+            [pages(api.users, api.public_url, api.https), rating_page(self.service, api.https)],
+            service_routes(self.service, self.fleet, api.public_url),
             self.bureau.office,
             self.enrolment.facts,
             self.switchboard,
             self.destinations,
         )
-        hosts = [str(urlsplit(self.public_url).hostname)]
-        self._api = ApiServer(routes, listening, self._api_tls, api.proxies, hosts)
         if listen.enabled:
             try:
                 host, port = await self.listener.start(listen.address, listen.port)
             except OSError as error:
-                listening.close()
+                api.release()
                 raise StartError(address_taken("listen", listen.address, listen.port, error)) from None
             self.mqtt_url = f"{'mqtts' if self.listener.tls else 'mqtt'}://{host}:{port}"
         await self.enrolment.open()
@@ -274,9 +251,7 @@ class Collector:
         self.fleet.keeping_up.start()
         if self.subscriber:
             self.subscriber.start()
-        await self._api.start()
-        certificate = own_certificate(api.tls.certificate) if api.tls else None
-        leave_address(self.data, self.api_url, token, certificate)
+        await api.serve(routes)
         self._rounds.start()
 
     def _explained(self, ticket: Ticket, language: str) -> Explanation:
@@ -285,20 +260,6 @@ class Collector:
     def _wake_deliveries(self) -> None:
         self.push.wake()
         self.switchboard.phones.wake()
-
-    def first_link(self) -> str | None:
-        """Where the first administrator sets a password; an earlier link is void then. None when there are users, or
-        when the link cannot be kept: reports are taken all the same, or wait."""
-        try:
-            return None if self._users.all() else self._link_url(self._users.make_link(None).secret)
-        except Exception as error:
-            if (known := database_trouble(error)) is None:
-                raise
-            log.error("no link for the first administrator, the next start makes one: %s", known)
-            return None
-
-    def _link_url(self, code: str) -> str:
-        return f"{self.public_url}/welcome/{code}"
 
     async def stop(self) -> None:
         """Close the doors first, write what is queued, then end the rest."""
@@ -313,8 +274,7 @@ class Collector:
         self.outside.close()
         self._keeper.stop()
         self.fleet.keeping_up.stop()
-        if self._api:
-            await self._api.stop()
+        await self.api.stop()
         await self.enrolment.close()
         self._reader.close()
         self._history.close()

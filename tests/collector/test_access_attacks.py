@@ -142,7 +142,7 @@ def test_a_forwarded_address_is_believed_from_a_named_proxy_alone(
             f"{collector.api_url}{V1}/login", json={"user": "ghost", "password": "wrong wrong"}, trust_env=False,
             headers={"X-Forwarded-For": "192.0.2.9"}, timeout=60,
         )  # fmt: skip
-        assert collector._audit.entries(0.0, None, 1)[0].address == wanted
+        assert collector.api.audit.entries(0.0, None, 1)[0].address == wanted
 
 
 # The page of a one-time link
@@ -167,7 +167,7 @@ def form(name: str = "ann", password: str = PASSWORD, **more: str) -> dict[str, 
 
 def test_the_first_administrator_sets_a_password_once(page: tuple[httpx.Client, Any]) -> None:
     client, collector = page
-    link = collector.first_link()
+    link = collector.api.first_link()
     shown = client.get(link)
     assert (shown.status_code, shown.headers["content-type"]) == (200, "text/html; charset=utf-8")
     cookie = shown.headers["set-cookie"]
@@ -186,15 +186,15 @@ def test_the_first_administrator_sets_a_password_once(page: tuple[httpx.Client, 
     assert f"forewarn login {collector.api_url}" in done.text
     assert client.post(link, data=form("eve", _csrf_token=token)).status_code == 404
     assert client.get(link).status_code == 404
-    assert [(user.name, user.role) for user in collector._users.all()] == [("ann", "admin")]
-    assert collector.first_link() is None
+    assert [(user.name, user.role) for user in collector.api.users.all()] == [("ann", "admin")]
+    assert collector.api.first_link() is None
     assert client.post(f"{V1}/login", json={"user": "ann", "password": PASSWORD}).status_code == 200
 
 
 @pytest.mark.parametrize("forged", ["no token", "no cookie", "foreign cookie", "not ascii", "cookie not ascii"])
 def test_a_form_of_another_site_does_nothing(page: tuple[httpx.Client, Any], forged: str) -> None:
     client, collector = page
-    link = collector.first_link()
+    link = collector.api.first_link()
     token = csrf_in(client.get(link).text)
     cookie = f"forewarn_csrf={token}"
     if forged == "no token":
@@ -212,21 +212,21 @@ def test_a_form_of_another_site_does_nothing(page: tuple[httpx.Client, Any], for
     headers = {"Cookie": cookie.encode("latin-1")} if cookie else {}
     answer = client.post(link, data=form(_csrf_token=token), headers=headers)
     assert answer.status_code in (400, 403)
-    assert collector._users.all() == []
+    assert collector.api.users.all() == []
 
 
 def test_a_newer_link_and_time_end_an_earlier_one(page: tuple[httpx.Client, Any]) -> None:
     client, collector = page
-    first, second = collector.first_link(), collector.first_link()
+    first, second = collector.api.first_link(), collector.api.first_link()
     assert client.get(first).status_code == 404
     assert client.get(second).status_code == 200
-    collector._users._now = lambda: time.time() + 24 * 3600 + 1
+    collector.api.users._now = lambda: time.time() + 24 * 3600 + 1
     assert client.get(second).status_code == 404
 
 
 def test_what_is_typed_is_shown_as_text(page: tuple[httpx.Client, Any]) -> None:
     client, collector = page
-    link = collector.first_link()
+    link = collector.api.first_link()
     token = csrf_in(client.get(link).text)
     answer = client.post(link, data=form('"><script>alert(1)</script>', _csrf_token=token))
     assert answer.status_code == 400
@@ -270,8 +270,8 @@ def test_tls_is_spoken_and_plain_text_and_old_versions_are_not(
 
 def login_at(running: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    running.collector._users.add("ann", "engineer", None)
-    running.collector._users.set_password("ann", PASSWORD)
+    running.collector.api.users.add("ann", "engineer", None)
+    running.collector.api.users.set_password("ann", PASSWORD)
     (tmp_path / "password").write_text(PASSWORD + "\n")
     (tmp_path / "password").chmod(0o600)
     url = running.collector.api_url.replace("127.0.0.1", "localhost")
@@ -306,8 +306,8 @@ def test_the_token_goes_to_a_keyring_where_there_is_one(
     before = keyring.get_keyring()
     keyring.set_keyring(backend)
     try:
-        running.collector._users.add("keys", "engineer", None)
-        running.collector._users.set_password("keys", PASSWORD)
+        running.collector.api.users.add("keys", "engineer", None)
+        running.collector.api.users.set_password("keys", PASSWORD)
         (tmp_path / "password").write_text(PASSWORD)
         (tmp_path / "password").chmod(0o600)
         login = ["login", running.collector.api_url, "--user", "keys", "--password-file", str(tmp_path / "password")]

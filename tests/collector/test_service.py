@@ -143,7 +143,7 @@ def test_a_customer_rates_a_ticket_once(cli: Callable[..., Result], service: Ser
     assert ticket.timeline[-1].text == "rated 4 of 5: Quick & <b>friendly</b>"
     with pytest.raises(TicketError, match="was rated already"):
         service.ratings.make_link(number, "ann")
-    entry = next(one for one in shop.collector._audit.entries(0.0, None, 50) if one.action.startswith("POST /rate/"))
+    entry = next(one for one in shop.collector.api.audit.entries(0.0, None, 50) if one.action.startswith("POST /rate/"))
     assert (entry.who, entry.after) == ("Acme", {"ticket": number, "stars": "4"})
     assert path.rpartition("/")[2] not in entry.action
 

@@ -101,7 +101,7 @@ def test_each_answers_about_the_whole_fleet_and_names_who_judges(
     asked = ["--data", str(two.one.data), "rules", "explain", "drive-reports-failed", "--device", two.theirs]
     result = CliRunner().invoke(forewarn, asked)
     assert result.exit_code == 1
-    assert f"{two.theirs} is judged by collector collector-b ({two.other.collector.public_url})" in result.stderr
+    assert f"{two.theirs} is judged by collector collector-b ({two.other.collector.api.public_url})" in result.stderr
     shown = CliRunner(env={"COLUMNS": "80"}).invoke(forewarn, ["--data", str(two.one.data), "status"]).stdout
     assert f"judges 8 of {SHARES} shares of the fleet" in shown
     assert shown.count("does what is scheduled") == 1

@@ -94,7 +94,7 @@ async def _serve(collector: Collector, with_agent: bool, stop: asyncio.Event) ->
     await collector.start()
     look_seldom()
     click.echo(f"forewarn is up: MQTT {collector.mqtt_url or 'off'}, API {collector.api_url}, data {collector.data}")
-    if not isinstance(collector.clock, SettableClock) and (link := await asyncio.to_thread(collector.first_link)):
+    if not isinstance(collector.clock, SettableClock) and (link := await asyncio.to_thread(collector.api.first_link)):
         click.echo(f"no user yet; the first administrator sets a password here, once, within a day: {link}")
     agent = _start_agent(collector) if with_agent else None
     watcher = asyncio.create_task(_announce_devices(collector, began))
