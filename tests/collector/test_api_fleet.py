@@ -20,6 +20,15 @@ from forewarn_collector.store.model import Accepted, Point
 DAY = 86_400.0
 
 
+async def asked(collector: Collector, ask: Callable[[], None]) -> None:
+    """Ask a collector while it runs."""
+    await collector.start()
+    try:
+        await asyncio.to_thread(ask)
+    finally:
+        await collector.stop()
+
+
 def test_latest_and_top(tmp_path: Path) -> None:
     now = time.time()
     owners = [DirectoryEntry(customer="Acme", devices=["shop-*"])]
@@ -52,11 +61,7 @@ def test_latest_and_top(tmp_path: Path) -> None:
                     name, part = f"shop-{number}", f"S{number}"
                     point = Point(name, "smart", part, at, ("disk.power_on_hours",), (hours,), b"{}")
                     collector.journal.commit([Accepted(name, "b", None, at, at, (point,))])
-        await collector.start()
-        try:
-            await asyncio.to_thread(ask)
-        finally:
-            await collector.stop()
+        await asked(collector, ask)
 
     asyncio.run(run())
 
@@ -85,11 +90,7 @@ def test_the_first_question_about_growth_unpacks_no_blocks(tmp_path: Path, wait_
                 point = Point(f"shop-{number}", "smart", "S", at, ("disk.power_on_hours",), (hours,), b"{}")
                 collector.journal.commit([Accepted(point.device, "b", None, at, at, (point,))])
         collector._reader._connection.set_trace_callback(statements.append)
-        await collector.start()
-        try:
-            await asyncio.to_thread(ask)
-        finally:
-            await collector.stop()
+        await asked(collector, ask)
 
     asyncio.run(run())
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from servers.reporting import KINDS
 
 from forewarn_collector.cli.main import forewarn
 from forewarn_wire import (
@@ -29,7 +30,6 @@ from forewarn_wire import (
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 NAME = "shop-07"
 AT_ONCE = 50
-KINDS = {StatusReport: "status", LoadReport: "load", SmartReport: "smart"}
 
 
 class Story:

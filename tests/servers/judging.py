@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from servers.reporting import accepted
 
 from forewarn_collector.clock import Clock
 from forewarn_collector.directory import Directory, Entry, Whose
-from forewarn_collector.ingest.accept import Publish, accept
 from forewarn_collector.judge.judge import Judge
 from forewarn_collector.store.journal import Journal
-from forewarn_collector.store.model import Accepted
 from forewarn_collector.store.state import open_state, verdict
 from forewarn_collector.tickets.desk import Desk
 from forewarn_collector.tickets.model import Ticket
@@ -25,8 +24,6 @@ from forewarn_wire import (
     Outcome,
     SmartReport,
     StatusReport,
-    encode,
-    up_topic,
 )
 
 RULES = load_rules()
@@ -36,7 +33,6 @@ NAME = "shop-07"
 DISK = Disk(slot="/dev/sda", kind="unknown", serial="S3Z1", model="ST4000", capacity_bytes=4 * 10**12)
 OTHER = Disk(slot="/dev/sdb", kind="unknown", serial="S3Z2", model="ST4000")
 DIRECTORY = Directory([Entry(Whose("Acme", "Store 12", "Li Wei"), ("shop-*",))])
-KINDS = {StatusReport: "status", LoadReport: "load", SmartReport: "smart"}
 
 
 class HandClock(Clock):
@@ -89,11 +85,7 @@ class House:
             if not isinstance(message, StatusReport):
                 self.seq += 1
                 message.seq = self.seq
-            topic = up_topic(message.device, KINDS[type(message)])
-            received_at = max(self.clock.now(), message.sampled_at)
-            found = accept(Publish("listener", message.device, topic, encode(message), received_at))
-            assert isinstance(found, Accepted), found
-            taken.append(found)
+            taken.append(accepted(message, max(self.clock.now(), message.sampled_at)))
         self.journal.commit(taken)
 
     def run(self) -> None:

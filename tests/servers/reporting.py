@@ -26,16 +26,17 @@ from forewarn_wire import (
 KINDS = {StatusReport: "status", LoadReport: "load", SmartReport: "smart", EventReport: "event"}
 
 
+def accepted(message: Message, received_at: float) -> Accepted:
+    topic = up_topic(message.device, KINDS[type(message)])
+    taken = accept(Publish("listener", message.device, topic, encode(message), received_at))
+    assert isinstance(taken, Accepted), taken
+    return taken
+
+
 def store(collector: Any, *messages: Message) -> None:
     """As the front door does."""
     for n in range(0, len(messages), 500):
-        batch = []
-        for message in messages[n : n + 500]:
-            topic = up_topic(message.device, KINDS[type(message)])
-            taken = accept(Publish("listener", message.device, topic, encode(message), time.time()))
-            assert isinstance(taken, Accepted), taken
-            batch.append(taken)
-        collector.journal.commit(batch)
+        collector.journal.commit([accepted(message, time.time()) for message in messages[n : n + 500]])
     collector.judge.wake()
     deadline = time.monotonic() + 60
     while collector.judge.position < collector.health().position:

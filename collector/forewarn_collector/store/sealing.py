@@ -153,10 +153,10 @@ class Sealer:
                 if oldest is None:
                     continue
                 length = period_of(kind)
-                if received + 2 * length <= now or (kind in ROLLUPS and newest - oldest >= _ROLLUPS_TOGETHER):
+                if received + 2 * length <= now:
                     until = newest + 1
                 elif kind in ROLLUPS:
-                    continue
+                    until = newest + 1 if newest - oldest >= _ROLLUPS_TOGETHER else oldest
                 else:
                     # A clock that ran ahead once must not make the present look old.
                     live = max(newest // length, period_in(newest_block or 0))
