@@ -262,7 +262,7 @@ def live(file: Path) -> Iterator[Change]:
             )
             models[drive.serial] = drive.model
             fields = layouts.setdefault(point.fields, point.fields)
-            rows.append(Row(len(rows), known.id, point.at, point.at, fields, np.asarray(point.values)))
+            rows.append(Row(len(rows), known.id, point.at, point.at, fields, np.asarray(point.values).tobytes()))
         for batches in rounds(rows, {known.id: known for known in series.values()}, wanted):
             for batch in batches:
                 yield from engine.observe(

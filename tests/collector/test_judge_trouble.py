@@ -114,7 +114,7 @@ def test_a_row_that_cannot_be_judged_is_passed_over_alone(house: House) -> None:
     with sqlite3.connect(house.data / "journal.db") as other:
         other.execute("UPDATE head SET vals = x'0000000000000000' WHERE position = 17")
     for _ in range(20):
-        with contextlib.suppress(IndexError):
+        with contextlib.suppress(ValueError):
             house.run()
             break
     assert house.judge.skipped == 1

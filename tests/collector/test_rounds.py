@@ -46,7 +46,7 @@ def test_a_layout_is_taken_apart_by_component() -> None:
 def test_a_disk_that_sleeps_is_observed_as_unknown() -> None:
     (piece,) = slices(("disk.measured",), WANTED)
     assert (piece.kind, piece.metrics) == (Kind.DISK, ())
-    ((batch,),) = rounds([Row(1, 2, 5.0, 5.0, ("disk.measured",), np.array([0.0]))], ALL, WANTED)
+    ((batch,),) = rounds([Row(1, 2, 5.0, 5.0, ("disk.measured",), np.array([0.0]).tobytes())], ALL, WANTED)
     assert batch.keys == [("pc-1", "S1")]
     assert all(math.isnan(column[0]) for column in batch.metrics.values())
 
@@ -54,7 +54,9 @@ def test_a_disk_that_sleeps_is_observed_as_unknown() -> None:
 @pytest.mark.parametrize("field", ["temperature.celsius|core", "event.reboot", "nonsense", "", "|", "filesystem|/"])
 def test_what_no_rule_wants_makes_no_round(field: str) -> None:
     found = [
-        batch for batches in rounds([Row(1, 1, 5.0, 5.0, (field,), np.array([1.0]))], ALL, WANTED) for batch in batches
+        batch
+        for batches in rounds([Row(1, 1, 5.0, 5.0, (field,), np.array([1.0]).tobytes())], ALL, WANTED)
+        for batch in batches
     ]
     assert all(math.isnan(column[0]) for batch in found for column in batch.metrics.values())
     assert not [batch for batch in found if batch.kind in (Kind.SENSOR, Kind.LIVENESS)]
@@ -63,9 +65,9 @@ def test_what_no_rule_wants_makes_no_round(field: str) -> None:
 def test_values_stand_with_their_keys_and_times() -> None:
     fields, layout = ("ata.197.raw", "disk.passed"), ("disk.passed", "ata.197.raw")
     rows = [
-        Row(1, 2, 10.0, 10.0, fields, np.array([8.0, 1.0])),
-        Row(2, 3, 11.0, 11.0, layout, np.array([0.0, 5.0])),
-        Row(3, 2, 12.0, 12.0, ("disk.passed",), np.array([1.0])),
+        Row(1, 2, 10.0, 10.0, fields, np.array([8.0, 1.0]).tobytes()),
+        Row(2, 3, 11.0, 11.0, layout, np.array([0.0, 5.0]).tobytes()),
+        Row(3, 2, 12.0, 12.0, ("disk.passed",), np.array([1.0]).tobytes()),
     ]
     first, second = rounds(rows, ALL, WANTED)
     ((kind, keys, at, metrics),) = first
@@ -80,7 +82,7 @@ def test_values_stand_with_their_keys_and_times() -> None:
 def test_each_component_once_a_round_all_rows_and_each_in_its_order(drawn: list[tuple[int, int]]) -> None:
     fields = {1: ("cpu.used_percent", "filesystem.used_percent|/"), 2: ("disk.passed",), 3: ("disk.passed",)}
     rows = [
-        Row(n, series, float(at), 0.0, fields[series], np.full(len(fields[series]), float(n)))
+        Row(n, series, float(at), 0.0, fields[series], np.full(len(fields[series]), float(n)).tobytes())
         for n, (series, at) in enumerate(drawn)
     ]
     seen: dict[tuple[Kind, tuple[str, str]], list[float]] = {}
@@ -170,9 +172,15 @@ def test_what_a_rule_wants_of_the_device_is_in_the_slice_of_its_part() -> None:
     (piece,) = slices(fields, wanted)
     assert (piece.kind, piece.instance) == (Kind.SENSOR, "core")
     assert (piece.metrics, piece.columns) == (("temperature.celsius", "cpu.used_percent"), (0, 1))
-    ((batch,),) = rounds([Row(1, 1, 5.0, 5.0, fields, np.array([61.0, 20.0, 0.3, 25.0]))], ALL, wanted)
+    ((batch,),) = rounds([Row(1, 1, 5.0, 5.0, fields, np.array([61.0, 20.0, 0.3, 25.0]).tobytes())], ALL, wanted)
     assert batch.keys == [("pc-1", "core")]
     assert {name: column.tolist() for name, column in batch.metrics.items()} == {
         "temperature.celsius": [61.0],
         "cpu.used_percent": [20.0],
     }
+
+
+def test_a_row_that_has_not_as_many_values_as_fields_is_none_even_where_another_makes_up_for_it() -> None:
+    rows = [Row(n, n, 5.0, 5.0, ("disk.passed",), np.zeros(values).tobytes()) for n, values in ((2, 2), (3, 0))]
+    with pytest.raises(ValueError, match="another number of values"):
+        list(rounds(rows, ALL, WANTED))

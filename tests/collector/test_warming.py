@@ -17,7 +17,8 @@ def warming() -> Warming:
 
 def rows_of(*series: int) -> list[Row]:
     return [
-        Row(position, one, 60.0, 60.0, ("cpu.used_percent",), np.array([1.0])) for position, one in enumerate(series, 1)
+        Row(position, one, 60.0, 60.0, ("cpu.used_percent",), np.array([1.0]).tobytes())
+        for position, one in enumerate(series, 1)
     ]
 
 

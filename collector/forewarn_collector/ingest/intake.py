@@ -18,7 +18,8 @@ from forewarn_collector.store.model import Accepted, DeadLetter, StoreError
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
+BATCH = 2000
+"""In one transaction: the more there are, the less each of them costs."""
 RETRY_SECONDS = 1.0
 LONG_SECONDS = 10.0
 """A commit that takes longer is a trouble."""

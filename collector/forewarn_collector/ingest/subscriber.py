@@ -26,8 +26,8 @@ from forewarn_wire import down_topic
 log = logging.getLogger(__name__)
 
 SESSION_EXPIRY_SECONDS = 7 * 86_400
-# Several commits' worth: while one is written, the next one comes in.
-RECEIVE_MAXIMUM = 1000
+# Two commits' worth: while one is written, the next one comes in.
+RECEIVE_MAXIMUM = 4000
 KEEPALIVE_SECONDS = 60
 REPORTS_TOPIC = "forewarn/v1/+/up/#"
 # Mosquitto's name for it; other brokers have none, and then nothing comes.

@@ -127,7 +127,7 @@ def rounds(rows: Sequence[Row], series: Mapping[int, Series], wanted: Wanted) ->
         blocks: dict[Kind, list[_Block]] = {}
         for alike in _by_layout(turn):
             at = np.array([row.at for row in alike])
-            values = np.array([row.values for row in alike])
+            values = _values(alike)
             whose = [series[row.series] for row in alike]
             for piece in slices(alike[0].fields, wanted):
                 block = _Block(piece, keys_of(piece, whose), at, values[:, piece.columns])
@@ -141,6 +141,15 @@ def _by_layout(rows: Iterable[Row]) -> Iterable[list[Row]]:
     for row in rows:
         found.setdefault(id(row.fields), []).append(row)
     return found.values()
+
+
+def _values(alike: Sequence[Row]) -> Floats:
+    """[row, field]. Raise ValueError where a row has not as many values as fields."""
+    packed = [row.packed for row in alike]
+    fields = len(alike[0].fields)
+    if {8 * fields} != set(map(len, packed)):
+        raise ValueError(f"a row of {fields} fields has another number of values")
+    return np.frombuffer(b"".join(packed), "<f8").reshape(len(packed), fields)
 
 
 def _turns(rows: Iterable[Row]) -> list[list[Row]]:

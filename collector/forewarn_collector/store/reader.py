@@ -8,8 +8,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from forewarn_collector.store.database import as_place, explained, transaction
 from forewarn_collector.store.head_rows import HeadRows, head_rows
 from forewarn_collector.store.model import (
@@ -110,7 +108,7 @@ class Reader:
         return known
 
     def rows_after(self, position: int, limit: int, share: int | None = None) -> list[Row]:
-        """Unsealed rows beyond a position, by position. Values are read-only. ``share``: only of these devices, in a
+        """Unsealed rows beyond a position, by position. ``share``: only of these devices, in a
         journal that several collectors share."""
         with self.snapshot() as connection:
             if share is None:
@@ -126,7 +124,7 @@ class Reader:
         """By position."""
         fields = {layout: self.fields(layout) for layout in set(found.layout)}
         rows = [
-            Row(position, series, at / 1000, received / 1000, fields[layout], np.frombuffer(values, "<f8"))
+            Row(position, series, at / 1000, received / 1000, fields[layout], values)
             for position, series, at, received, layout, values in zip(*found, strict=True)
         ]
         rows.sort(key=attrgetter("position"))
