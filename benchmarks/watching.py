@@ -8,9 +8,14 @@ from typing import NamedTuple
 
 import psutil
 
+from forewarn_collector.store.rollups import ROLLUPS
 from forewarn_collector.tickets.desk import JUDGED
 
 LOOK_EVERY_SECONDS = 0.1
+# Rollups are rows too, and nobody waits for a verdict on them.
+_POSITION = f"""
+    SELECT position FROM head JOIN series ON series.id = head.series
+    WHERE kind NOT IN ({", ".join(f"'{kind}'" for kind in sorted(ROLLUPS))}) ORDER BY position DESC LIMIT 1"""
 
 
 class Look(NamedTuple):
@@ -40,7 +45,7 @@ class Watch:
             sqlite3.connect(f"file:{self._data}/{name}?mode=ro", uri=True) for name in ("journal.db", "state.db")
         )
         while not self._over.wait(LOOK_EVERY_SECONDS):
-            (position,) = journal.execute("SELECT IFNULL(MAX(position), 0) FROM head").fetchone()
+            (position,) = journal.execute(_POSITION).fetchone() or (0,)
             found = state.execute("SELECT value FROM meta WHERE key = ?", (JUDGED,)).fetchone()
             times = self._process.cpu_times()
             cpu, rss = times.user + times.system, self._process.memory_info().rss

@@ -26,8 +26,8 @@ def accept(of: Components, key: Key, labels: Labels, at: float, values: Mapping[
     of.signals.accept(row, float(then[0]), known)
     of.unsaved.mark(rows)
     before = of.timers.levels(rows)[:, 0]
-    said = of.seen[:, row].copy()
-    fresh = of.signals.compute(rows, then, columns)[:, 0]
+    said = of.seen_of(row)
+    fresh = of.seen_again(row, columns)
     read = np.array([signal.metric in known for signal in of.signals.signals], dtype=np.bool_)
     of.seen[read, row] = fresh[read]
     of.seen[:, row] = of.signals.ask_models(of.seen[:, rows])[:, 0]

@@ -3,6 +3,7 @@
 from forewarn_rules import model_signals, peers, residual, schema, siblings
 from forewarn_rules.document import Document
 from forewarn_rules.durations import spell_duration
+from forewarn_rules.looking_back import FORECASTS
 from forewarn_rules.metrics import IN_LOAD_REPORTS, LABELS, METRICS, MODEL, MODEL_METRICS, Metric, find_source
 from forewarn_rules.model import PART_LABEL, Kind
 from forewarn_rules.risk import RiskModel, shipped_model
@@ -15,8 +16,6 @@ DAY = 86400.0
 MOST_BINS = 400
 FEWEST_PEERS = 20
 TIMES = "times"
-FORECASTS = ("hours_until", "crossing")
-"""Takes that look ahead: they reach for a value."""
 
 BELONGS = {
     "window": ((*KEEPS, *peers.TAKES, *residual.TAKES, siblings.TAKE), "add window: 7d"),

@@ -102,6 +102,20 @@ class Components:
         raises, clears = ([(level.raises, c) for c, level in pairs], [(level.clears, c) for c, level in pairs])
         self.raises, self.clears = Verdict(raises), Verdict(clears)
 
+    def seen_of(self, row: int) -> Floats:
+        """Every signal of a component after its last observation [signal], with the forecasts that were left out."""
+        rows = np.array([row], dtype=np.intp)
+        seen, forecasts = self.seen[:, rows], self.signals.forecasts
+        forecasts.make(rows, forecasts.noted(rows), seen)
+        return seen[:, 0]
+
+    def seen_again(self, row: int, columns: Floats) -> Floats:
+        """Every signal of a component as its last observation [metric, 1] would show it now [signal]."""
+        rows = np.array([row], dtype=np.intp)
+        seen, forecasts = self.signals.compute(rows, self.last_at[rows], columns), self.signals.forecasts
+        forecasts.make(rows, forecasts.take_out(seen), seen)
+        return seen[:, 0]
+
     def where_they_apply(self, rows: Rows, raises: Verdicts, clears: Verdicts) -> tuple[Verdicts, Verdicts]:
         """The verdicts [watched pair, component], unknown where the rule does not judge the component."""
         elsewhere = ~self.scopes.applies(self.timers.watched, rows)

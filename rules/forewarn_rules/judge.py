@@ -12,7 +12,7 @@ from forewarn_rules.say import change
 from forewarn_rules.snapshot import at_rest
 from forewarn_rules.timers import Turn
 from forewarn_rules.tracks import Rows
-from forewarn_rules.verdicts import FALSE, TRUE, Floats
+from forewarn_rules.verdicts import FALSE, TRUE, Floats, Verdicts
 
 
 class Judge:
@@ -46,13 +46,14 @@ class Judge:
         told = list(map(labels, keys)) if told is None else told
         signals.peers.join(*of.scopes.learn(rows, keys, labels, told))
         seen = signals.compute(rows, at, values)
+        raises = self._raises(rows, seen)
         for n in signals.awake.tolist():  # faster than all at once: numpy's assignment is in one dimension
             of.seen[n][rows] = seen[n]
         before = of.last_at[rows]
         since_last = at - before
         of.last_at[rows] = at
         of.unsaved.mark_saved(rows[at_rest(at) != at_rest(np.maximum(before, 0.0))])
-        turn = self._step(rows, at, since_last, seen)
+        turn = self._step(rows, at, since_last, seen, raises)
         if turn is None:
             return []
         turned = np.argwhere((turn.before != turn.after).T).tolist()
@@ -61,10 +62,25 @@ class Judge:
             for n, rule in turned
         ]
 
-    def _step(self, rows: Rows, at: Floats, since_last: Floats, seen: Floats) -> Turn | None:
+    def _raises(self, rows: Rows, seen: Floats) -> Verdicts:
+        """What raises a level, with the forecasts in ``seen`` on which anything hangs. Where nothing is timed, and no
+        condition is met or undecided without them, none is met with them (Kleene): those are left unknown."""
+        of, forecasts = self._of, self._of.signals.forecasts
+        if not forecasts.awake:
+            return of.raises(seen)
+        start = forecasts.take_out(seen)
+        forecasts.note(rows, start)
+        raises = of.raises(seen)
+        asked = np.flatnonzero(of.timers.busy(rows) | (raises != FALSE).any(axis=0))
+        if asked.size:
+            part = seen.take(asked, axis=1)
+            forecasts.make(rows[asked], start[:, asked], part)
+            seen[:, asked], raises[:, asked] = part, of.raises(part)
+        return raises
+
+    def _step(self, rows: Rows, at: Floats, since_last: Floats, seen: Floats, raises: Verdicts) -> Turn | None:
         """Nearly all components are at rest and raise nothing: only the others are looked at closely."""
         of, timers = self._of, self._of.timers
-        raises = of.raises(seen)
         stirred = np.flatnonzero(timers.busy(rows) | (raises == TRUE).any(axis=0))
         if not stirred.size:
             return None

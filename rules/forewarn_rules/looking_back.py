@@ -12,6 +12,8 @@ from forewarn_rules.windows import KEEPS, Window
 
 OVER_WINDOW = tuple(KEEPS)
 """Takes that need a window."""
+FORECASTS = ("hours_until", "crossing")
+"""Those of them that look ahead: they reach for a value."""
 
 
 class Shape(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,15 +10,16 @@ import numpy.typing as npt
 from forewarn_rules import residual
 from forewarn_rules.accepted import COUNTED, Acceptance, Accepted
 from forewarn_rules.durations import write_duration
+from forewarn_rules.forecasts import Forecasts, history_of
 from forewarn_rules.learning import LEARNED, Learning
-from forewarn_rules.looking_back import OVER_WINDOW, shape_of, windows_of
+from forewarn_rules.looking_back import FORECASTS, OVER_WINDOW, shape_of, windows_of
 from forewarn_rules.model_signals import TAKES, model_columns, with_features
 from forewarn_rules.peers import Peers
 from forewarn_rules.residual import Residuals
 from forewarn_rules.rule import Rule, Signal
 from forewarn_rules.siblings import Siblings
 from forewarn_rules.tracks import grown
-from forewarn_rules.trend import DAY, crossing, hours_until, slope_per_day
+from forewarn_rules.trend import DAY, slope_per_day
 from forewarn_rules.unsaved import Unsaved
 from forewarn_rules.windows import Window
 
@@ -65,6 +66,7 @@ class Signals:
         place |= dict.fromkeys((signal.metric for signal in self.signals if signal.take in TAKES), 0)  # overwritten
         self._metric_of = np.array([place[signal.metric] for signal in self.signals], dtype=np.intp)
         self._windows = windows_of(self.signals, place)
+        self.forecasts = Forecasts(self.signals, self._metric_of, self._windows)
         self.met = np.zeros(len(self.metrics), dtype=np.bool_)
         self._served: list[_Served] = []
         self._recent = [n for n, signal in enumerate(self.signals) if signal.within > 0]
@@ -90,11 +92,13 @@ class Signals:
 
     def awaken(self, rules: Iterable[str]) -> None:
         """Compute the signals of these rules (ids) from now on, and no others."""
-        self.awake = np.array(sorted({n for rule in rules for n in self.columns[rule].values()}), dtype=np.intp)
-        self._served = list(self._serve(set(self.awake.tolist())))
-        self.peers.awaken(set(self.awake.tolist()))
-        self.residuals.awaken(set(self.awake.tolist()))
-        self.siblings.awaken(set(self.awake.tolist()))
+        awake = {n for rule in rules for n in self.columns[rule].values()}
+        self.awake = np.array(sorted(awake), dtype=np.intp)
+        self._served = list(self._serve(awake))
+        self.peers.awaken(awake)
+        self.residuals.awaken(awake)
+        self.siblings.awaken(awake)
+        self.forecasts.awaken(awake)
 
     def reserve(self, capacity: int) -> None:
         self.last = grown(self.last, capacity, np.nan)
@@ -106,6 +110,7 @@ class Signals:
         self.peers.reserve(capacity)
         self.residuals.reserve(capacity)
         self.siblings.reserve(capacity)
+        self.forecasts.reserve(capacity)
         for window, _ in self._windows.values():
             window.reserve(capacity)
 
@@ -118,6 +123,7 @@ class Signals:
         self.peers.forget(row)
         self.residuals.forget(row)
         self.siblings.forget(row)
+        self.forecasts.forget(row)
         for window, _ in self._windows.values():
             window.forget(row)
 
@@ -177,7 +183,8 @@ class Signals:
             self.baseline[known, row] = np.where(np.isnan(base) & self._is_based[known, 0], oldest, base)
 
     def compute(self, rows: Rows, at: Floats, values: Floats) -> Floats:
-        """Every signal [signal, component] after ``insert`` of the same observation; NaN for those that sleep."""
+        """Every signal [signal, component] after ``insert`` of the same observation; NaN for those that sleep. Of a
+        forecast it is the start (`forecasts.Forecasts`)."""
         now = np.full((len(self.signals), len(rows)), np.nan)
         now[self.awake] = values[self._metric_of[self.awake]]
         for n in self._recent:
@@ -219,7 +226,7 @@ class Signals:
                 found = np.full(len(rows), np.nan)
                 if measured.size:
                     look = _Look(window, int(place), rows[measured], at[measured], now[n, measured])
-                    found[measured] = self._one(self.signals[n], look, out[:, measured])
+                    found[measured] = self._one(self.signals[n], look)
                 out[n] = found
         elif take == "growth":
             floor = window.floor(rows)[places]
@@ -240,7 +247,7 @@ class Signals:
             )
         if signal.take == "rate":
             return f"needs {write_duration(signal.min_span)}"
-        if signal.take not in ("slope", "crossing", "hours_until"):
+        if signal.take not in ("slope", *FORECASTS):
             return ""
         window, metrics = self._windows[shape_of(signal)]
         place = int(np.searchsorted(metrics, self._metric_of[n]))
@@ -270,8 +277,8 @@ class Signals:
         self.restore_baselines(row, {m: value for m, value in counted.items() if self._is_based[self.metrics.index(m)]})
 
     def _serve(self, awake: Container[int]) -> Iterator["_Served"]:
-        """What each window has to do; forecasts last, because they may reach for another signal."""
-        for take in OVER_WINDOW:
+        """What each window has to do for every report."""
+        for take in (take for take in OVER_WINDOW if take not in FORECASTS):
             for shape, (window, metrics) in self._windows.items():
                 same = [n for n, signal in enumerate(self.signals) if signal.take == take and shape_of(signal) == shape]
                 columns = [n for n in same if n in awake]
@@ -279,7 +286,7 @@ class Signals:
                     places = np.searchsorted(metrics, self._metric_of[columns])
                     yield _Served(take, window, np.array(columns, dtype=np.intp), places)
 
-    def _one(self, signal: Signal, look: "_Look", out: Floats) -> Floats:
+    def _one(self, signal: Signal, look: "_Look") -> Floats:
         """One signal of the components that were measured."""
         window, place, rows, at, now = look
         if signal.take == "rate":
@@ -294,27 +301,7 @@ class Signals:
             usual = self.learning.usual_of(signal, window, place, rows, at)
             return usual if signal.take == "usual" else now - usual
         times, values = window.points(place, rows)
-        history: _History = {
-            "min_span": signal.min_span,
-            "min_points": signal.min_points,
-            "bin_width": signal.bin,
-        }
-        if signal.take == "slope":
-            return slope_per_day(times, values, **history)
-        reach = out[int(signal.reach[1:])] if isinstance(signal.reach, str) else np.full(len(rows), signal.reach)
-        if signal.take == "crossing":
-            return crossing(times, values, now, reach, horizon=signal.horizon, up=signal.up, **history)
-        return hours_until(
-            times, values, now, reach, up=signal.up, window=signal.window, share=signal.quantile, **history
-        )
-
-
-class _History(TypedDict):
-    """How much of it a trend needs."""
-
-    min_span: float
-    min_points: int
-    bin_width: float
+        return slope_per_day(times, values, **history_of(signal))
 
 
 class _Look(NamedTuple):

@@ -36,6 +36,7 @@ def standings(of: Components, key: Key) -> list[Standing]:
     levels = of.timers.levels(rows)[:, 0]
     up = of.timers.raised(rows)[:, 0]
     applies = of.scopes.applies(np.arange(len(of.timers.pairs)), rows)[:, 0]
+    seen = of.seen_of(row)
     found = []
     first = 0
     for rule, level in zip(of.rules, levels, strict=True):
@@ -45,7 +46,7 @@ def standings(of: Components, key: Key) -> list[Standing]:
             continue
         timed = np.where(up[pairs], clears[pairs, 0], raises[pairs, 0])
         since = of.timers.since(pairs, row) if level else None
-        values = of.values(rule, of.seen[:, row])
+        values = of.values(rule, seen)
         found.append(standing(rule, LEVELS[level], since, values, of.labels[row], bool((timed == UNKNOWN).any())))
     return found
 
@@ -71,11 +72,8 @@ def account_of(of: Components, rule: Rule, key: Key, labels: Labels, newest: Obs
 
 def _seen_now(of: Components, row: int, newest: Mapping[str, float]) -> Floats:
     """The signals after the last observation; those that a restart lost are computed again from the ``newest``."""
-    seen = of.seen[:, row].copy()
+    seen = of.seen_of(row)
     if newest:
-        rows = np.array([row], dtype=np.intp)
-        columns = of.columns_of(newest)
         of.awaken()
-        fresh = of.signals.compute(rows, of.last_at[rows], columns)[:, 0]
-        seen = np.where(np.isnan(seen), fresh, seen)
+        seen = np.where(np.isnan(seen), of.seen_again(row, of.columns_of(newest)), seen)
     return seen

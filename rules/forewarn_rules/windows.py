@@ -25,7 +25,7 @@ KEEPS = {
     "hours_until": ("last", "time"),
     "crossing": ("last", "time"),
 }
-"""What each take of a signal needs of a bin; forecasts last, because they may reach for another signal."""
+"""What each take of a signal needs of a bin."""
 
 
 def _last(values: Floats, there: npt.NDArray[np.bool_], starts: Rows) -> tuple[Floats, Rows]:

@@ -21,6 +21,7 @@ METRIC = "memory.used_percent"
 RULE = """
 scope: {per: [device]}
 signals:
+  now: {metric: memory.used_percent, take: last}
   rate: {metric: memory.used_percent, take: rate, window: 6h, bin: 1h, min_span: 2h}
   slope: {metric: memory.used_percent, take: slope, window: 6h, bin: 1h, min_span: 2h}
   since: {metric: memory.used_percent, take: days_since_increase, window: 6h, bin: 1h}
@@ -32,6 +33,7 @@ signals:
   latest: {metric: memory.used_percent, take: hours_until, reach: 20, quantile: 0.9, window: 6h, bin: 1h, min_span: 2h}
 levels: {warning: {raise: {likely: {above: 2}}}}
 """
+CALM_WITHOUT_FORECAST = RULE.replace("{likely: {above: 2}}", "{all: [{now: {above: 1000}}, {likely: {above: 2}}]}")
 
 Point = tuple[float, float]
 
@@ -151,12 +153,12 @@ steps = st.lists(
 )
 
 
-@given(steps, st.booleans())
+@given(steps, st.booleans(), st.sampled_from([RULE, CALM_WITHOUT_FORECAST]))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_take_is_what_a_plain_loop_says(
-    write_rules: Callable[..., RuleSet], moves: list[tuple[float, float | None]], climbing: bool
+    write_rules: Callable[..., RuleSet], moves: list[tuple[float, float | None]], climbing: bool, rule: str
 ) -> None:
-    engine = Engine(write_rules(signals=RULE))
+    engine = Engine(write_rules(signals=rule))
     learning = PlainLearning()
     measured: list[Point] = []
     at = START
@@ -172,6 +174,7 @@ def test_every_take_is_what_a_plain_loop_says(
             continue
         measured.append((at, given_value))
         expected = {
+            "now": given_value,
             "rate": plain_rate(measured),
             "slope": plain_slope(measured),
             "since": plain_since(measured),
