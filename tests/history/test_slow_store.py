@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 import yaml
 from servers.forwarding import START, Site, sent
-from servers.histories import opened
+from servers.histories import SERVERS, opened
 from servers.network import SlowNetwork
 
 from forewarn_collector.cli.client import Client
@@ -38,13 +39,13 @@ MORE_MB = 15.0
 class Flooded:
     """A collector in a process of its own that forwards through a network, and devices that report to it."""
 
-    def __init__(self, name: str, network: SlowNetwork, make_collector: Callable[..., Any], directory: Path) -> None:
+    def __init__(self, name: str, url: str, make_collector: Callable[..., Any], directory: Path) -> None:
         self.devices = [f"{name}-{number:02}" for number in range(DEVICES)]
         config = directory / f"{name}.yaml"
         config.write_text(
             yaml.safe_dump(
                 {
-                    "store": {"history": {"url": f"victoriametrics://127.0.0.1:{network.port}"}},
+                    "store": {"history": {"url": url}},
                     "self_check": {"every_seconds": None},
                 }
             )
@@ -103,6 +104,14 @@ class Flooded:
         return rows
 
 
+def behind_a_network(url: str, piece_seconds: float) -> tuple[SlowNetwork, str]:
+    """The network, and the URL of the store behind it."""
+    port = urlsplit(url).port
+    assert port is not None
+    network = SlowNetwork(port, piece_seconds)
+    return network, url.replace(f":{port}", f":{network.port}", 1)
+
+
 def report(device: str, seq: int) -> LoadReport:
     wave = seq % 60
     return LoadReport(
@@ -114,19 +123,24 @@ def report(device: str, seq: int) -> LoadReport:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", SERVERS)
 def test_what_waits_for_a_slow_store_is_not_in_memory(
-    started: Callable[[str], Any], make_collector: Callable[..., Any], tmp_path: Path, wait_for: Callable[..., Any]
+    kind: str,
+    started: Callable[[str], Any],
+    make_collector: Callable[..., Any],
+    tmp_path: Path,
+    wait_for: Callable[..., Any],
 ) -> None:
     """The same flood with a store that is quick and with one that is slow."""
-    server = started("victoriametrics")
+    server = started(kind)
     store = opened(server.url)
-    line, network = SlowNetwork(server.port, 0), SlowNetwork(server.port, PIECE_SECONDS)
-    quick = Flooded("quick", line, make_collector, tmp_path)
+    (line, quick_url), (network, slow_url) = (behind_a_network(server.url, wait) for wait in (0, PIECE_SECONDS))
+    quick = Flooded("quick", quick_url, make_collector, tmp_path)
     quick.flood()
     wait_for(lambda: quick.history().unsent == 0, SECONDS)
     usual = quick.megabytes()
 
-    slow = Flooded("slow", network, make_collector, tmp_path)
+    slow = Flooded("slow", slow_url, make_collector, tmp_path)
     slow.flood()
     behind = slow.history()
     assert behind.unsent > 10_000, "it was not slow: this test shows nothing"
@@ -156,9 +170,9 @@ def test_a_store_that_does_not_take_a_batch_in_time_is_sent_less_at_once(
     """What is given up is sent again, so rows that always take too long would hold up everything for ever."""
     monkeypatch.setattr("forewarn_collector.store.external.writer.MILLISECONDS", 1000)
     server = started("victoriametrics")
-    network = SlowNetwork(server.port, PIECE_SECONDS)
+    network, url = behind_a_network(server.url, PIECE_SECONDS)
     site.report(1500)
-    forwarder = site.forwarder(opened(f"victoriametrics://127.0.0.1:{network.port}"))
+    forwarder = site.forwarder(opened(url))
     forwarder.start()
     wait_for(lambda: "does not answer within 1 s" in (forwarder.trouble or ""), SECONDS)
     wait_for(lambda: sent(forwarder), SECONDS)

@@ -91,7 +91,8 @@ class PostgreSQL:
             yield
         finally:
             for process in processes:
-                process.resume()
+                with suppress(psutil.NoSuchProcess):  # it was about to end
+                    process.resume()
 
     def said(self) -> str:
         return self.directory.with_suffix(".log").read_text(errors="replace")
