@@ -16,7 +16,7 @@ import httpx
 import psycopg
 import pytest
 from servers.agents import Sending
-from servers.network import CutNetwork, SlowNetwork
+from servers.network import CutNetwork, slowly
 from servers.postgresql import PASSWORD, Database, PostgreSQL
 from servers.small_disk import fill, small_disk
 
@@ -234,8 +234,8 @@ def test_it_is_killed(postgresql: PostgreSQL, database: Database, start: Make, w
 def test_it_is_slow_and_breaks_off_now_and_then(
     postgresql: PostgreSQL, database: Database, start: Make, wait_for: Make
 ) -> None:
-    network = SlowNetwork(postgresql.port, 0.005)
-    trouble = Trouble(start(database.url.replace(f":{postgresql.port}/", f":{network.port}/")), wait_for)
+    network, url = slowly(database.url, 0.005)
+    trouble = Trouble(start(url), wait_for)
     trouble.send()
     for _ in range(5):
         time.sleep(0.3)

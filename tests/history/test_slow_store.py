@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
 import yaml
 from servers.forwarding import START, Site, sent
 from servers.histories import SERVERS, opened
-from servers.network import SlowNetwork
+from servers.network import slowly
 
 from forewarn_collector.cli.client import Client
 from forewarn_collector.replay.sender import VirtualAgents
@@ -104,14 +103,6 @@ class Flooded:
         return rows
 
 
-def behind_a_network(url: str, piece_seconds: float) -> tuple[SlowNetwork, str]:
-    """The network, and the URL of the store behind it."""
-    port = urlsplit(url).port
-    assert port is not None
-    network = SlowNetwork(port, piece_seconds)
-    return network, url.replace(f":{port}", f":{network.port}", 1)
-
-
 def report(device: str, seq: int) -> LoadReport:
     wave = seq % 60
     return LoadReport(
@@ -134,7 +125,7 @@ def test_what_waits_for_a_slow_store_is_not_in_memory(
     """The same flood with a store that is quick and with one that is slow."""
     server = started(kind)
     store = opened(server.url)
-    (line, quick_url), (network, slow_url) = (behind_a_network(server.url, wait) for wait in (0, PIECE_SECONDS))
+    (line, quick_url), (network, slow_url) = (slowly(server.url, wait) for wait in (0, PIECE_SECONDS))
     quick = Flooded("quick", quick_url, make_collector, tmp_path)
     quick.flood()
     wait_for(lambda: quick.history().unsent == 0, SECONDS)
@@ -170,7 +161,7 @@ def test_a_store_that_does_not_take_a_batch_in_time_is_sent_less_at_once(
     """What is given up is sent again, so rows that always take too long would hold up everything for ever."""
     monkeypatch.setattr("forewarn_collector.store.external.writer.MILLISECONDS", 1000)
     server = started("victoriametrics")
-    network, url = behind_a_network(server.url, PIECE_SECONDS)
+    network, url = slowly(server.url, PIECE_SECONDS)
     site.report(1500)
     forwarder = site.forwarder(opened(url))
     forwarder.start()

@@ -6,6 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 
 class Relay(ABC):
@@ -56,6 +57,14 @@ class SlowNetwork(Relay):
 
     def _wait(self) -> None:
         time.sleep(self.seconds)
+
+
+def slowly(url: str, seconds: float) -> tuple[SlowNetwork, str]:
+    """A slow network, and the URL of a local server behind it."""
+    port = urlsplit(url).port
+    assert port is not None
+    network = SlowNetwork(port, seconds)
+    return network, url.replace(f":{port}", f":{network.port}", 1)
 
 
 class CutNetwork(SlowNetwork):

@@ -108,8 +108,8 @@ class Reader:
         return known
 
     def rows_after(self, position: int, limit: int, share: int | None = None) -> list[Row]:
-        """Unsealed rows beyond a position, by position. ``share``: only of these devices, in a
-        journal that several collectors share."""
+        """Unsealed rows beyond a position, by position. ``share``: only of these devices, in a journal that several
+        collectors share."""
         with self.snapshot() as connection:
             if share is None:
                 return self._rows(head_rows(connection, _ROWS_AFTER, (position, limit)))
