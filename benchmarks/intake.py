@@ -15,65 +15,29 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import mqtt5
 import psutil
+from broker import mosquitto
+from reports import DAY, VALUES, load_report
 from watching import Watch, lags, quantile
 
 from forewarn_collector.cli.client import Client
 from forewarn_collector.ingest.packets import Framer
 from forewarn_collector.replay.embedded import embedded_collector
 from forewarn_collector.replay.sender import VirtualAgents
-from forewarn_wire import Cpu, Filesystem, LoadReport, Memory, Temperature, Uptime, encode, up_topic
+from forewarn_wire import encode, up_topic
 
-DAY = 86_400.0
-VALUES = 15
 OWED_BY_A_DEVICE = 15
 PROBE_EVERY_SECONDS = 0.01
-GIBIBYTE = 2**30
-
-
-def load_report(device: str, boot: str, seq: int, start: float) -> LoadReport:
-    """A report of 15 values, a minute of device time after the one before it."""
-    wave = seq % 60
-    return LoadReport(
-        device=device,
-        boot=boot,
-        seq=seq,
-        sampled_at=start + 60.0 * seq,
-        cpu=Cpu(
-            used_percent=5.0 + wave,
-            load_average_1m=0.5 + wave / 60,
-            load_average_5m=0.5 + wave / 90,
-            load_average_15m=0.5 + wave / 120,
-        ),
-        memory=Memory(
-            total_bytes=16 * GIBIBYTE,
-            available_bytes=8 * GIBIBYTE - wave * 4096,
-            used_percent=50.0 + wave / 100,
-            swap_used_percent=0.0,
-        ),
-        filesystems=[
-            Filesystem(mount="/", fstype="ext4", source="/dev/sda1", used_percent=61.0, free_bytes=9 * GIBIBYTE),
-            Filesystem(mount="/data", fstype="ext4", source="/dev/sdb1", used_percent=40.0 + wave / 1000),
-        ],
-        temperatures=[
-            Temperature(sensor="package", celsius=40.0 + wave / 10, high_celsius=85.0),
-            Temperature(sensor="board", celsius=35.0),
-        ],
-        uptime=Uptime(seconds=3600.0 + 60.0 * seq),
-    )
 
 
 async def send(url: str, name: str, devices: int, seconds: float, rate: float | None) -> int:
@@ -124,31 +88,6 @@ def probe(url: str, seconds: float) -> list[float]:
             waits.append(time.perf_counter() - before)
             time.sleep(PROBE_EVERY_SECONDS)
     return waits
-
-
-@contextlib.contextmanager
-def mosquitto(directory: Path) -> Iterator[str]:
-    """A broker with the settings of a collector's broker; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    configuration = directory / "mosquitto.conf"
-    lines = ("user root", f"listener {port} 127.0.0.1", "allow_anonymous true", "max_queued_messages 0")
-    configuration.write_text("\n".join((*lines, "max_inflight_messages 100", "")))
-    program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None:
-        raise SystemExit("mosquitto is not installed; take --door listener")
-    process = subprocess.Popen([program, "-c", str(configuration)], stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            with socket.socket() as answering:
-                if answering.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield f"mqtt://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 class Load:

@@ -14,8 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from intake import OWED_BY_A_DEVICE, load_report, run
+from intake import OWED_BY_A_DEVICE, run
 from peers_load import DAY, KILL_AFTER_SECONDS, Figures
+from reports import load_report
 
 from forewarn_collector.cli.client import Client
 from forewarn_collector.replay.embedded import embedded_collector

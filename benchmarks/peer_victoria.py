@@ -19,9 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from intake import VALUES, cpu_seconds, load_report, peak_bytes
+from intake import cpu_seconds, peak_bytes
 from peers import free_port
 from peers_load import DAY, KILL_AFTER_SECONDS, Figures, directory_bytes, told
+from reports import VALUES, load_report
 
 BATCH = 500
 BATCHES = 400

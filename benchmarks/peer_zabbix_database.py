@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from intake import load_report
 from peer_zabbix_sender import item_key
 from peers_load import told
+from reports import load_report
 
 SCRIPTS = Path("/usr/share/zabbix-server-pgsql")
 LINUX_SERVERS = 2

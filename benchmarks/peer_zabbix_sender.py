@@ -10,8 +10,8 @@ import struct
 import time
 from collections.abc import Sequence
 
-from intake import VALUES, load_report
 from peers_load import told
+from reports import VALUES, load_report
 
 from forewarn_wire import LoadReport
 

@@ -26,8 +26,8 @@ from pathlib import Path
 import peer_forewarn
 import peer_victoria
 import peer_zabbix
-from intake import VALUES
 from peers_load import Figures
+from reports import VALUES
 
 NAMES = {"forewarn": "forewarn", "zabbix": "Zabbix+PostgreSQL", "victoria": "VictoriaMetrics"}
 PROGRAMS = {"zabbix": "zabbix_server", "victoria": "victoria-metrics"}

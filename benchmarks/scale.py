@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from intake import mosquitto
+from broker import mosquitto
 from watching import Look, Watch, lags, quantile
 
 from forewarn_collector.replay.embedded import embedded_collector

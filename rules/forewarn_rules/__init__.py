@@ -5,8 +5,9 @@ from forewarn_rules.account import Account, LevelAccount, Observation, Sign, Tim
 from forewarn_rules.cases import CaseResult, run_rule_tests
 from forewarn_rules.document import Problem, RuleFileErrors
 from forewarn_rules.engine import Engine
+from forewarn_rules.labels import LABELS
 from forewarn_rules.load import RuleSet, load_rules
-from forewarn_rules.metrics import LABELS, METRICS, Metric, find_metric
+from forewarn_rules.metrics import METRICS, Metric, find_metric
 from forewarn_rules.model import FAULTS, LEVELS, PART_LABEL, Change, Forecast, Key, Kind, Labels, Standing
 from forewarn_rules.rule import Rule
 from forewarn_rules.switched_off import SwitchedOff

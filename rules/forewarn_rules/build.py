@@ -8,7 +8,8 @@ from forewarn_rules.build_signal import build_signal
 from forewarn_rules.conditions import Condition, Join, parse_condition
 from forewarn_rules.document import Document
 from forewarn_rules.explain import Template, parse_template
-from forewarn_rules.metrics import LABELS, find_source
+from forewarn_rules.labels import LABELS
+from forewarn_rules.metrics import find_source
 from forewarn_rules.model import FAULTS, LEVELS, PART_LABEL, Kind
 from forewarn_rules.model_signals import RISK
 from forewarn_rules.overlap import contradiction, raises_on_nothing

@@ -3,8 +3,9 @@
 from forewarn_rules import model_signals, peers, residual, schema, siblings
 from forewarn_rules.document import Document
 from forewarn_rules.durations import spell_duration
+from forewarn_rules.labels import LABELS
 from forewarn_rules.looking_back import FORECASTS
-from forewarn_rules.metrics import IN_LOAD_REPORTS, LABELS, METRICS, MODEL, MODEL_METRICS, Metric, find_source
+from forewarn_rules.metrics import IN_LOAD_REPORTS, METRICS, MODEL, MODEL_METRICS, Metric, find_source
 from forewarn_rules.model import PART_LABEL, Kind
 from forewarn_rules.risk import RiskModel, shipped_model
 from forewarn_rules.rule import Signal

@@ -10,8 +10,9 @@ from msgspec.structs import fields
 
 from forewarn_rules import schema, schema_test
 from forewarn_rules.conditions import COMPARISONS, JOINERS
+from forewarn_rules.labels import LABELS
 from forewarn_rules.load import load_rules
-from forewarn_rules.metrics import ATA_PATTERNS, LABELS, METRICS, MODEL, MODEL_METRICS
+from forewarn_rules.metrics import ATA_PATTERNS, METRICS, MODEL, MODEL_METRICS
 from forewarn_rules.model import FAULTS, Kind
 from forewarn_rules.risk import shipped_model
 from forewarn_rules.schema_signal import SignalFile

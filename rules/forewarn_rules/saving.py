@@ -14,7 +14,7 @@ def snapshot(of: Components, key: Key) -> Snapshot | None:
     row = of.row(key)
     if row is None:
         return None
-    kept = Snapshot(last_at=float(of.last_at[row]), baselines=of.signals.baselines(row))
+    kept = Snapshot(last_at=float(of.last_at[row]), baselines=of.signals.first_values.of(row))
     kept.learned = of.signals.learning.kept(row)
     kept.lines = of.signals.residuals.kept(row)
     kept.accepted = of.signals.accepted.kept(row)
@@ -60,7 +60,7 @@ def restore(of: Components, key: Key, kept: Snapshot) -> None:
     row = int(of.rows_of([key])[0])
     of.unsaved.mark(np.array([row]))
     of.last_at[row] = max(of.last_at[row], kept.last_at)
-    of.signals.restore_baselines(row, kept.baselines)
+    of.signals.first_values.put(row, kept.baselines)
     of.signals.learning.restore(row, kept.learned)
     of.signals.residuals.restore(row, kept.lines)
     of.signals.accepted.put(row, kept.accepted)

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,15 +10,16 @@ import numpy.typing as npt
 from forewarn_rules import residual
 from forewarn_rules.accepted import COUNTED, Acceptance, Accepted
 from forewarn_rules.durations import write_duration
+from forewarn_rules.first_values import FirstValues
 from forewarn_rules.forecasts import Forecasts, history_of
 from forewarn_rules.learning import LEARNED, Learning
 from forewarn_rules.looking_back import FORECASTS, OVER_WINDOW, shape_of, windows_of
 from forewarn_rules.model_signals import TAKES, model_columns, with_features
 from forewarn_rules.peers import Peers
+from forewarn_rules.recent import Recent
 from forewarn_rules.residual import Residuals
 from forewarn_rules.rule import Rule, Signal
 from forewarn_rules.siblings import Siblings
-from forewarn_rules.tracks import grown
 from forewarn_rules.trend import DAY, slope_per_day
 from forewarn_rules.unsaved import Unsaved
 from forewarn_rules.windows import Window
@@ -69,18 +70,16 @@ class Signals:
         self.forecasts = Forecasts(self.signals, self._metric_of, self._windows)
         self.met = np.zeros(len(self.metrics), dtype=np.bool_)
         self._served: list[_Served] = []
-        self._recent = [n for n, signal in enumerate(self.signals) if signal.within > 0]
-        self._based = np.array(
-            [n for n, s in enumerate(self.signals) if s.take == "growth_since_baseline"], dtype=np.intp
-        )
-        self._is_based = np.isin(np.arange(len(self.metrics)), self._metric_of[self._based])[:, np.newaxis]
+        self.recent = Recent(self.signals, self._metric_of, len(self.metrics))
+        self.first_values = FirstValues(self.signals, self._metric_of, self.metrics, self.unsaved)
         self._above = [n for n, signal in enumerate(self.signals) if signal.take == "above_accepted"]
         self.accepted = Accepted(self.metrics, [signal.metric for signal in self.signals if signal.take in COUNTED])
         self.learning = Learning([signal for signal in self.signals if signal.take in LEARNED], self.unsaved)
         self.peers = Peers(self.signals)
-        self.last = np.full((len(self.metrics) if self._recent else 0, 0), np.nan)
-        self.last_time = np.full(self.last.shape, -np.inf)
-        self.baseline = np.full((len(self.metrics) if self._based.size else 0, 0), np.nan)
+        self._kept: tuple[_Kept, ...] = (
+            self.unsaved, self.recent, self.first_values, self.learning, self.accepted, self.peers, self.residuals,
+            self.siblings, self.forecasts, *(window for window, _ in self._windows.values()),
+        )  # fmt: skip
 
     def asks_for_met(self, rule: Rule) -> bool:
         """Whether any metric of the rule was ever reported."""
@@ -101,31 +100,12 @@ class Signals:
         self.forecasts.awaken(awake)
 
     def reserve(self, capacity: int) -> None:
-        self.last = grown(self.last, capacity, np.nan)
-        self.last_time = grown(self.last_time, capacity, -np.inf)
-        self.baseline = grown(self.baseline, capacity, np.nan)
-        self.unsaved.reserve(capacity)
-        self.learning.reserve(capacity)
-        self.accepted.reserve(capacity)
-        self.peers.reserve(capacity)
-        self.residuals.reserve(capacity)
-        self.siblings.reserve(capacity)
-        self.forecasts.reserve(capacity)
-        for window, _ in self._windows.values():
-            window.reserve(capacity)
+        for kept in self._kept:
+            kept.reserve(capacity)
 
     def forget(self, row: int) -> None:
-        self.last[:, row] = self.baseline[:, row] = np.nan
-        self.last_time[:, row] = -np.inf
-        self.unsaved.forget(row)
-        self.learning.forget(row)
-        self.accepted.forget(row)
-        self.peers.forget(row)
-        self.residuals.forget(row)
-        self.siblings.forget(row)
-        self.forecasts.forget(row)
-        for window, _ in self._windows.values():
-            window.forget(row)
+        for kept in self._kept:
+            kept.forget(row)
 
     def matrix(self, metrics: Mapping[str, npt.ArrayLike], count: int) -> Floats:
         """The given columns as [metric, component]; what is not given, not a number or infinite is NaN."""
@@ -152,16 +132,8 @@ class Signals:
                 window.insert(rows[there], at[there], mine.compress(there, axis=1))
         self.residuals.insert(rows, at, values)
         self.siblings.insert(rows, at, values)
-        if self._recent:
-            newer = ~np.isnan(values) & (at >= self.last_time[:, rows])
-            self.last[:, rows] = np.where(newer, values, self.last[:, rows])
-            self.last_time[:, rows] = np.where(newer, at, self.last_time[:, rows])
-        if self._based.size:
-            base = self.baseline[:, rows]
-            first = np.isnan(base) & self._is_based & ~np.isnan(values)
-            if first.any():
-                self.baseline[:, rows] = np.where(first, values, base)
-                self.unsaved.mark(rows[first.any(axis=0)])
+        self.recent.insert(rows, at, values)
+        self.first_values.insert(rows, values)
 
     def fold(self, row: int, at: Floats, values: Floats) -> None:
         """Note the history of a component that is new here: ``at`` ascending, ``values`` [metric, time]."""
@@ -171,34 +143,22 @@ class Signals:
             window.fold(row, at, values[metrics])
         self.residuals.fold(row, at, values)
         self.siblings.fold(row, at, values)
-        there = ~np.isnan(values)
-        known = np.flatnonzero(there.any(axis=1))
-        if self._recent:
-            newest = values.shape[1] - 1 - np.argmax(there[known, ::-1], axis=1)
-            self.last[known, row] = values[known, newest]
-            self.last_time[known, row] = at[newest]
-        if self._based.size:
-            oldest = values[known, np.argmax(there[known], axis=1)]
-            base = self.baseline[known, row]
-            self.baseline[known, row] = np.where(np.isnan(base) & self._is_based[known, 0], oldest, base)
+        self.recent.fold(row, at, values)
+        self.first_values.fold(row, values)
 
     def compute(self, rows: Rows, at: Floats, values: Floats) -> Floats:
         """Every signal [signal, component] after ``insert`` of the same observation; NaN for those that sleep. Of a
         forecast it is the start (`forecasts.Forecasts`)."""
         now = np.full((len(self.signals), len(rows)), np.nan)
         now[self.awake] = values[self._metric_of[self.awake]]
-        for n in self._recent:
-            metric = self._metric_of[n]
-            fresh = at - self.last_time[metric, rows] <= self.signals[n].within
-            now[n] = np.where(np.isnan(now[n]) & fresh, self.last[metric, rows], now[n])
+        self.recent.fill(rows, at, now)
         if self.accepted.any:
             self.unsaved.mark(rows[self.accepted.lower(rows, values)])
         out = now.copy()
         if self._above and self.accepted.any:
             known = self.accepted.known(self._metric_of[self._above], rows)
             out[self._above] -= np.where(np.isnan(known), 0.0, known)
-        if self._based.size:
-            out[self._based] -= self.baseline[self._metric_of[self._based]][:, rows]
+        self.first_values.compute(rows, out)
         for served in self._served:
             measured = np.flatnonzero(~np.isnan(now[served.columns]).all(axis=0))
             if len(measured) == len(rows):
@@ -257,15 +217,6 @@ class Signals:
         spans = f"{write_duration(span)} of {write_duration(signal.min_span)}"
         return f"{held.size} of {signal.min_points} bins, {spans}"
 
-    def baselines(self, row: int) -> dict[str, float]:
-        """First values by metric."""
-        kept = zip(self.metrics, self.baseline[:, row], strict=False)  # no rows where no rule has a baseline
-        return {metric: float(base) for metric, base in kept if not np.isnan(base)}
-
-    def restore_baselines(self, row: int, baselines: Mapping[str, float]) -> None:
-        for n, metric in enumerate(self.metrics[: len(self.baseline)]):
-            self.baseline[n, row] = baselines.get(metric, self.baseline[n, row])
-
     def accept(self, row: int, at: float, values: Mapping[str, float]) -> None:
         """Take these values of counters, measured up to ``at``, as known: everything counts from them."""
         counted = {metric: value for metric, value in values.items() if metric in self.accepted.counted}
@@ -274,7 +225,7 @@ class Signals:
             for place, metric in enumerate(metrics):
                 if self.metrics[metric] in counted:
                     window.raise_to(place, row, counted[self.metrics[metric]])
-        self.restore_baselines(row, {m: value for m, value in counted.items() if self._is_based[self.metrics.index(m)]})
+        self.first_values.put(row, {m: value for m, value in counted.items() if m in self.first_values.counted})
 
     def _serve(self, awake: Container[int]) -> Iterator["_Served"]:
         """What each window has to do for every report."""
@@ -302,6 +253,14 @@ class Signals:
             return usual if signal.take == "usual" else now - usual
         times, values = window.points(place, rows)
         return slope_per_day(times, values, **history_of(signal))
+
+
+class _Kept(Protocol):
+    """What keeps something of each component."""
+
+    def reserve(self, capacity: int) -> None: ...
+
+    def forget(self, row: int) -> None: ...
 
 
 class _Look(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from forewarn_rules.document import Problem
-from forewarn_rules.metrics import LABELS
+from forewarn_rules.labels import LABELS
 from forewarn_rules.rule import Rule, Where
 from forewarn_rules.shape import suggest
 
