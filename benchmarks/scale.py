@@ -131,8 +131,11 @@ def draw(rows: list[dict[str, Any]], file: Path) -> None:
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot([row["devices"] for row in rows], [row["cpu_ms_per_device_minute"] for row in rows], marker="o")
+    sizes = [row["devices"] for row in rows]
+    axes.plot(sizes, [row["cpu_ms_per_device_minute"] for row in rows], marker="o")
     axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.set_xticks([], minor=True)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("devices")
     axes.set_ylabel("CPU of the collector for each device, ms a minute")
