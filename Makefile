@@ -22,7 +22,7 @@ DEBIAN_PEERS := prometheus-node-exporter zabbix-agent2 collectd-core netdata mos
 	postgresql zabbix-server-pgsql
 DEBIAN_TEST := smartmontools mosquitto openssl systemd systemd-journal-remote \
 	request-tracker5 rt5-db-sqlite rt5-standalone starman redmine redmine-sqlite puma prometheus-alertmanager postgresql \
-	victoria-metrics influxdb
+	victoria-metrics influxdb chromium chromium-driver
 DEBIAN_PACKAGE := binutils libpython3.11 lintian
 DEBIAN_NSPAWN := systemd-container openssl
 # What the machine has that packages are tried on.

@@ -63,6 +63,8 @@ def test_what_was_backed_up_while_it_ran_is_there_after_the_restoration(
     assert backed_up.stat().st_mode & 0o777 == 0o600
     said = ask(tmp_path / "second", "restore", str(backed_up))
     assert said["version"]
+    words = [sys.executable, "-m", "forewarn_collector", "--data", str(tmp_path / "third"), "restore", str(backed_up)]
+    assert " kB, written by forewarn" in subprocess.run(words, capture_output=True, text=True).stdout
     assert ask(tmp_path / "second", "store", "check")["problems"] == []
     second = make_collector(name="second")
     assert 50 <= ask(second.data, "device", "shop-07")["line"]["reports"] <= 100

@@ -148,6 +148,14 @@ def test_a_customer_rates_a_ticket_once(cli: Callable[..., Result], service: Ser
     assert path.rpartition("/")[2] not in entry.action
 
 
+def test_a_new_line_of_a_form_is_one_character(service: Service, shop: Any, browser: httpx.Client) -> None:
+    number = ended(service, shop)
+    code = service.ratings.make_link(number, "ann").code
+    lines = "\n" * (LONGEST_COMMENT - 2)
+    assert send(browser, f"/rate/{code}", stars="4", comment=f"a{lines}b".replace("\n", "\r\n")).status_code == 200
+    assert shop.collector.desk.ticket(number).timeline[-1].text == f"rated 4 of 5: a{lines}b"
+
+
 def test_only_what_is_done_is_rated(cli: Callable[..., Result], service: Service) -> None:
     number = service.open("other-one", BEEPS, "ann").number
     refused = cli("ticket", "rating-link", str(number))

@@ -25,6 +25,7 @@ def test_every_fault_that_was_planted_is_found_and_nothing_else(tmp_path: Path, 
         "--data", tmp_path / "data", "--json", timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.splitlines()[-1].endswith(f" up --data {tmp_path / 'data'}"), "it is there to be copied"
     result = json.loads(done.stdout)
     assert {kind["kind"]: (kind["planted"], kind["found"]) for kind in result["kinds"]} == dict.fromkeys(KINDS, (1, 1))
     assert result["false_tickets"] == []

@@ -53,7 +53,7 @@ def demo(
         options = ["--simulated-clock", f"{start:.3f}"]
         with embedded_collector(data, options) as _, Client.connect(data, None, None) as client:
             screen.print(f"{devices} machines report what {days:.0f} days bring. Meanwhile, in another terminal:")
-            screen.print(_hints(data, "N"))
+            screen.print(_hints(data, "N"), soft_wrap=True)
             with contextlib.suppress(KeyboardInterrupt):
                 _play(data, Play(client, fleet, start, days), days, days_per_minute, start, stay, screen)
             tickets = client.tickets(state="all")
@@ -81,7 +81,7 @@ def _play(data: Path, play: Play, days: float, pace: float, start: float, stay: 
             if stay and passed >= days:
                 bar.stop()
                 screen.print("The simulation has reached today and goes on live; Ctrl-C ends it. In another terminal:")
-                screen.print(_hints(data, "N"))
+                screen.print(_hints(data, "N"), soft_wrap=True)
 
         def ticket(found: Ticket, when: float) -> None:
             screen.print(f"day {when:3.0f}  {found.severity:8}  {found.customer}, {found.device}: {found.title}")

@@ -11,6 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from forewarn_collector.cli.format import quantity
 from forewarn_collector.cli.groups import Commands
 from forewarn_collector.cli.session import Session, json_option, mask_files, pass_session, print_json
 from forewarn_collector.cli.tables import cell, fixed, right, table
@@ -260,4 +261,5 @@ def _say(made: Manifest, file: Path, as_json: bool) -> None:
         print_json(view)
         return
     at = time.strftime("%Y-%m-%d %H:%M", time.localtime(made.made_at))
-    click.echo(f"{file}: {len(made.files)} files of {at}, {size / 1e6:.1f} MB, written by forewarn {made.version}")
+    many = f"{len(made.files)} files of {at}, {quantity(size, 'bytes')}"
+    click.echo(f"{file}: {many}, written by forewarn {made.version}")

@@ -83,7 +83,7 @@ def _collector(data: Path | None, server: str | None, token_file: Path | None, s
     _without_budget(data)
     with embedded_collector(data):
         yield Client.connect(data, None, None)
-    screen.print(f"kept in {data}; look at it with: {hint.start(data)}", markup=False, highlight=False)
+    screen.print(f"kept in {data}; look at it with: {hint.start(data)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _without_budget(data: Path) -> None:

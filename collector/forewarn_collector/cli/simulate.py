@@ -226,7 +226,7 @@ def _collector(
     options = ["--simulated-clock", f"{fleet.start:.3f}"] if behind else []
     with embedded_collector(data, options, apart=True), Client.connect(data, None, None) as client:
         yield client
-    screen.print(f"kept in {data}; look at it with: {hint.start(data)}")
+    screen.print(f"kept in {data}; look at it with: {hint.start(data)}", soft_wrap=True)
 
 
 def _write_config(data: Path, fleet: Fleet) -> None:

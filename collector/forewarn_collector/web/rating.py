@@ -39,14 +39,15 @@ def rating_page(service: Service, https: bool) -> Router:
 
     @post("/{code:str}", sync_to_thread=True)
     def take(code: FromPath[str], data: URLEncodedBody[RatingForm], noted: NamedDependency[Noted]) -> Template:
+        comment = data.comment.replace("\r\n", "\n")  # a form sends each new line as two characters
         try:
             ticket = service.ratings.about(code)
             noted.who, noted.after = ticket.customer, {"ticket": ticket.number, "stars": data.stars[:1]}
-            ticket = service.ratings.rate(code, int(data.stars) if data.stars in map(str, STARS) else 0, data.comment)
+            ticket = service.ratings.rate(code, int(data.stars) if data.stars in map(str, STARS) else 0, comment)
         except NoLink:
             return gone()
         except RatingError:
-            return shown(ticket, 400, refused=True, comment=data.comment[:LONGEST_COMMENT])
+            return shown(ticket, 400, refused=True, comment=comment[:LONGEST_COMMENT])
         language = service.language_of(ticket.customer)
         return page("rated.html", 200, language=language, _=catalogue(language).gettext)
 
