@@ -125,14 +125,56 @@ def test_a_backup_that_was_cut_off_changes_nothing(backed_up: Path, tmp_path: Pa
     assert not (tmp_path / "second").exists()
 
 
-def test_a_file_that_climbs_out_is_refused(tmp_path: Path) -> None:
-    archive = tmp_path / "evil.tar.gz"
+def member(name: str, type_: bytes = tarfile.REGTYPE, points_to: str = "") -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname = type_, points_to
+    return made
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        [member("../climbed")],
+        [member("data/../../climbed")],
+        [member("{outside}/climbed")],
+        [member("data/way", tarfile.SYMTYPE, "{outside}"), member("data/way/climbed")],
+        [member("data/way", tarfile.LNKTYPE, "../climbed")],
+        [member("data/pipe", tarfile.FIFOTYPE)],
+        [member("data/disk", tarfile.BLKTYPE)],
+        [member("data/\0")],
+    ],
+    ids=["up", "up-again", "absolute", "symbolic-link", "hard-link", "pipe", "device", "no-name"],
+)
+def test_what_climbs_out_or_is_no_plain_file_is_refused(tmp_path: Path, evil: list[tarfile.TarInfo]) -> None:
+    archive, outside = tmp_path / "evil.tar.gz", tmp_path / "outside"
+    outside.mkdir()
     with tarfile.open(archive, "w:gz") as made:
-        member = tarfile.TarInfo("../climbed")
-        made.addfile(member, io.BytesIO())
+        for one in evil:
+            placed = member(one.name.format(outside=outside), one.type, one.linkname.format(outside=outside))
+            made.addfile(placed, io.BytesIO())
     with pytest.raises(StoreError, match="no whole backup"):
         restore(archive, tmp_path / "room" / "second")
-    assert not (tmp_path / "room" / "climbed").exists()
+    assert not [*tmp_path.rglob("climbed")]
+    assert not [*(tmp_path / "room").iterdir()]
+
+
+def test_the_oldest_python_can_restore_too(backed_up: Path, tmp_path: Path) -> None:
+    """Debian 12's own, which lacks what later versions of the same number brought."""
+    debian = "/usr/bin/python3"
+    numbers = "import sys; print(*sys.version_info[:2])"
+    ours, theirs = (
+        subprocess.run([python, "-c", numbers], capture_output=True, text=True).stdout
+        for python in (sys.executable, debian)
+    )
+    if ours != theirs:
+        pytest.skip(f"{debian} is no Python {ours.strip().replace(' ', '.')}")
+    paths = [path for path in sys.path if path and not Path(path).is_relative_to(sys.base_prefix)]
+    command = [debian, "-m", "forewarn_collector", "--data", str(tmp_path / "second"), "restore", str(backed_up)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "second" / "journal.db").is_file()
 
 
 def test_damage_is_found(backed_up: Path, tmp_path: Path) -> None:
