@@ -1,5 +1,6 @@
 """What a broker may do that Mosquitto does not do on demand: fall silent, refuse, allow little at a time."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -37,7 +38,7 @@ class Broker:
                 connection, _ = self._server.accept()
             except OSError:
                 return
-            with connection:
+            with connection, contextlib.suppress(ConnectionError):  # of one that just leaves
                 self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
@@ -50,7 +51,7 @@ class Broker:
                 elif isinstance(packet, mqtt5.SubscribePacket):
                     granted = [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE]
                     connection.sendall(mqtt5.SubAckPacket(packet.packet_id, granted).write())
-                elif said := self._answer(packet):
+                elif not isinstance(packet, mqtt5.DisconnectPacket) and (said := self._answer(packet)):
                     connection.sendall(said)
 
     def count(self, kind: type) -> int:
