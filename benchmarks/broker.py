@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from peers import free_port
+
 
 @contextlib.contextmanager
 def mosquitto(directory: Path) -> Iterator[str]:
     """A broker with the settings of a collector's broker; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     configuration = directory / "mosquitto.conf"
     lines = ("user root", f"listener {port} 127.0.0.1", "allow_anonymous true", "max_queued_messages 0")
     configuration.write_text("\n".join((*lines, "max_inflight_messages 100", "")))

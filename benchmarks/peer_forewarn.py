@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from intake import OWED_BY_A_DEVICE, run
-from peers_load import DAY, KILL_AFTER_SECONDS, Figures
-from reports import load_report
+from peers_load import KILL_AFTER_SECONDS, Figures
+from reports import DAY, load_report
 
 from forewarn_collector.cli.client import Client
 from forewarn_collector.replay.embedded import embedded_collector

@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 from intake import cpu_seconds, peak_bytes
 from peers import free_port
-from peers_load import DAY, KILL_AFTER_SECONDS, Figures, directory_bytes, told
-from reports import VALUES, load_report
+from peers_load import KILL_AFTER_SECONDS, Figures, directory_bytes, told
+from reports import DAY, VALUES, load_report
 
 BATCH = 500
 BATCHES = 400

@@ -22,8 +22,8 @@ import psycopg
 from peer_zabbix_database import FULL_DISK, fill, trigger_id
 from peer_zabbix_sender import deliver, request, send
 from peers import PROJECT, free_port
-from peers_load import DAY, KILL_AFTER_SECONDS, Figures
-from reports import VALUES, load_report
+from peers_load import KILL_AFTER_SECONDS, Figures
+from reports import DAY, VALUES, load_report
 from watching import quantile
 
 sys.path.append(str(PROJECT / "tests"))

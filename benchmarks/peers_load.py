@@ -6,7 +6,6 @@ from typing import TypedDict
 from forewarn_collector.ingest.load_shape import load_point
 from forewarn_wire import LoadReport
 
-DAY = 86_400.0
 KILL_AFTER_SECONDS = 5.0
 
 

@@ -141,9 +141,8 @@ def member(name: str, type_: bytes = tarfile.REGTYPE, points_to: str = "") -> ta
         [member("data/way", tarfile.LNKTYPE, "../climbed")],
         [member("data/pipe", tarfile.FIFOTYPE)],
         [member("data/disk", tarfile.BLKTYPE)],
-        [member("data/\0")],
     ],
-    ids=["up", "up-again", "absolute", "symbolic-link", "hard-link", "pipe", "device", "no-name"],
+    ids=["up", "up-again", "absolute", "symbolic-link", "hard-link", "pipe", "device"],
 )
 def test_what_climbs_out_or_is_no_plain_file_is_refused(tmp_path: Path, evil: list[tarfile.TarInfo]) -> None:
     archive, outside = tmp_path / "evil.tar.gz", tmp_path / "outside"
@@ -152,15 +151,27 @@ def test_what_climbs_out_or_is_no_plain_file_is_refused(tmp_path: Path, evil: li
         for one in evil:
             placed = member(one.name.format(outside=outside), one.type, one.linkname.format(outside=outside))
             made.addfile(placed, io.BytesIO())
-    with pytest.raises(StoreError, match="no whole backup"):
+    with pytest.raises(StoreError, match=r"no whole backup .*: .* has no place in a data directory"):
         restore(archive, tmp_path / "room" / "second")
     assert not [*tmp_path.rglob("climbed")]
     assert not [*(tmp_path / "room").iterdir()]
 
 
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "evil.tar.gz"
+    with tarfile.open(archive, "w:gz") as made:
+        nameless = member("data/x")
+        nameless.pax_headers = {"path": "data/\0"}
+        made.addfile(nameless, io.BytesIO())
+    with pytest.raises(StoreError, match=r"no whole backup .*: embedded null byte"):
+        restore(archive, tmp_path / "room" / "second")
+
+
 def test_the_oldest_python_can_restore_too(backed_up: Path, tmp_path: Path) -> None:
     """Debian 12's own, which lacks what later versions of the same number brought."""
     debian = "/usr/bin/python3"
+    if not Path(debian).is_file():
+        pytest.skip(f"{debian} is not here")
     numbers = "import sys; print(*sys.version_info[:2])"
     ours, theirs = (
         subprocess.run([python, "-c", numbers], capture_output=True, text=True).stdout

@@ -65,9 +65,9 @@ class Browser:
         )
         return wide
 
-    def contrasts(self) -> dict[str, float]:
+    def contrasts(self) -> list[tuple[str, float]]:
         """Of each text with its ground: 1 cannot be read, 21 is black on white."""
-        return dict(self.driver.execute_script(_CONTRAST))
+        return [(text, contrast) for text, contrast in self.driver.execute_script(_CONTRAST)]
 
     def complaints(self) -> list[str]:
         """What the console says since it was asked last: what a policy kept out, what is not there, errors."""
